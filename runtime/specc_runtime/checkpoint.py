@@ -1,0 +1,152 @@
+"""Weights, optimizer state and position of a training run on disk.
+
+An artifact of `train` and a scratch checkpoint hold the same files: model.safetensors, config.json,
+optimizer.safetensors and position.json. A scratch checkpoint is written aside, flushed and renamed,
+the last two are kept, and one that can't be read is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from specc.checkpoints import OPTIMIZER
+from specc.errors import DataError
+from specc.files import file_digest, sync_file, sync_folder, write_atomic
+from specc.steps import Frozen
+from specc_runtime import model as models
+from specc_runtime.optimizer import restore_state, state_tensors
+
+KEPT = 2
+"""Scratch checkpoints that are kept: the last may be damaged by what stopped the run."""
+
+
+class Position(Frozen):
+    """How far training has come; counts begin at the start of the stage.
+
+    Attributes:
+        step: training steps of the stage that are done.
+        tokens: role of a corpus -> tokens counted.
+        targets: tokens that carried loss.
+        losses: the last losses, for the mean that is reported.
+        seconds: spent in the loop, over all attempts.
+        metrics_bytes: size of the metrics log that belongs to this position.
+        resumed: how often the segment went on from a scratch checkpoint.
+    """
+
+    step: int
+    tokens: dict[str, int] = Field(default_factory=dict)
+    targets: int = 0
+    losses: tuple[float, ...] = ()
+    seconds: float = 0.0
+    metrics_bytes: int = 0
+    resumed: int = 0
+
+
+def write_position(folder: Path, position: Position, lineage_steps: int, lineage_tokens: int) -> None:
+    """Say in an artifact where in its stage and lineage it stands, and what others go on from."""
+    counted = position.model_dump(include={"step", "tokens", "targets", "losses"})
+    content = counted | {"lineage_steps": lineage_steps, "lineage_tokens": lineage_tokens}
+    (folder / "position.json").write_text(json.dumps(content) + "\n")
+
+
+def read_position(folder: Path) -> Position:
+    """The position of a finished step, from which another goes on."""
+    content = json.loads((folder / "position.json").read_text())
+    return Position(**{name: content[name] for name in ("step", "tokens", "targets", "losses")})
+
+
+def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: Path) -> None:
+    """Fill a folder with the weights, the optimizer state and a copy of `config` (config.json)."""
+    models.save(model, folder)
+    save_file(state_tensors(model, optimizer), folder / OPTIMIZER)
+    shutil.copyfile(config, folder / "config.json")
+
+
+def read_optimizer(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Restore the optimizer state that `write_state` left in a folder.
+
+    Raises:
+        DataError: if there is none that fits.
+    """
+    try:
+        restore_state(model, optimizer, load_file(folder / OPTIMIZER))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DataError(
+            f"the optimizer state in {folder} can't be read: {error}",
+            "a stage can only go on from its own earlier segment",
+        ) from error
+
+
+class Checkpoints:
+    """The scratch checkpoints of a segment, under `work/<key>/checkpoints`."""
+
+    def __init__(self, folder: Path, config: Path) -> None:
+        self.folder = folder
+        self._config = config
+        folder.mkdir(exist_ok=True)
+        for left in folder.glob(".writing*"):
+            shutil.rmtree(left)
+
+    def newest(self) -> Path | None:
+        """Where the last checkpoint lies."""
+        return next(self._stored(), None)
+
+    def _stored(self) -> Iterator[Path]:
+        """Folders of finished checkpoints, newest first."""
+        names = sorted((entry.name for entry in self.folder.iterdir() if entry.name.isdigit()), reverse=True)
+        return (self.folder / name for name in names)
+
+    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position) -> None:
+        """Write a checkpoint so that it is there whole or not at all, and drop those too old."""
+        aside = self.folder / f".writing-{position.step}"
+        aside.mkdir()
+        write_state(aside, model, optimizer, self._config)
+        digests = {}
+        for path in sorted(aside.iterdir()):
+            sync_file(path)
+            digests[path.name] = file_digest(path)
+        content = {"position": position.model_dump(), "sha256": digests}
+        write_atomic(aside / "position.json", json.dumps(content))
+        target = self.folder / f"{position.step:09d}"
+        if target.exists():
+            shutil.rmtree(target)
+        os.rename(aside, target)
+        sync_folder(self.folder)
+        for old in list(self._stored())[KEPT:]:
+            shutil.rmtree(old)
+
+    def restore(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, log: Path, beyond: int
+    ) -> Position | None:
+        """Go on from the newest checkpoint that is whole and whose metrics log is still there.
+
+        Args:
+            log: metrics of the segment, which must hold at least what the checkpoint counted on.
+            beyond: training step of the stage; checkpoints up to it are of no use.
+        Returns:
+            the position that model and optimizer now have; None if there is no such checkpoint.
+        """
+        for folder in self._stored():
+            try:
+                content = json.loads((folder / "position.json").read_text())
+                position = Position.model_validate(content["position"])
+                whole = all(
+                    file_digest(folder / name) == digest for name, digest in content["sha256"].items()
+                )
+                if whole and position.step > beyond and log.stat().st_size >= position.metrics_bytes:
+                    models.fill(model, models.read_weights(folder), folder)
+                    read_optimizer(folder, model, optimizer)
+                    return position
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue
+        return None

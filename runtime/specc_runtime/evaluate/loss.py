@@ -1,0 +1,68 @@
+"""Cross-entropy on documents, and its exponential."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from specc_runtime.evaluate.measured import Measured, Task, clustered_error, target_losses
+
+
+def loss(task: Task) -> Measured:
+    """Mean cross-entropy per target token, in nats, over all documents.
+
+    Documents longer than `sequence` are cut into windows that overlap by one token, so that every
+    token but the first of a document is predicted once. Prompts are context, not targets. The
+    standard error takes documents as drawn: see `clustered_error`.
+    """
+    split, sequence = task.split, task.sequence
+    rows, firsts, owners = [], [], []
+    for number in range(split.documents):
+        document = task.document(number)
+        prompt = max(int(split.prompts[number]), 1)
+        for begin in range(0, max(len(document) - 1, 1), sequence - 1):
+            window = document[begin : begin + sequence]
+            first = max(prompt - begin, 1)
+            if first < len(window):
+                rows.append(window)
+                firsts.append(first)
+                owners.append(number)
+    sums, computed = target_losses(task, rows, np.array(firsts, dtype=np.int64))
+    targets = [len(row) - first for row, first in zip(rows, firsts, strict=True)]
+    totals, counts = (
+        np.bincount(owners, weights=weights, minlength=split.documents).astype(np.float64)
+        for weights in (sums, targets)
+    )
+    n = int(counts.sum())
+    samples = [
+        {
+            "document": task.document_id(number),
+            "value": totals[number] / counts[number],
+            "n": int(counts[number]),
+        }
+        for number in np.flatnonzero(counts).tolist()
+    ]
+    value = float(totals.sum()) / n if n else math.nan
+    return Measured(value, n, clustered_error(totals, counts), samples, computed)
+
+
+def perplexity(task: Task) -> Measured:
+    """exp of the mean cross-entropy; its standard error by the delta method, value times that of the mean.
+
+    The values of single documents are perplexities too.
+    """
+    mean = loss(task)
+    value = _exp(mean.value)
+    return replace(
+        mean,
+        value=value,
+        stderr=None if mean.stderr is None else value * mean.stderr,
+        samples=[sample | {"value": _exp(sample["value"])} for sample in mean.samples],
+    )
+
+
+def _exp(value: float) -> float:
+    """exp, infinite where it is too large for a float."""
+    return math.exp(value) if not value > 700 else math.inf

@@ -1,0 +1,93 @@
+"""Rows of a stream as a batch in which documents stay apart.
+
+A row holds T tokens of one stream, so it may begin inside a document and hold several. Positions
+restart at 0 where a document begins (and where the row does), and attention follows positions:
+transformers keeps apart what has restarted positions when it gets no attention mask and no cache.
+
+A token is a target, predicted from what precedes it, unless
+
+* it is the first of its document in the row, with nothing before it to predict it from;
+* it belongs to a prompt;
+* its document has a prompt and began before the row: a completion is not learned without its prompt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specc.mixture import places
+from specc_runtime.order import Stream
+
+IGNORED = -100
+"""Label of a token that is no target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of a training step.
+
+    Attributes:
+        tokens: [B, T]. positions: [B, T], restarting with each document.
+        labels: [B, T], the token where it is a target, else `IGNORED`.
+        targets: number of targets.
+        packed: whether any row holds more than one document.
+    """
+
+    tokens: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    targets: int
+    packed: bool
+
+
+def pack(tokens: NDArray[np.int64], place: NDArray[np.int64], prompt: NDArray[np.int64]) -> Batch:
+    """Positions and targets of rows as `Stream.read` returns them, all [B, T]."""
+    column = np.arange(tokens.shape[1])
+    positions = np.minimum(place, column)
+    cut = (prompt > 0) & (place > column)
+    target = (positions > 0) & (place >= prompt) & ~cut
+    return Batch(
+        tokens=tokens,
+        positions=positions,
+        labels=np.where(target, tokens, IGNORED),
+        targets=int(np.count_nonzero(target)),
+        packed=bool((positions != column).any()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """The sequences of a stage, drawn from several streams.
+
+    Attributes:
+        roles: input of the step behind each stream. starts: cursor of each stream at the stage's
+            first sequence. sequence: tokens in a row.
+    """
+
+    roles: tuple[str, ...]
+    streams: tuple[Stream, ...]
+    shares: tuple[Fraction, ...]
+    starts: tuple[int, ...]
+    sequence: int
+
+    def batch(self, start: int, stop: int) -> tuple[Batch, dict[str, int]]:
+        """Sequences [start, stop) of the stage, and how many tokens each corpus gave."""
+        rows: list[list[int]] = [[] for _ in self.streams]
+        cursors: list[list[int]] = [[] for _ in self.streams]
+        for row, (source, number) in enumerate(places(self.shares, start, stop)):
+            rows[source].append(row)
+            cursors[source].append(self.starts[source] + number * self.sequence)
+        shape = (stop - start, self.sequence)
+        tokens, place, prompt = (np.empty(shape, dtype=np.int64) for _ in range(3))
+        counted: dict[str, int] = {}
+        for role, stream, mine, starts in zip(self.roles, self.streams, rows, cursors, strict=True):
+            if mine:
+                tokens[mine], place[mine], prompt[mine] = stream.read(
+                    np.array(starts, dtype=np.int64), self.sequence
+                )
+            counted[role] = counted.get(role, 0) + len(mine) * self.sequence
+        return pack(tokens, place, prompt), counted

@@ -1,0 +1,72 @@
+"""A prepared corpus as the runtime reads it: memory-mapped token files.
+
+For each split (`train`, `held_out`) an artifact of `prepare` holds
+
+    <split>.tokens.npy    uint16 or uint32 [N], the documents one after another, each with its end token
+    <split>.offsets.npy   int64 [D + 1], where each document begins
+    <split>.prompts.npy   int32 [D], tokens of each document's prompt, which carry no loss
+    <split>.ids.npy       uint64 [D], the first 64 bits of each document's id
+
+and, where documents have options, the files of `specc_runtime.options`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specc.corpora.tokens import Tokens, load_tokens
+
+TOKENIZER = "tokenizer.json"
+"""Copy of the tokenizer's file in the artifact; there is none for bytes."""
+
+SplitName = Literal["train", "held_out"]
+SPLITS: tuple[SplitName, ...] = ("train", "held_out")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The documents of a split; see the module for shapes and types."""
+
+    tokens: NDArray[Any]
+    offsets: NDArray[np.int64]
+    prompts: NDArray[np.int32]
+    ids: NDArray[np.uint64]
+
+    @property
+    def documents(self) -> int:
+        return len(self.prompts)
+
+    def first(self, tokens: int) -> Split:
+        """The first whole documents that together reach `tokens`; all of them if they don't."""
+        count = min(int(np.searchsorted(self.offsets, tokens)), self.documents)
+        return Split(
+            self.tokens[: self.offsets[count]],
+            self.offsets[: count + 1],
+            self.prompts[:count],
+            self.ids[:count],
+        )
+
+
+def open_array(path: Path) -> Any:
+    """Map a .npy file; one without elements can't be mapped and is read."""
+    with open(path, "rb") as file:
+        np.lib.format.read_magic(file)
+        shape, _, _ = np.lib.format.read_array_header_1_0(file)
+    return np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
+
+
+def open_tokens(folder: Path) -> Tokens:
+    """The tokenizer of a prepared corpus."""
+    path = folder / TOKENIZER
+    return load_tokens(path if path.exists() else None)
+
+
+def open_split(folder: Path, name: SplitName) -> Split:
+    """Map a split's files; nothing is read until it is used."""
+    parts = ("tokens", "offsets", "prompts", "ids")
+    return Split(*(open_array(folder / f"{name}.{part}.npy") for part in parts))

@@ -1,0 +1,132 @@
+"""Train a segment of a stage: a checkpoint and a mixture go in, a checkpoint comes out.
+
+The artifact holds model.safetensors and config.json in the hub's format, optimizer.safetensors for
+the segment that goes on from here, metrics.jsonl, and position.json.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from specc.errors import SpeccError
+from specc.flops import training_flops_per_token
+from specc.steps import RESUME, TrainExecution, TrainParams
+from specc.store import Manifest
+from specc_runtime import model as models
+from specc_runtime.attempt import Attempt
+from specc_runtime.checkpoint import Position, read_optimizer, read_position, write_position, write_state
+from specc_runtime.device import device_name, use_device
+from specc_runtime.dropout import add_dropout
+from specc_runtime.optimizer import build_optimizer
+from specc_runtime.order import Stream
+from specc_runtime.packing import Mixture
+from specc_runtime.prepared import open_split
+from specc_runtime.segment import Lineage, Segment
+from specc_runtime.update import Updater
+
+
+def train(attempt: Attempt) -> Manifest:
+    """Train a segment, going on from a scratch checkpoint if an earlier attempt left one.
+
+    Raises:
+        Interrupted: if asked to stop; a checkpoint was saved.
+        Diverged: if a loss or gradient norm is not finite; nothing is published.
+    """
+    execution: TrainExecution = attempt.execution
+    segment = open_segment(attempt)
+    position = segment.train()
+    updater = segment.updater
+    write_state(attempt.artifact, updater.model, updater.optimizer, segment.folder / "config.json")
+    # A copy: should publishing fail, the scratch checkpoints are only of use with their log.
+    shutil.copyfile(segment.log_path, attempt.artifact / "metrics.jsonl")
+    outputs = outputs_after(attempt, segment, position)
+    write_position(attempt.artifact, position, outputs["lineage_steps"], outputs["lineage_tokens"])
+    shape = models.read_shape(segment.folder)
+    return attempt.publish(
+        outputs,
+        device=device_name(next(updater.model.parameters()).device),
+        threads=execution.threads,
+        flops=float(training_flops_per_token(shape, segment.params.sequence) * trained(segment, position)),
+        resumed=position.resumed,
+    )
+
+
+def trained(segment: Segment, position: Position) -> int:
+    """Tokens that this step itself trained on, without those of the state it went on from."""
+    return sum(position.tokens.values()) - sum(segment.origin.tokens.values())
+
+
+def outputs_after(attempt: Attempt, segment: Segment, position: Position) -> dict[str, Any]:
+    """The numbers of a finished step, for its manifest; they count from the start of the stage."""
+    _, parent = attempt.input("parent")
+    steps, tokens = segment.params.steps, sum(position.tokens.values())
+    return {
+        **{name: parent.outputs[name] for name in ("parameters", "non_embedding", "vocab")},
+        "steps": steps,
+        "tokens": position.tokens,
+        "targets": position.targets,
+        "lineage_steps": segment.lineage.steps + steps,
+        "lineage_tokens": segment.lineage.tokens + tokens,
+        "loss": sum(position.losses) / len(position.losses) if position.losses else None,
+        "tokens_per_second": trained(segment, position) / max(position.seconds, 1e-9),
+    }
+
+
+def open_segment(attempt: Attempt) -> Segment:
+    """Load what a segment starts from: the model, the optimizer's state, and the streams it reads.
+
+    That is the parent, or, where the step has one, an earlier state of the same stage (`RESUME`):
+    the same bits come out, and only the steps behind it are trained.
+
+    Raises:
+        SpeccError: if these do not fit together, or there is no such device.
+    """
+    params: TrainParams = attempt.params
+    execution: TrainExecution = attempt.execution
+    device = use_device(execution.device, execution.threads)
+    folder, parent = attempt.input("parent")
+    mixture = open_mixture(attempt, params, parent.outputs["vocab"])
+    origin = Position(step=0)
+    if RESUME in attempt.step.inputs:
+        folder, _ = attempt.input(RESUME)
+        origin = read_position(folder)
+    model = models.load(folder, device, models.attention_kernel(device, params.dtype))
+    add_dropout(model, params.dropout)
+    optimizer = build_optimizer(model, params.optimizer)
+    if origin.step > 0:
+        read_optimizer(folder, model, optimizer)
+    return Segment(
+        attempt,
+        Updater(model, optimizer, params, execution.micro_batch),
+        mixture,
+        Lineage(parent.outputs.get("lineage_steps", 0), parent.outputs.get("lineage_tokens", 0)),
+        origin,
+        folder,
+    )
+
+
+def open_mixture(attempt: Attempt, params: TrainParams, vocab: int) -> Mixture:
+    """Open the streams that a stage reads.
+
+    Raises:
+        SpeccError: if a corpus has tokens that the model does not know.
+        DataError: if a corpus has nothing to train on.
+    """
+    streams = []
+    for source in params.sources:
+        folder, prepared = attempt.input(source.corpus)
+        name = prepared.label or source.corpus
+        if prepared.outputs["vocab"] > vocab:
+            raise SpeccError(
+                f"{name} has {prepared.outputs['vocab']} tokens in its vocabulary, the model knows {vocab}",
+                "start from a model with the tokenizer of this corpus",
+            )
+        streams.append(Stream(open_split(folder, "train"), params.seed, prepared.key, name))
+    return Mixture(
+        roles=tuple(source.corpus for source in params.sources),
+        streams=tuple(streams),
+        shares=tuple(source.share for source in params.sources),
+        starts=tuple(source.start for source in params.sources),
+        sequence=params.sequence,
+    )

@@ -1,0 +1,79 @@
+"""One training step: forward, backward, clip, update."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from specc.steps import TrainParams
+from specc_runtime import model as models
+from specc_runtime.packing import IGNORED, Batch
+from specc_runtime.seeds import derive
+
+
+class Updater:
+    """Updates a model from batches. Tensor names end in their shape: B rows, T tokens, V vocabulary.
+
+    Args:
+        micro_batch: rows in a forward pass; None for all of a batch.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        params: TrainParams,
+        micro_batch: int | None,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self._params = params
+        self._micro_batch = micro_batch or params.batch
+        self._parameters = list(model.parameters())
+        self._device = self._parameters[0].device
+
+    def update(self, batch: Batch, rate: float, lineage_step: int) -> tuple[float, float]:
+        """Make one update; returns the mean loss over the batch's targets and the gradient's norm.
+
+        The summed loss of each micro-batch is divided by the targets of the whole batch, so the
+        split changes nothing but rounding. A batch without targets, or whose loss or norm is not
+        finite, changes no weight. Dropout depends on the seed and the step of the lineage alone.
+        """
+        if batch.targets == 0:
+            return 0.0, 0.0
+        if self._params.dropout > 0:
+            torch.manual_seed(derive(self._params.seed, "dropout", lineage_step))
+        total = torch.zeros((), device=self._device)
+        for first in range(0, len(batch.tokens), self._micro_batch):
+            loss = self._summed_loss(batch, slice(first, first + self._micro_batch)) / batch.targets
+            torch.autograd.backward(loss)
+            total += loss.detach()
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        value, size = float(total), float(norm)
+        if math.isfinite(value) and math.isfinite(size):
+            if self._params.clip is not None:
+                nn.utils.clip_grads_with_norm_(self._parameters, self._params.clip, norm)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.step()
+        self.optimizer.zero_grad()
+        return value, size
+
+    def _summed_loss(self, batch: Batch, rows: slice) -> Tensor:
+        """Summed cross-entropy over the targets of some rows, in nats."""
+        tokens_BT = torch.from_numpy(batch.tokens[rows]).to(self._device)
+        labels_BT = torch.from_numpy(batch.labels[rows]).to(self._device)
+        positions_BT = torch.from_numpy(batch.positions[rows]).to(self._device) if batch.packed else None
+        halved = self._params.dtype == "bfloat16"
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=halved):
+            logits_BTV = models.logits(self.model, tokens_BT, positions_BT)
+        return cross_entropy(
+            logits_BTV[:, :-1].float().flatten(0, 1),
+            labels_BT[:, 1:].flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+        )

@@ -1,0 +1,323 @@
+"""The allocation table, solved in exact arithmetic.
+
+Rows are corpora, columns are stages. Cells are worked out in the order in which they can be: shares
+of a row with a total, tokens and epochs at once; then `% of stage`, `fill` (what is left of a
+stage's budget) and `rest` (what is left of a row), each once all that it depends on is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from specc.analysis.balance import Balance
+from specc.analysis.definition import Definition
+from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.findings import Finding
+from specc.analysis.table import Table, TableCell
+from specc.analysis.values import ERROR, Amount, Unit, Value, Word, describe
+from specc.diagnostics import Label
+from specc.language import ast
+
+
+def split_row(total: int, shares: Mapping[str, Fraction]) -> dict[str, int]:
+    """Divide a corpus' tokens among stages so that no token is lost.
+
+    Largest-remainder apportionment: left-over tokens go to the stages with the largest remainders,
+    first in source order.
+
+    Args:
+        total: tokens to divide.
+        shares: share of each stage; they sum to at most 1.
+    Returns:
+        tokens of each stage; they sum to `total` if the shares sum to 1, else to the rounded-down
+        product of `total` and their sum.
+    Raises:
+        ValueError: if the shares sum to more than 1.
+    >>> split_row(10, {"pretrain": Fraction(1, 3), "posttrain": Fraction(2, 3)})
+    {'pretrain': 3, 'posttrain': 7}
+    """
+    if sum(shares.values()) > 1:
+        raise ValueError("shares sum to more than 1")
+    exact = {stage: total * share for stage, share in shares.items()}
+    tokens = {stage: int(amount) for stage, amount in exact.items()}
+    left = int(sum(exact.values(), Fraction(0))) - sum(tokens.values())
+    order = sorted(exact, key=lambda stage: tokens[stage] - exact[stage])
+    for stage in order[:left]:
+        tokens[stage] += 1
+    return tokens
+
+
+class Solver:
+    """Solves the table of one experiment at one point of the sweep.
+
+    Args:
+        size: tokens of one pass over a corpus' training split, or None if that is unknown.
+        budget: tokens of a stage, if it declares any.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        evaluator: Evaluator,
+        size: Callable[[str, Point], int | None],
+        budget: Callable[[str, Point], int | None],
+    ) -> None:
+        self.definition = definition
+        self.evaluator = evaluator
+        self.size = size
+        self.budget = budget
+        self.balance = Balance(definition, evaluator, budget)
+
+    def dependencies(self) -> tuple[str, ...]:
+        """Axes that the table depends on by its own expressions."""
+        axes: set[str] = set()
+        for row in self.definition.rows.values():
+            if row.total is not None:
+                axes.update(self.evaluator.dependencies(row.total))
+            for cell in row.cells:
+                axes.update(self.evaluator.dependencies(cell.value))
+        return tuple(sorted(axes))
+
+    def solve(self, point: Point, stages_known: bool = True) -> tuple[Table | None, list[Finding]]:
+        """The table at a point and what is wrong with it; None if something kept it from being solved.
+
+        Args:
+            stages_known: whether the stages' settings could be read. If not, only what the rows say
+                by themselves is looked at.
+        """
+        findings: list[Finding] = []
+        cells: list[TableCell] = []
+        totals: dict[str, int | None] = {}
+        good = True
+        for name, row in self.definition.rows.items():
+            read = [self._read(name, cell, point, findings) for cell in row.cells]
+            cells += [cell for cell in read if cell is not None]
+            good &= None not in read
+            total = self._total(name, row, cells, point, findings)
+            good &= total is not ERROR
+            totals[name] = total if isinstance(total, int) else None
+        good &= self._doubles(cells, findings)
+        if not good:
+            return None, findings
+        good = self._row_shares(cells, totals, point, findings)
+        if not stages_known:
+            return None, findings
+        if good:
+            good = self._propagate(cells, totals, point, findings)
+        if not good:
+            return None, findings
+        table = Table({(cell.corpus, cell.stage): cell.tokens or 0 for cell in cells})
+        if not self.balance.compare(cells, totals, point, table, findings):
+            return None, findings
+        return table, findings
+
+    # ---- reading
+
+    def _read(self, corpus: str, cell: ast.Cell, point: Point, findings: list[Finding]) -> TableCell | None:
+        value = self.evaluator.value(cell.value, point)
+        span = cell.value.span
+        if value is ERROR:
+            return None
+        read = TableCell(corpus, cell.stage.text, cell, value)
+        if cell.of is not None and cell.of.text != "stage":
+            findings.append(
+                Finding(
+                    "E0102",
+                    f"a share is of the stage, not of `{cell.of.text}`",
+                    cell.of.span,
+                    help="write `of stage`, or leave it out for a share of the row",
+                )
+            )
+            return None
+        if cell.within is not None:
+            where = cell.within[0].span.to(cell.within[1].span)
+            findings.append(
+                Finding(
+                    "E0701",
+                    "this version of specc can't place tokens within a stage",
+                    where,
+                    help="leave out `within ...`: tokens are spread evenly over the stage",
+                )
+            )
+            return None
+        if isinstance(value, Word) and not read.of_stage:
+            return read
+        if not isinstance(value, Amount) or value.unit not in (Unit.SHARE, Unit.TOKENS, Unit.EPOCHS):
+            help = "a cell is a percentage, tokens, epochs, `rest`, `fill` or `2% of stage`"
+            if isinstance(value, Amount) and value.unit is Unit.NUMBER:
+                help = f"write `{span.text} tokens`, or a percentage"
+            findings.append(Finding("E0301", f"a cell can't be {describe(value)}", span, help=help))
+            return None
+        if read.of_stage and value.unit is not Unit.SHARE:
+            findings.append(
+                Finding(
+                    "E0301",
+                    f"`of stage` needs a percentage, not {describe(value)}",
+                    span,
+                    help="write `2% of stage`",
+                )
+            )
+            return None
+        if value.unit is Unit.SHARE and not 0 <= value.value <= 1:
+            findings.append(
+                Finding(
+                    "E0402",
+                    f"the share of `{corpus}` in `{read.stage}` is {value}; it must be 0% to 100%",
+                    span,
+                    key=(corpus, read.stage),
+                    amount=str(value),
+                )
+            )
+            return None
+        if value.value < 0:
+            findings.append(
+                Finding(
+                    "E0303", f"a cell can't be {value}", span, key=(corpus, read.stage), amount=str(value)
+                )
+            )
+            return None
+        return read
+
+    def _total(
+        self, corpus: str, row: ast.Row, cells: list[TableCell], point: Point, findings: list[Finding]
+    ) -> int | Value | None:
+        """Tokens of a row: as declared, or one pass over the corpus where cells are shares of it."""
+        if row.total is not None:
+            total = self.evaluator.value(row.total, point)
+            if total is ERROR:
+                return ERROR
+            if isinstance(total, Amount) and total.unit is Unit.EPOCHS:
+                size = self.size(corpus, point)
+                return None if size is None else int(total.value * size)
+            if not isinstance(total, Amount) or total.unit is not Unit.TOKENS:
+                bare = isinstance(total, Amount) and total.unit is Unit.NUMBER
+                findings.append(
+                    Finding(
+                        "E0301",
+                        f"a row's total is tokens or epochs, not {describe(total)}",
+                        row.total.span,
+                        help=f"write `{row.total.span.text} tokens`" if bare else "write `20M tokens`",
+                    )
+                )
+                return ERROR
+            if total.value < 0:
+                findings.append(Finding("E0303", f"a row's total can't be {total}", row.total.span))
+                return ERROR
+            return int(total.value)
+        shared = any(
+            cell.corpus == corpus
+            and not cell.of_stage
+            and (
+                cell.value is Word.REST or (isinstance(cell.value, Amount) and cell.value.unit is Unit.SHARE)
+            )
+            for cell in cells
+        )
+        return self.size(corpus, point) if shared else None
+
+    def _doubles(self, cells: list[TableCell], findings: list[Finding]) -> bool:
+        good = True
+        for word, side in ((Word.REST, "row"), (Word.FILL, "stage")):
+            first: dict[str, TableCell] = {}
+            for cell in cells:
+                if cell.value is not word:
+                    continue
+                owner = cell.corpus if word is Word.REST else cell.stage
+                if owner in first:
+                    findings.append(
+                        Finding(
+                            "E0403",
+                            f"a second `{word.value}` in {side} `{owner}`",
+                            cell.node.value.span,
+                            secondary=(Label(first[owner].node.value.span, "first here"),),
+                            help="give one of them as a percentage, or in tokens",
+                        )
+                    )
+                    good = False
+                first.setdefault(owner, cell)
+        return good
+
+    # ---- solving
+
+    def _row_shares(
+        self, cells: list[TableCell], totals: dict[str, int | None], point: Point, findings: list[Finding]
+    ) -> bool:
+        """Cells that their row alone decides: shares, tokens, epochs."""
+        good = True
+        for corpus in self.definition.rows:
+            row = [cell for cell in cells if cell.corpus == corpus and not cell.of_stage]
+            shares = {
+                cell.stage: cell.value.value
+                for cell in row
+                if isinstance(cell.value, Amount) and cell.value.unit is Unit.SHARE
+            }
+            for cell in row:
+                if isinstance(cell.value, Amount) and cell.value.unit is Unit.TOKENS:
+                    cell.tokens = int(cell.value.value)
+                elif isinstance(cell.value, Amount) and cell.value.unit is Unit.EPOCHS:
+                    size = self.size(corpus, point)
+                    if size is None:
+                        good = False
+                    else:
+                        cell.tokens = int(cell.value.value * size)
+            if not shares:
+                continue
+            total = totals[corpus]
+            spent = sum(shares.values(), Fraction(0))
+            if spent > 1:
+                self.balance.overspent_shares(corpus, row, spent, point, findings)
+                good = False
+            elif total is None:
+                good = False
+            else:
+                for stage, tokens in split_row(total, shares).items():
+                    next(cell for cell in row if cell.stage == stage).tokens = tokens
+        return good
+
+    def _propagate(
+        self, cells: list[TableCell], totals: dict[str, int | None], point: Point, findings: list[Finding]
+    ) -> bool:
+        """Work out `rest`, `fill` and `of stage`, each when what it depends on is known."""
+        progress = True
+        while progress:
+            progress = False
+            for cell in cells:
+                if cell.tokens is None:
+                    tokens = self._solved(cell, cells, totals, point)
+                    if tokens is not None:
+                        cell.tokens = tokens
+                        progress = True
+        unsolved = [cell for cell in cells if cell.tokens is None]
+        if unsolved:
+            self.balance.unsolved(unsolved, totals, point, findings)
+        return not unsolved
+
+    def _solved(
+        self, cell: TableCell, cells: list[TableCell], totals: dict[str, int | None], point: Point
+    ) -> int | None:
+        column = [other for other in cells if other.stage == cell.stage and other is not cell]
+        if cell.of_stage:
+            assert isinstance(cell.value, Amount)
+            budget = self.budget(cell.stage, point)
+            if budget is not None:
+                return int(cell.value.value * budget)
+            fixed = [other.tokens for other in column if not other.of_stage]
+            if None in fixed:
+                return None
+            shares = sum(
+                (c.value.value for c in column if c.of_stage and isinstance(c.value, Amount)),
+                cell.value.value,
+            )
+            if shares >= 1:
+                return None
+            return int(cell.value.value * (sum(filter(None, fixed)) / (1 - shares)))
+        if cell.value is Word.FILL:
+            budget = self.budget(cell.stage, point)
+            if budget is None or any(other.tokens is None for other in column):
+                return None
+            return budget - sum(other.tokens or 0 for other in column)
+        row = [other for other in cells if other.corpus == cell.corpus and other is not cell]
+        total = totals[cell.corpus]
+        if total is None or any(other.tokens is None for other in row):
+            return None
+        return total - sum(other.tokens or 0 for other in row)

@@ -1,0 +1,268 @@
+"""Arguments of components, checked against their signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from specc.analysis.values import (
+    ERROR,
+    Amount,
+    ComponentValue,
+    DataValue,
+    Unit,
+    Value,
+    describe,
+    show_number,
+)
+from specc.components import Parameter, Signature, Type
+from specc.diagnostics import Label, Report, Span, nearest
+from specc.language import ast
+
+Given = tuple[ast.Identifier | None, Value, Span]
+"""Name if there is one, value, and where it is written."""
+
+
+class Arguments:
+    """Checks the arguments of calls; mistakes go to the report."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+    def check(
+        self, signature: Signature, given: Sequence[Given], span: Span, base: ComponentValue | None = None
+    ) -> tuple[dict[str, Any] | None, Mapping[str, Span]]:
+        """Arguments by name, as JSON-like values; None if any is wrong.
+
+        Args:
+            base: a component whose arguments are kept where they aren't given (`with`).
+        """
+        args: dict[str, Any] = dict(base.args) if base else {}
+        spans: dict[str, Span] = dict(base.spans) if base else {}
+        seen: dict[str, Span] = {}
+        good = True
+        for place, (name, value, where) in enumerate(given):
+            parameter = self._parameter(signature, name, place, where)
+            if parameter is None:
+                good = False
+                continue
+            at = name.span if name else where
+            if parameter.name in seen:
+                first = Label(seen[parameter.name], "first here")
+                self.report.add(
+                    "E0206", f"`{parameter.name}` is given twice", at, secondary=[first], help="keep one"
+                )
+                good = False
+                continue
+            seen[parameter.name] = at
+            converted = self.convert(parameter, value, where)
+            if converted is ERROR:
+                good = False
+                continue
+            args[parameter.name] = converted
+            spans[parameter.name] = where
+        missing = [
+            p for p in signature.parameters if p.required and p.name not in args and p.name not in seen
+        ]
+        if missing and good:
+            names = ", ".join(f"`{p.name}`" for p in missing)
+            word = "parameter" if len(missing) == 1 else "parameters"
+            self.report.add(
+                "E0205",
+                f"`{signature.name}` needs the {word} {names}",
+                span,
+                notes=[f"`{p.name}`: {p.doc}" for p in missing],
+                help=f"write `{_example(signature, missing)}`",
+            )
+            good = False
+        return (args if good else None), spans
+
+    def _parameter(
+        self, signature: Signature, name: ast.Identifier | None, place: int, span: Span
+    ) -> Parameter | None:
+        if name is None:
+            if place < signature.positional:
+                return signature.parameters[place]
+            names = ", ".join(f"`{p.name}`" for p in signature.parameters)
+            likely = signature.parameters[min(place, len(signature.parameters) - 1)]
+            self.report.add(
+                "E0204",
+                f"this argument of `{signature.name}` needs a name",
+                span,
+                notes=[f"`{signature.name}` takes {names}"],
+                help=f"write `{likely.name} = {span.text}`",
+            )
+            return None
+        parameter = signature.parameter(name.text)
+        if parameter is None:
+            known = [p.name for p in signature.parameters]
+            close = nearest(name.text, known)
+            self.report.add(
+                "E0204",
+                f"`{signature.name}` has no parameter `{name.text}`",
+                name.span,
+                notes=[f"it takes {', '.join(f'`{k}`' for k in known)}"],
+                help=f"write `{close}`" if close else _elsewhere(signature, name.text),
+            )
+        return parameter
+
+    def convert(self, parameter: Parameter, value: Value, span: Span) -> Any:
+        """The value as a component receives it; `ERROR` if it has another type or is out of range."""
+        if value is ERROR:
+            return ERROR
+        kind = parameter.type
+        match kind:
+            case Type.INT | Type.FLOAT:
+                return self._number(parameter, value, span)
+            case Type.SHARE:
+                if isinstance(value, Amount) and value.unit is Unit.SHARE:
+                    if not 0 <= value.value <= 1:
+                        return self._out_of_range(parameter, value, span, "0% to 100%")
+                    return f"{value.value.numerator}/{value.value.denominator}"
+                help = None
+                if isinstance(value, Amount) and value.unit is Unit.NUMBER and 0 <= value.value <= 1:
+                    help = f"write `{show_number(value.value * 100)}%`"
+                return self._wrong(parameter, value, span, help)
+            case Type.TOKENS:
+                if isinstance(value, Amount) and value.unit is Unit.TOKENS:
+                    if not self._bounded(parameter, value.value):
+                        return self._out_of_range(parameter, value, span, _bounds(parameter))
+                    return int(value.value)
+                bare = isinstance(value, Amount) and value.unit is Unit.NUMBER
+                return self._wrong(parameter, value, span, f"write `{span.text} tokens`" if bare else None)
+            case Type.LENGTH:
+                if isinstance(value, Amount) and value.unit in (Unit.STEPS, Unit.TOKENS, Unit.SHARE):
+                    if value.value < 0:
+                        return self._out_of_range(parameter, value, span, "not below 0")
+                    return value
+                bare = isinstance(value, Amount) and value.unit is Unit.NUMBER
+                return self._wrong(
+                    parameter, value, span, f"write `{span.text} steps`, or a percentage" if bare else None
+                )
+            case Type.RATE:
+                if isinstance(value, Amount) and value.unit in (Unit.NUMBER, Unit.SHARE):
+                    if value.value < 0:
+                        return self._out_of_range(parameter, value, span, "not below 0")
+                    return value
+                return self._wrong(parameter, value, span)
+            case Type.BOOL:
+                return value if isinstance(value, bool) else self._wrong(parameter, value, span)
+            case Type.STRING | Type.PATH:
+                return self._string(parameter, value, span)
+            case Type.STRINGS | Type.PATHS:
+                if isinstance(value, str):
+                    return (value,)
+                if isinstance(value, tuple) and value and all(isinstance(item, str) for item in value):
+                    return value
+                return self._wrong(parameter, value, span)
+            case Type.FLOATS:
+                if isinstance(value, tuple) and all(
+                    isinstance(v, Amount) and v.unit is Unit.NUMBER for v in value
+                ):
+                    return tuple(float(item.value) for item in value)
+                return self._wrong(parameter, value, span)
+            case Type.DATA:
+                help = f"write `{span.text}.held_out`" if describe(value) == "a corpus" else None
+                return value if isinstance(value, DataValue) else self._wrong(parameter, value, span, help)
+
+    def _number(self, parameter: Parameter, value: Value, span: Span) -> Any:
+        if not isinstance(value, Amount) or value.unit is not Unit.NUMBER:
+            help = None
+            if isinstance(value, Amount) and value.unit is Unit.SHARE and parameter.type is Type.FLOAT:
+                help = f"write `{show_number(value.value)}`"
+            elif isinstance(value, str):
+                help = "numbers are written without quotes"
+            return self._wrong(parameter, value, span, help)
+        if parameter.type is Type.INT and value.value.denominator != 1:
+            return self._wrong(parameter, value, span)
+        if not self._bounded(parameter, value.value):
+            return self._out_of_range(parameter, value, span, _bounds(parameter))
+        return int(value.value) if parameter.type is Type.INT else float(value.value)
+
+    def _string(self, parameter: Parameter, value: Value, span: Span) -> Any:
+        if not isinstance(value, str):
+            return self._wrong(
+                parameter, value, span, f'write `"{span.text}"`' if span.text.isidentifier() else None
+            )
+        if parameter.choices and value not in parameter.choices:
+            close = nearest(value, parameter.choices)
+            self.report.add(
+                "E0303",
+                f'`{parameter.name}` can\'t be "{value}"',
+                span,
+                notes=["it is one of " + ", ".join(f'"{choice}"' for choice in parameter.choices)],
+                help=f'write `"{close or parameter.choices[0]}"`',
+            )
+            return ERROR
+        return value
+
+    def _bounded(self, parameter: Parameter, value: Fraction) -> bool:
+        return (
+            (parameter.low is None or value >= Fraction(parameter.low))
+            and (parameter.high is None or value <= Fraction(parameter.high))
+            and (parameter.above is None or value > Fraction(parameter.above))
+        )
+
+    def _wrong(self, parameter: Parameter, value: Value, span: Span, help: str | None = None) -> Any:
+        needed, _, _ = parameter.type.value.partition(", for instance")
+        number = isinstance(value, Amount) and value.unit is Unit.NUMBER and parameter.type is Type.INT
+        self.report.add(
+            "E0301",
+            f"`{parameter.name}` needs {needed}, not {value if number else describe(value)}",
+            span,
+            help=help,
+        )
+        return ERROR
+
+    def _out_of_range(self, parameter: Parameter, value: Value, span: Span, bounds: str) -> Any:
+        self.report.add(
+            "E0303",
+            f"`{parameter.name}` is {value}; it must be {bounds}",
+            span,
+            notes=[f"`{parameter.name}`: {parameter.doc}"],
+        )
+        return ERROR
+
+
+def _bounds(parameter: Parameter) -> str:
+    if parameter.above is not None:
+        return f"above {parameter.above:g}"
+    if parameter.low is not None and parameter.high is not None:
+        return f"{parameter.low:g} to {parameter.high:g}"
+    if parameter.low is not None:
+        return f"at least {parameter.low:g}"
+    return f"at most {parameter.high:g}"
+
+
+_SAMPLES = {
+    Type.INT: "4",
+    Type.FLOAT: "1e-3",
+    Type.SHARE: "5%",
+    Type.BOOL: "true",
+    Type.STRING: '"..."',
+    Type.STRINGS: '["..."]',
+    Type.FLOATS: "[0.9, 0.95]",
+    Type.TOKENS: "512 tokens",
+    Type.LENGTH: "100 steps",
+    Type.RATE: "10%",
+    Type.PATHS: '"data/*.txt"',
+    Type.PATH: '"folder"',
+    Type.DATA: "corpus.held_out",
+}
+
+
+def _example(signature: Signature, missing: Sequence[Parameter]) -> str:
+    positional = signature.parameters[: signature.positional]
+    parts = [_SAMPLES[p.type] if p in positional else f"{p.name} = {_SAMPLES[p.type]}" for p in missing]
+    return f"{signature.name}({', '.join(parts)})"
+
+
+def _elsewhere(signature: Signature, name: str) -> str | None:
+    if name in ("lr", "learning_rate") and signature.kind.value == "optimizer":
+        return "the learning rate belongs to the schedule: `schedule = constant(peak = 1e-3)`"
+    if name in ("lr", "learning_rate") and signature.kind.value == "schedule":
+        return "write `peak`"
+    if name == "betas":
+        return "write `beta1 = 0.9, beta2 = 0.95`"
+    return None

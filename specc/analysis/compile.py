@@ -1,0 +1,232 @@
+"""The passes in order: from a file to checked experiments, with all mistakes in one report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from specc.analysis.arms import MOST_ARMS, Factor, axes, count_points, factors, points, seeds
+from specc.analysis.checks import corpus_limits, read_checks, run_checks, unequal_rounding
+from specc.analysis.definition import Definition, apply, define
+from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.expectations import Arms, ExpectReader
+from specc.analysis.findings import Finding, report_findings
+from specc.analysis.load import Program, Scope, load
+from specc.analysis.queries import check_queries
+from specc.analysis.resolve import ResolvedPoint, Variant
+from specc.diagnostics import Report, nearest
+from specc.language import ast
+from specc.study import BASE, Axis, Comparison, Expectation
+
+
+@dataclass(slots=True)
+class RecipeArms:
+    """One recipe of an experiment: its arms are `points` times `seeds`."""
+
+    name: str
+    definition: Definition
+    seeds: tuple[int, ...]
+    points: list[ResolvedPoint]
+
+
+@dataclass(slots=True)
+class CompiledExperiment:
+    """A checked experiment; `digest` is the SHA-256 of the text of all files that it was read from."""
+
+    name: str
+    description: str
+    spec: str
+    digest: str
+    axes: tuple[Axis, ...]
+    recipes: list[RecipeArms]
+    comparisons: tuple[Comparison, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+
+    @property
+    def arms(self) -> int:
+        return sum(len(recipe.points) * len(recipe.seeds) for recipe in self.recipes)
+
+
+@dataclass(slots=True)
+class Compilation:
+    """What came of a file. `experiments` holds those without errors."""
+
+    report: Report
+    program: Program = field(default_factory=Program)
+    experiments: list[CompiledExperiment] = field(default_factory=list)
+
+
+def compile_file(
+    path: str | Path, only: Sequence[str] = (), max_arms: int = MOST_ARMS, library: bool = False
+) -> Compilation:
+    """Read and check a recipe.
+
+    Args:
+        only: names of the experiments wanted; all of the file if empty.
+        max_arms: an experiment with more arms is refused.
+        library: whether a file may declare names for others to use, and no experiment.
+    """
+    report = Report()
+    compilation = Compilation(report, load(path, report))
+    found = compilation.program.experiments
+    names = [experiment.name.text for experiment, _ in found]
+    for name in only:
+        if name not in names:
+            close = nearest(name, names)
+            listed = ", ".join(f"`{n}`" for n in names) or "none"
+            report.add(
+                "E0201",
+                f"there is no experiment `{name}` in `{path}`",
+                None,
+                help=f"write `{close}`" if close else f"experiments are {listed}",
+            )
+    for file in compilation.program.files:
+        Evaluator(file.scope, report).check_declarations({})
+    offers = bool(compilation.program.files and compilation.program.files[0].scope.bindings)
+    if not found and not report.failed and not (library and offers):
+        report.add(
+            "E0507",
+            f"`{path}` declares no experiment",
+            None,
+            help="write `experiment NAME { ... }`; a file without one can be named in `use`",
+        )
+    digest = hashlib.sha256(
+        "\0".join(file.source.text for file in compilation.program.files).encode()
+    ).hexdigest()
+    for node, scope in found:
+        if only and node.name.text not in only:
+            continue
+        before = report.errors
+        compiled = _experiment(node, scope, str(path), digest, report, max_arms)
+        if compiled is not None and report.errors == before:
+            compilation.experiments.append(compiled)
+    return compilation
+
+
+def _experiment(
+    node: ast.Experiment, scope: Scope, path: str, digest: str, report: Report, max_arms: int
+) -> CompiledExperiment | None:
+    definition = define(node, scope, report)
+    evaluator = Evaluator(definition.scope, report)
+    found = factors(definition, evaluator, report)
+    wrong_sweep = sum(len(sweep.names) for sweep in definition.sweeps) != sum(len(f.names) for f in found)
+    swept = axes(found)
+    base_seeds = seeds(definition, evaluator, report)
+    if _too_many(definition, found, base_seeds, report, max_arms) or wrong_sweep:
+        return None
+    evaluator.check_declarations(next(points(found), {}))
+    if not definition.stages:
+        return None
+    recipes = [_arms(definition, evaluator, base_seeds, found, report)]
+    for recipe in definition.recipes.values():
+        changed = apply(definition, recipe, report)
+        its_evaluator = Evaluator(changed.scope, report)
+        its_seeds = (
+            seeds(changed, its_evaluator, report) if changed.seeds is not definition.seeds else base_seeds
+        )
+        recipes.append(_arms(changed, its_evaluator, its_seeds, found, report))
+    reader = ExpectReader(
+        definition,
+        evaluator,
+        swept,
+        found,
+        {recipe.name: Arms(recipe.points, recipe.seeds) for recipe in recipes},
+        report,
+    )
+    complete = reader.complete = all(len(recipe.points) == count_points(found) for recipe in recipes)
+    expectations = _expectations(definition, reader)
+    check_queries(
+        definition.name,
+        swept,
+        [compare.sql for compare in definition.compares.values()],
+        [expect.sql for expect in definition.expects if isinstance(expect, ast.ExpectSql)],
+        report,
+    )
+    if not complete:
+        return None
+    return CompiledExperiment(
+        definition.name,
+        definition.description,
+        path,
+        digest,
+        swept,
+        recipes,
+        tuple(Comparison(name=name, sql=node.sql.text.strip()) for name, node in definition.compares.items()),
+        expectations,
+    )
+
+
+def _too_many(
+    definition: Definition, found: list[Factor], its_seeds: tuple[int, ...], report: Report, max_arms: int
+) -> bool:
+    recipes = 1 + len(definition.recipes)
+    arms = count_points(found) * len(its_seeds) * recipes
+    if arms <= max_arms:
+        return False
+    parts = [f"{len(f.values):,} ({', '.join(f.names)})" for f in found] + [f"{len(its_seeds):,} (seeds)"]
+    if recipes > 1:
+        parts.append(f"{recipes} (recipes)")
+    report.add(
+        "E0505",
+        f"experiment `{definition.name}` has {arms:,} arms; at most {max_arms:,} are allowed",
+        definition.span,
+        " x ".join(parts),
+        help=f"sweep fewer values, or allow it with `--max-arms {arms}`",
+    )
+    return True
+
+
+def _arms(
+    definition: Definition,
+    evaluator: Evaluator,
+    its_seeds: tuple[int, ...],
+    found: list[Factor],
+    report: Report,
+) -> RecipeArms:
+    """Resolve a recipe at all points of the sweep; mistakes of several points are told once."""
+    variant = Variant(definition, evaluator, report)
+    variant.check_names()
+    findings: list[tuple[Point, Finding]] = []
+    resolved = []
+    total = count_points(found)
+    for point in points(found):
+        at_point = variant.resolve(point, findings)
+        if at_point is not None:
+            resolved.append(at_point)
+    if len(resolved) == total:
+        findings += corpus_limits(definition, resolved)
+        if definition.recipe == BASE:
+            findings += run_checks(definition, evaluator, resolved, report)
+        _reached(definition, resolved, report)
+        unequal_rounding(definition, resolved, report)
+    elif definition.recipe == BASE:
+        read_checks(definition, evaluator, next(points(found), {}), report)
+    report_findings(findings, total, definition.recipe, report)
+    return RecipeArms(definition.recipe, definition, its_seeds, resolved)
+
+
+def _reached(definition: Definition, resolved: list[ResolvedPoint], report: Report) -> None:
+    """Report stages that get no tokens in any arm; not where a row that may give them some is broken."""
+    if definition.table_broken:
+        return
+    for name, stage in definition.stages.items():
+        empty = sum(1 for at_point in resolved if not at_point.stages[name].steps)
+        if empty == len(resolved):
+            report.add(
+                "E0501",
+                f"stage `{name}` is never reached: it gets no tokens in any arm",
+                stage.span,
+                help=f"give it tokens in `allocate`, for instance `CORPUS {{ {name}: 100% }}`, or remove it",
+            )
+
+
+def _expectations(definition: Definition, reader: ExpectReader) -> tuple[Expectation, ...]:
+    found = []
+    for number, node in enumerate(definition.expects, 1):
+        if isinstance(node, ast.ExpectSql):
+            found.append(Expectation(name=node.name.text, text=node.name.text, sql=node.sql.text.strip()))
+        elif (expectation := reader.expectation(node, number)) is not None:
+            found.append(expectation)
+    return tuple(found)

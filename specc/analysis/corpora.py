@@ -1,0 +1,144 @@
+"""The corpora of an experiment: where their documents lie, and how many tokens they hold."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from specc.analysis.definition import Definition
+from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.values import ERROR, ComponentValue, Value, show_share
+from specc.components import Kind
+from specc.diagnostics import Report, Span
+from specc.errors import SpeccError
+from specc.steps import Component, PrepareExecution, PrepareParams
+
+if TYPE_CHECKING:
+    from specc.corpora.measure import CorpusFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A corpus at a point of the sweep, measured.
+
+    Attributes:
+        max_epochs: most passes over its training split that an arm may ask for.
+    """
+
+    name: str
+    span: Span
+    reader: Component
+    files: tuple[Path, ...]
+    tokenizer_path: str | None
+    held_out: Fraction
+    max_epochs: float
+    facts: CorpusFacts
+    value: ComponentValue
+
+    @property
+    def params(self) -> PrepareParams:
+        return PrepareParams(
+            reader=self.reader,
+            fingerprint=self.facts.fingerprint,
+            tokenizer=self.facts.tokenizer,
+            held_out=self.held_out,
+        )
+
+    @property
+    def execution(self) -> PrepareExecution:
+        return PrepareExecution(
+            files=tuple(os.path.abspath(file) for file in self.files),
+            tokenizer_path=self.tokenizer_path and os.path.abspath(self.tokenizer_path),
+        )
+
+
+_SHARED = ("held_out", "tokenizer", "max_epochs")
+"""Parameters of every corpus that are not the reader's own."""
+
+
+class CorpusReader:
+    """Corpora of one experiment, each read once for what it depends on."""
+
+    def __init__(self, definition: Definition, evaluator: Evaluator, report: Report) -> None:
+        self.definition = definition
+        self.evaluator = evaluator
+        self.report = report
+        self._memo: dict[tuple[str, int], Corpus | None] = {}
+        self._kept: list[Value] = []
+
+    def corpus(self, name: str, point: Point) -> Corpus | None:
+        """A corpus by name; None if something is wrong with it, and was reported."""
+        binding = self.definition.scope.find(name)
+        if binding is None or binding.kind != "corpus" or binding.value is None:
+            return None
+        value = self.evaluator.value(binding.value, point, binding.scope)
+        if value is ERROR:
+            return None
+        key = (name, id(value))
+        if key not in self._memo:
+            self._kept.append(value)
+            self._memo[key] = self._read(name, binding.value.span, value)
+        return self._memo[key]
+
+    def _read(self, name: str, span: Span, value: Value) -> Corpus | None:
+        if not isinstance(value, ComponentValue) or value.signature.kind is not Kind.CORPUS:
+            return None  # reported with the declarations
+        from specc.corpora.locate import locate
+        from specc.corpora.measure import measure
+
+        args = value.args
+        whole = value.signature.component(args)
+        reader = Component(name=whole.name, args={k: v for k, v in whole.args.items() if k not in _SHARED})
+        base = Path(value.span.source.name).parent
+        held_out = Fraction(args.get("held_out", "0/1"))
+        tokenizer = str(base / args["tokenizer"]) if args.get("tokenizer") else None
+        where = value.spans.get("files", value.span)
+        try:
+            files: tuple[Path, ...] = ()
+            if "files" in args:
+                files = locate(args["files"], args.get("exclude", ()), base)
+                self._outside(args["files"], where)
+            facts = measure(reader, files, tokenizer, held_out)
+        except SpeccError as error:
+            self.report.add("E0006", f"corpus `{name}`: {error.message}", where, help=error.help)
+            return None
+        corpus = Corpus(
+            name, span, reader, files, tokenizer, held_out, float(args.get("max_epochs", 4.0)), facts, value
+        )
+        return corpus if self._splits(corpus, value) else None
+
+    def _outside(self, patterns: tuple[str, ...], span: Span) -> None:
+        for pattern in patterns:
+            installed = pattern.startswith(("stdlib:", "package:"))
+            if not installed and (Path(pattern).is_absolute() or ".." in Path(pattern).parts):
+                self.report.add(
+                    "W0002",
+                    f'"{pattern}" lies outside of the recipe\'s folder',
+                    span,
+                    notes=["it is read as plain data; somebody else's recipe can name any file of yours"],
+                )
+
+    def _splits(self, corpus: Corpus, value: ComponentValue) -> bool:
+        train, held = corpus.facts.train, corpus.facts.held_out
+        if corpus.held_out > 0 and held.documents == 0:
+            self.report.add(
+                "E0410",
+                f"no document of `{corpus.name}` falls into its held-out split",
+                value.spans["held_out"],
+                f"{show_share(corpus.held_out)} of {train.documents} documents",
+                help="hold out more, or read more documents",
+            )
+            return False
+        if train.documents == 0:
+            self.report.add(
+                "E0410",
+                f"every document of `{corpus.name}` is held out",
+                value.spans.get("held_out", value.span),
+                f"{held.documents} documents",
+                help="hold out less, or read more documents",
+            )
+            return False
+        return True

@@ -1,0 +1,268 @@
+"""Reading recipes from disk, with all that they `use`."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from specc.diagnostics import Label, Report, Source, Span, nearest
+from specc.language import ast
+from specc.language.parse import LARGEST, parse
+
+MOST_FILES = 256
+"""Files that one recipe may use, itself included."""
+
+
+@dataclass(slots=True)
+class Binding:
+    """What a name stands for, and the scope in which its value is to be read.
+
+    `order` grows with the place of declaration: a value may only use names declared before it.
+    """
+
+    kind: str
+    name: str
+    span: Span
+    scope: Scope
+    value: ast.Expression | None = None
+    order: int = 0
+
+
+@dataclass(slots=True)
+class Scope:
+    """Names of a file or of an experiment in it.
+
+    Attributes:
+        uncertain: it may declare more names, in parts that could not be read.
+    """
+
+    parent: Scope | None = None
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    uncertain: bool = False
+
+    def find(self, name: str) -> Binding | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.bindings:
+                return scope.bindings[name]
+            scope = scope.parent
+        return None
+
+    def names(self) -> set[str]:
+        inherited = self.parent.names() if self.parent else set()
+        return inherited | set(self.bindings)
+
+    def complete(self) -> bool:
+        """Whether all names are known that may stand here."""
+        return not self.uncertain and (self.parent is None or self.parent.complete())
+
+    def declare_broken(self, part: ast.Broken) -> None:
+        """Add the name of what could not be read, or note that there may be one."""
+        if part.name is None:
+            self.uncertain |= part.keyword not in ("seeds", "allocate", "check", "expect")
+        elif part.keyword not in ("seeds", "allocate", "check"):
+            failed = Binding("failed", part.name.text, part.name.span, self)
+            failed.order = len(self.bindings)
+            self.bindings.setdefault(part.name.text, failed)
+
+    def declare(self, binding: Binding, report: Report) -> None:
+        """Add a name; a second one here, or in the file around, is an error."""
+        other = self.find(binding.name)
+        if other is not None and other.kind == "experiment" and other.scope is not self:
+            other = None
+        if other is not None and "failed" in (other.kind, binding.kind):
+            return
+        if other is not None:
+            report.add(
+                "E0202",
+                f"`{binding.name}` is declared twice",
+                binding.span,
+                "here again",
+                secondary=[Label(other.span, "first here")],
+                help="give one of them another name",
+            )
+            return
+        binding.order = len(self.bindings)
+        self.bindings[binding.name] = binding
+
+
+@dataclass(slots=True)
+class LoadedFile:
+    source: Source
+    tree: ast.File
+    scope: Scope
+
+
+@dataclass(slots=True)
+class Program:
+    """A recipe's file and those it uses, in order of reading."""
+
+    files: list[LoadedFile] = field(default_factory=list)
+
+    @property
+    def experiments(self) -> list[tuple[ast.Experiment, Scope]]:
+        """Experiments of the first file; those of used files are not run."""
+        if not self.files:
+            return []
+        first = self.files[0]
+        return [(item, first.scope) for item in first.tree.items if isinstance(item, ast.Experiment)]
+
+
+def load(path: str | Path, report: Report) -> Program:
+    """Read a recipe and what it uses; mistakes go to the report."""
+    program = Program()
+    _Loader(program, report).load(Path(path), None)
+    program.files.reverse()
+    return program
+
+
+class _Loader:
+    """Depth-first reading; `open_files` are those whose `use` is being followed."""
+
+    def __init__(self, program: Program, report: Report) -> None:
+        self.program = program
+        self.report = report
+        self.open_files: list[str] = []
+        self.loaded: dict[str, LoadedFile] = {}
+
+    def load(self, path: Path, use: ast.Use | None) -> LoadedFile | None:
+        real = os.path.realpath(path)
+        span = use.path.span if use else None
+        if real in self.loaded:
+            return self.loaded[real]
+        if real in self.open_files:
+            circle = [*self.open_files[self.open_files.index(real) :], real]
+            names = " -> ".join(f"`{os.path.basename(name)}`" for name in circle)
+            what = "the file uses itself" if len(circle) == 2 else "files use each other in a circle"
+            self.report.add(
+                "E0003", what, span, notes=[names], help="move what they share to a file of its own"
+            )
+            return None
+        if len(self.loaded) + len(self.open_files) >= MOST_FILES:
+            self.report.add("E0003", f"more than {MOST_FILES} files are used", span)
+            return None
+        source = read_source(path, span, self.report)
+        if source is None:
+            return None
+        self.open_files.append(real)
+        tree = parse(source, self.report)
+        scope = Scope()
+        for item in tree.items:
+            self._declare(item, scope, path)
+        self.open_files.pop()
+        file = LoadedFile(source, tree, scope)
+        self.loaded[real] = file
+        self.program.files.append(file)
+        return file
+
+    def _declare(self, item: ast.Item, scope: Scope, path: Path) -> None:
+        match item:
+            case ast.Use():
+                self._use(item, scope, path)
+            case ast.Declaration():
+                binding = Binding(item.keyword, item.name.text, item.name.span, scope, item.value)
+                scope.declare(binding, self.report)
+            case ast.Experiment():
+                self._unlike_others(item.name, scope)
+                scope.declare(Binding("experiment", item.name.text, item.name.span, scope), self.report)
+            case ast.Broken():
+                scope.declare_broken(item)
+            case _:
+                word = item.span.text.split(None, 1)[0].strip('"') if item.span.text else "this"
+                self.report.add(
+                    "E0102",
+                    f"`{word}` stands outside of an experiment",
+                    Span(item.span.source, item.span.start, min(item.span.stop, item.span.start + len(word))),
+                    help="move it into `experiment NAME { ... }`",
+                )
+
+    def _unlike_others(self, name: ast.Identifier, scope: Scope) -> None:
+        """Report an experiment whose name differs from another's by case alone: SQL can't tell them apart."""
+        for other in scope.bindings.values():
+            same = other.name.lower() == name.text.lower() and other.name != name.text
+            if other.kind == "experiment" and same:
+                self.report.add(
+                    "E0202",
+                    f"`{name.text}` and `{other.name}` are the same name in SQL",
+                    name.span,
+                    secondary=[Label(other.span, "first here")],
+                    help="give one of them another name",
+                )
+
+    def _use(self, use: ast.Use, scope: Scope, path: Path) -> None:
+        target = path.parent / use.path.value
+        if target.suffix != ".spec":
+            self.report.add(
+                "E0005",
+                f"`{use.path.value}` is no recipe: its name doesn't end with .spec",
+                use.path.span,
+                help="only .spec files can be used",
+            )
+            return
+        file = self.load(target, use)
+        for wanted in use.names:
+            name, as_name = wanted.name, wanted.alias or wanted.name
+            binding = file.scope.bindings.get(name.text) if file else None
+            if file is not None and (binding is None or binding.kind == "experiment"):
+                offered = [b.name for b in file.scope.bindings.values() if b.kind != "experiment"]
+                close = nearest(name.text, offered)
+                listed = ", ".join(f"`{offer}`" for offer in offered) or "nothing"
+                self.report.add(
+                    "E0201",
+                    f"`{use.path.value}` declares no `{name.text}` that can be used",
+                    name.span,
+                    notes=[f"it declares {listed}"],
+                    help=f"write `{close}`" if close else None,
+                )
+            if binding is None:
+                scope.declare(Binding("failed", as_name.text, as_name.span, scope), self.report)
+            elif binding.kind != "experiment":
+                scope.declare(
+                    Binding(binding.kind, as_name.text, as_name.span, binding.scope, binding.value),
+                    self.report,
+                )
+
+
+def read_source(path: Path, span: Span | None, report: Report) -> Source | None:
+    """Read a recipe's text; only regular files of bounded size are opened."""
+    shown = os.path.relpath(path) if not path.is_absolute() or path.is_relative_to(Path.cwd()) else str(path)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
+            mode = os.fstat(handle).st_mode
+            if not stat.S_ISREG(mode):
+                report.add("E0001", f"`{shown}` is not a regular file", span, help="name a .spec file")
+                return None
+            data = file.read(4 * LARGEST + 1)
+    except IsADirectoryError:
+        report.add("E0001", f"`{shown}` is a folder", span, help="name a .spec file in it")
+        return None
+    except OSError as error:
+        help = None
+        if isinstance(error, FileNotFoundError):
+            near = [p.name for p in path.parent.glob("*.spec")] if path.parent.is_dir() else []
+            close = nearest(path.name, near)
+            help = f"`{close}` is in the same folder" if close else "check the path"
+        report.add(
+            "E0001", f"can't read `{shown}`: {(error.strerror or str(error)).lower()}", span, help=help
+        )
+        return None
+    if data.startswith(b"\xef\xbb\xbf"):
+        data = data[3:]
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        binary = b"\0" in data[:4096]
+        report.add(
+            "E0002",
+            f"`{shown}` is a binary file"
+            if binary
+            else f"`{shown}` is not UTF-8 text: byte {error.start}, line {line}",
+            span,
+            help="recipes are UTF-8 text" if binary else "save it as UTF-8",
+        )
+        return None
+    return Source(shown, text.replace("\r\n", "\n"))

@@ -1,0 +1,246 @@
+"""What is evaluated, on which data, and where in the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from specc.analysis.corpora import Corpus, CorpusReader
+from specc.analysis.curve import in_steps
+from specc.analysis.definition import Definition
+from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.settings import StageSettings
+from specc.analysis.values import ERROR, Amount, ComponentValue, DataValue, StageValue, Unit, describe
+from specc.components import Kind
+from specc.diagnostics import Report, Span
+from specc.language import ast
+from specc.steps import Component
+
+if TYPE_CHECKING:
+    from specc.analysis.resolve import ResolvedStage
+
+MOST_MARKS = 100_000
+"""Marks that one `every` may make in a stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a stage, at the end of training step `step`; `position` is its share of the stage."""
+
+    stage: str
+    step: int
+    position: float
+
+
+@dataclass(frozen=True, slots=True)
+class EvalPlan:
+    """An evaluation at a point of the sweep, with all marks at which it is made."""
+
+    name: str
+    metric: str
+    component: Component
+    data: DataValue
+    corpus: Corpus
+    marks: tuple[Mark, ...]
+
+
+class MeasureReader:
+    """The `eval` items of one experiment."""
+
+    def __init__(self, definition: Definition, evaluator: Evaluator, report: Report) -> None:
+        self.definition = definition
+        self.evaluator = evaluator
+        self.report = report
+        self._plans: dict[tuple[object, ...], EvalPlan | None] = {}
+
+    def plans(
+        self, point: Point, stages: Mapping[str, ResolvedStage], corpora: CorpusReader
+    ) -> tuple[EvalPlan, ...]:
+        """All evaluations at a point; those that are wrong were reported and are left out.
+
+        Args:
+            stages: none if they could not be resolved; the evaluations are then checked, not planned.
+        """
+        found = []
+        for name, node in self.definition.evals.items():
+            value = self.evaluator.value(node.value, point)
+            after = self.evaluator.value(node.after, point)
+            every = self.evaluator.value(node.every, point) if node.every else None
+            key = (name, id(value), str(after), str(every), *(id(stage) for stage in stages.values()))
+            if key not in self._plans:
+                self._plans[key] = self._plan(name, node, point, stages, corpora)
+            plan = self._plans[key]
+            if plan is not None:
+                found.append(plan)
+        return tuple(found)
+
+    def _plan(
+        self,
+        name: str,
+        node: ast.Eval,
+        point: Point,
+        stages: Mapping[str, ResolvedStage],
+        corpora: CorpusReader,
+    ) -> EvalPlan | None:
+        value = self.evaluator.value(node.value, point)
+        marks = self._marks(node, point, stages)
+        if value is ERROR or marks is None:
+            return None
+        if not isinstance(value, ComponentValue) or value.signature.kind is not Kind.EVALUATION:
+            self.report.add(
+                "E0301",
+                f"eval `{name}` needs an evaluation, not {describe(value)}",
+                node.value.span,
+                help="an evaluation is written as `loss(skill.held_out)`, `exact_match(...)`, ...",
+            )
+            return None
+        data: DataValue = value.args["data"]
+        corpus = corpora.corpus(data.corpus, point)
+        if corpus is None or not self._serves(value, data, corpus):
+            return None
+        component = value.signature.component(value.args)
+        return EvalPlan(name, value.signature.metric, component, data, corpus, marks)
+
+    def _serves(self, value: ComponentValue, data: DataValue, corpus: Corpus) -> bool:
+        """Whether the data has what the evaluation needs."""
+        span = value.spans["data"]
+        name = value.signature.name
+        documents = getattr(corpus.facts, data.split).documents
+        if documents == 0:
+            self.report.add(
+                "E0410",
+                f"`{data.corpus}.{data.split}` is empty",
+                span,
+                help=f"declare `{data.corpus}` with `held_out = 5%`" if data.split == "held_out" else None,
+            )
+            return False
+        for trait, what in (("prompts", "prompts and completions"), ("options", "options")):
+            if trait in value.signature.traits and not getattr(corpus.facts, trait):
+                fields = 'prompt = "question", completion = "answer"'
+                fields = fields if trait == "prompts" else 'options = "choices"'
+                possible = corpus.value.signature.parameter(fields.split(" ", 1)[0])
+                self.report.add(
+                    "E0506",
+                    f"`{name}` needs {what}; `{data.corpus}` has none",
+                    span,
+                    help=f"declare `{data.corpus}` with `{fields}`"
+                    if possible
+                    else f"measure on a corpus that has {what}, for instance one of `jsonl`",
+                )
+                return False
+        return True
+
+    # ---- where
+
+    def _marks(
+        self, node: ast.Eval, point: Point, stages: Mapping[str, ResolvedStage]
+    ) -> tuple[Mark, ...] | None:
+        places = self.places(node.after, point)
+        if places is None:
+            return None
+        every = self.evaluator.value(node.every, point) if node.every else None
+        if every is ERROR:
+            return None
+        marks: dict[tuple[str, int], Mark] = {}
+        for place in places:
+            stage = stages.get(place.stage)
+            if stage is None:
+                continue
+            found = [mark_of(place, stage)] if every is None else self._every(place, every, stage, node)
+            if found is None:
+                return None
+            for mark in found:
+                marks.setdefault((mark.stage, mark.step), mark)
+        return tuple(marks.values())
+
+    def places(self, expression: ast.Expression, point: Point) -> list[StageValue] | None:
+        """The checkpoints that `after` names; None if that is wrong, and was reported."""
+        value = self.evaluator.value(expression, point)
+        if value is ERROR:
+            return None
+        items = value if isinstance(value, tuple) else (value,)
+        spans = (
+            [item.span for item in expression.items]
+            if isinstance(expression, ast.ListOf)
+            else [expression.span]
+        )
+        places = []
+        for place, item in enumerate(items):
+            span = spans[place] if place < len(spans) else expression.span
+            if not isinstance(item, StageValue):
+                self.report.add(
+                    "E0301",
+                    f"`after` needs a stage, not {describe(item)}",
+                    span,
+                    help="write `after pretrain`, or `after [pretrain, finetune]`",
+                )
+                return None
+            places.append(item)
+        if not places:
+            self.report.add(
+                "E0205", "this names no stage to evaluate after", expression.span, help="name a stage"
+            )
+            return None
+        return places
+
+    def _every(
+        self, place: StageValue, every: object, stage: ResolvedStage, node: ast.Eval
+    ) -> list[Mark] | None:
+        assert node.every is not None
+        span = node.every.span
+        if not isinstance(every, Amount) or every.unit not in (Unit.SHARE, Unit.STEPS, Unit.TOKENS):
+            what = describe(every)  # type: ignore[arg-type]  # any value of the language
+            self.report.add(
+                "E0301",
+                f"`every` needs a percentage, steps or tokens, not {what}",
+                span,
+                help="write `every 10%`",
+            )
+            return None
+        if place.position is not None:
+            self.report.add("E0301", "`every` runs over a whole stage, not from a position in it", place.span)
+            return None
+        if every.value <= 0 or (every.unit is Unit.SHARE and every.value > 1):
+            self.report.add("E0303", f"`every` is {every}; it must be above 0 and not above the stage", span)
+            return None
+        if not stage.steps:
+            return [Mark(stage.name, 0, 1.0)]
+        return self._series(every, stage, span)
+
+    def _series(self, every: Amount, stage: ResolvedStage, span: Span) -> list[Mark] | None:
+        """Marks at each multiple of `every`, and at the end of the stage."""
+        whole = _length(every, stage.settings, stage.steps)
+        count = int(1 / whole)
+        if count > MOST_MARKS:
+            self.report.add(
+                "E0505",
+                f"`every {every}` makes {count:,} marks in a stage; at most {MOST_MARKS:,} are allowed",
+                span,
+            )
+            return None
+        marks: dict[int, Mark] = {}
+        for k in range(1, count + 1):
+            position = k * whole
+            step = max(1, int(position * stage.steps + Fraction(1, 2)))
+            marks.setdefault(step, Mark(stage.name, step, float(position)))
+        marks[stage.steps] = Mark(stage.name, stage.steps, 1.0)
+        return list(marks.values())
+
+
+def mark_of(place: StageValue, stage: ResolvedStage) -> Mark:
+    """Where a checkpoint expression points: the end of the stage, or a position in it."""
+    if place.position is None or not stage.steps:
+        return Mark(stage.name, stage.steps, 1.0)
+    step = min(stage.steps, max(1, in_steps(place.position, stage.settings.step_tokens, stage.steps)))
+    share = place.position.value if place.position.unit is Unit.SHARE else Fraction(step, stage.steps)
+    return Mark(stage.name, step, float(min(share, Fraction(1))))
+
+
+def _length(every: Amount, settings: StageSettings, steps: int) -> Fraction:
+    """The distance of two marks, as a share of the stage."""
+    if every.unit is Unit.SHARE:
+        return every.value
+    tokens = every.value * settings.step_tokens if every.unit is Unit.STEPS else every.value
+    return min(Fraction(1), tokens / (steps * settings.step_tokens))

@@ -1,0 +1,97 @@
+"""The models that stages start from: their shape, from a configuration or a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specc.analysis.values import ComponentValue
+from specc.components import Type
+from specc.diagnostics import Report, Span
+from specc.errors import SpeccError
+from specc.shapes import ModelShape, llama_shape
+from specc.steps import ImportExecution, ImportParams, InitParams
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model to start from.
+
+    Attributes:
+        fingerprint: content of an imported checkpoint; None for one that is initialised.
+    """
+
+    value: ComponentValue
+    shape: ModelShape
+    fingerprint: str | None = None
+    path: str | None = None
+
+    @property
+    def context(self) -> int:
+        """Longest sequence, in tokens."""
+        return self.shape.context
+
+    def step(self, seed: int) -> tuple[str, Any, dict[str, Any]]:
+        """Operation, parameters and execution settings of the step that makes it."""
+        if self.fingerprint is not None:
+            assert self.path is not None
+            return (
+                "import",
+                ImportParams(fingerprint=self.fingerprint),
+                ImportExecution(path=self.path).model_dump(),
+            )
+        component = self.value.signature.component(self.value.args)
+        return "init", InitParams(architecture=component, vocab=self.shape.vocab, seed=seed), {}
+
+
+class ModelReader:
+    """Models by their value; a checkpoint is read once."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self._memo: dict[tuple[int, int], Model | None] = {}
+        self._kept: list[ComponentValue] = []
+
+    def model(self, value: ComponentValue, vocab: int, span: Span) -> Model | None:
+        """The model of a value over a vocabulary; None if it can't be one, and was reported."""
+        key = (id(value), vocab)
+        if key not in self._memo:
+            self._kept.append(value)
+            self._memo[key] = self._read(value, vocab, span)
+        return self._memo[key]
+
+    def _read(self, value: ComponentValue, vocab: int, span: Span) -> Model | None:
+        component = value.signature.component(value.args)
+        if any(p.type is Type.PATH for p in value.signature.parameters):
+            return self._checkpoint(value, vocab, span)
+        try:
+            return Model(value, llama_shape(component, vocab))
+        except ValueError as error:
+            heads = value.spans.get("kv_heads" if "kv_heads` must" in str(error) else "heads", span)
+            width, heads_given = int(value.args["width"]), int(value.args["heads"])
+            fitting = [n for n in range(1, heads_given + 1) if width % n == 0 and (width // n) % 2 == 0]
+            help = f"write `heads = {fitting[-1]}`" if fitting and "`heads` must" in str(error)[:14] else None
+            self.report.add("E0303", str(error), heads, help=help)
+            return None
+
+    def _checkpoint(self, value: ComponentValue, vocab: int, span: Span) -> Model | None:
+        from specc.checkpoints import checkpoint_fingerprint, checkpoint_shape
+
+        where = value.spans.get("path", span)
+        path = Path(value.span.source.name).parent / str(value.args["path"])
+        try:
+            shape = checkpoint_shape(path)
+            fingerprint = checkpoint_fingerprint(path)
+        except SpeccError as error:
+            self.report.add("E0001", error.message, where, help=error.help)
+            return None
+        if shape.vocab < vocab:
+            self.report.add(
+                "E0303",
+                f"this checkpoint knows {shape.vocab:,} tokens; the corpora have {vocab:,}",
+                where,
+                help='give the corpora the checkpoint\'s tokenizer: `tokenizer = "FOLDER/tokenizer.json"`',
+            )
+            return None
+        return Model(value, shape, fingerprint, str(path.resolve()))

@@ -1,0 +1,363 @@
+"""An experiment at a point of the sweep: every stage with its settings, tokens and curve.
+
+Work is shared between points: what depends on some axes only is done once for their values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from specc.analysis.allocation import Solver
+from specc.analysis.corpora import Corpus, CorpusReader
+from specc.analysis.curve import learning_rate_phases
+from specc.analysis.definition import Definition
+from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.findings import Finding
+from specc.analysis.measures import EvalPlan, MeasureReader, mark_of
+from specc.analysis.models import Model, ModelReader
+from specc.analysis.settings import SettingsReader, StageSettings
+from specc.analysis.table import Table
+from specc.analysis.values import ERROR, ComponentValue, StageValue, identity_of, show_tokens
+from specc.canonical import digest
+from specc.diagnostics import Label, Report, nearest
+from specc.mixture import counts
+from specc.steps import Phase, identity
+
+LARGEST_LOSS = Fraction(1, 50)
+"""Share of a stage's tokens that may be lost to rounding before a warning is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a stage reads of a corpus.
+
+    Attributes:
+        nominal: tokens as declared. planned: after rounding to whole steps and sequences.
+        start: token of the corpus' stream at which the stage begins.
+        share: exact share of the stage's sequences.
+    """
+
+    corpus: Corpus
+    nominal: int
+    planned: int
+    start: int
+    share: Fraction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResolvedStage:
+    """A stage at a point; `readings` are in the order of the mixture, largest share first.
+
+    Compared by identity: equal stages of different points are the same object.
+    """
+
+    name: str
+    settings: StageSettings
+    steps: int
+    nominal: int
+    readings: tuple[Reading, ...]
+    phases: tuple[Phase, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the stage reads, after rounding."""
+        return self.steps * self.settings.step_tokens
+
+
+@dataclass(slots=True)
+class ResolvedPoint:
+    """All stages at a point, in order of declaration, and what is measured of them."""
+
+    point: Point
+    stages: dict[str, ResolvedStage]
+    models: dict[str, Model]
+    table: Table
+    evals: tuple[EvalPlan, ...]
+
+
+@dataclass(slots=True)
+class Variant:
+    """An experiment as one recipe has it, ready to be resolved at points of the sweep."""
+
+    definition: Definition
+    evaluator: Evaluator
+    report: Report
+    corpora: CorpusReader = field(init=False)
+    models: ModelReader = field(init=False)
+    reader: SettingsReader = field(init=False)
+    measures: MeasureReader = field(init=False)
+    vocab: int | None = field(default=None, init=False)
+    _settings: dict[tuple[object, ...], tuple[StageSettings | None, Model | None]] = field(
+        default_factory=dict, init=False
+    )
+    _tables: dict[tuple[object, ...], tuple[Table | None, list[Finding]]] = field(
+        default_factory=dict, init=False
+    )
+    _stages: dict[tuple[object, ...], ResolvedStage | None] = field(default_factory=dict, init=False)
+    _depends: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
+    _solver: Solver = field(init=False)
+    _table_axes: tuple[str, ...] = field(init=False)
+    _stages_known: bool = field(default=True, init=False)
+
+    def __post_init__(self) -> None:
+        self.corpora = CorpusReader(self.definition, self.evaluator, self.report)
+        self.models = ModelReader(self.report)
+        self.reader = SettingsReader(self.definition, self.evaluator, self.report)
+        self.measures = MeasureReader(self.definition, self.evaluator, self.report)
+        self._solver = Solver(self.definition, self.evaluator, self._size, self._budget)
+        axes = set(self._solver.dependencies())
+        for stage in self.definition.stages:
+            axes.update(self.stage_axes(stage))
+        for name in self.definition.rows:
+            binding = self.definition.scope.find(name)
+            if binding is not None and binding.value is not None:
+                axes.update(self.evaluator.dependencies(binding.value, binding.scope))
+        self._table_axes = tuple(sorted(axes))
+
+    # ---- names of the table
+
+    def check_names(self) -> None:
+        """Report rows that name no corpus and cells that name no stage."""
+        stages = list(self.definition.stages)
+        scope = self.definition.scope
+        corpora = [
+            n for n in sorted(scope.names()) if (b := scope.find(n)) is not None and b.kind == "corpus"
+        ]
+        for name, row in self.definition.rows.items():
+            known = scope.find(name)
+            unread = known is None and not scope.complete()
+            if name not in corpora and not unread and not (known and known.kind == "failed"):
+                close = nearest(name, corpora)
+                self.report.add(
+                    "E0201",
+                    f"there is no corpus `{name}`",
+                    row.corpus.span,
+                    help=f"write `{close}`" if close else f'declare it: `corpus {name} = text("data/*.txt")`',
+                )
+            for cell in row.cells:
+                known = scope.find(cell.stage.text)
+                self._stages_known &= cell.stage.text in stages
+                if cell.stage.text not in stages and not (known and known.kind == "failed"):
+                    self.definition.table_broken = True
+                    close = nearest(cell.stage.text, stages)
+                    self.report.add(
+                        "E0201",
+                        f"there is no stage `{cell.stage.text}`",
+                        cell.stage.span,
+                        help=f"write `{close}`"
+                        if close
+                        else "stages are " + ", ".join(f"`{s}`" for s in stages),
+                    )
+
+    # ---- vocabulary
+
+    def find_vocab(self, point: Point) -> int:
+        """Vocabulary of the corpora, which must share one tokenizer; bytes if there are none."""
+        first: Corpus | None = None
+        for name in self.definition.rows:
+            corpus = self.corpora.corpus(name, point)
+            if corpus is None:
+                continue
+            if first is None:
+                first = corpus
+            elif corpus.facts.tokenizer != first.facts.tokenizer:
+                self.report.add(
+                    "E0503",
+                    f"`{corpus.name}` and `{first.name}` have different tokenizers",
+                    corpus.value.spans.get("tokenizer", corpus.value.span),
+                    secondary=[Label(first.value.spans.get("tokenizer", first.value.span), "the other")],
+                    help="give all corpora of an experiment one tokenizer",
+                )
+        return first.facts.vocab if first else 257
+
+    # ---- stages
+
+    def stage_axes(self, name: str) -> tuple[str, ...]:
+        """Axes that a stage's settings depend on, by its own expressions and its ancestors'."""
+        known = self._depends.get(name)
+        if known is not None:
+            return known
+        stage = self.definition.stages[name]
+        axes = set(self.evaluator.dependencies(stage.parent))
+        for setting in stage.settings.values():
+            axes.update(self.evaluator.dependencies(setting.value))
+        # A parent may be chosen by an axis; every earlier stage may be an ancestor.
+        for other in self.definition.stages:
+            if other == name:
+                break
+            axes.update(self.stage_axes(other))
+        self._depends[name] = tuple(sorted(axes))
+        return self._depends[name]
+
+    def settings(self, name: str, point: Point) -> tuple[StageSettings | None, Model | None]:
+        """Settings of a stage and the model that its lineage starts from."""
+        key = (name, *(id_of(point, axis) for axis in self.stage_axes(name)))
+        if key not in self._settings:
+            stage = self.definition.stages[name]
+            model = self._model(name, point)
+            self._settings[key] = (self.reader.settings(stage, model, point), model)
+        return self._settings[key]
+
+    def _model(self, name: str, point: Point) -> Model | None:
+        stage = self.definition.stages[name]
+        value = self.evaluator.value(stage.parent, point)
+        if isinstance(value, StageValue):
+            order = list(self.definition.stages)
+            if value.stage not in order or order.index(value.stage) >= order.index(name):
+                return None
+            return self.settings(value.stage, point)[1]
+        if isinstance(value, ComponentValue) and value.signature.kind.value == "model":
+            if self.vocab is None:
+                self.vocab = self.find_vocab(point)
+            return self.models.model(value, self.vocab, stage.parent.span)
+        return None
+
+    def _budget(self, stage: str, point: Point) -> int | None:
+        settings, _ = self.settings(stage, point)
+        return settings.budget if settings else None
+
+    def _size(self, corpus: str, point: Point) -> int | None:
+        found = self.corpora.corpus(corpus, point)
+        return found.facts.train.tokens if found else None
+
+    # ---- a point
+
+    def resolve(self, point: Point, findings: list[tuple[Point, Finding]]) -> ResolvedPoint | None:
+        """Everything at a point; None if something is wrong there, and was reported or found."""
+        # In order of declaration, so that a chain of stages is never followed more than one deep.
+        settings = {name: self.settings(name, point) for name in self.definition.stages}
+        key = tuple(id_of(point, axis) for axis in self._table_axes)
+        if key not in self._tables:
+            good = self._stages_known and all(found is not None for found, _ in settings.values())
+            self._tables[key] = self._solver.solve(point, good)
+            findings.extend((point, finding) for finding in self._tables[key][1])
+        table, _ = self._tables[key]
+        if table is None:
+            self.measures.plans(point, {}, self.corpora)
+            return None
+        stages: dict[str, ResolvedStage] = {}
+        begins: dict[str, dict[str, int]] = {}
+        models = {}
+        for name in self.definition.stages:
+            found, model = settings[name]
+            assert found is not None
+            assert model is not None
+            begins[name] = self._cursors(found, stages, begins)
+            resolved = self._stage(name, found, table, begins[name], point, findings)
+            if resolved is None:
+                return None
+            stages[name] = resolved
+            models[name] = model
+        evals = self.measures.plans(point, stages, self.corpora)
+        return ResolvedPoint(point, stages, models, table, evals)
+
+    def _cursors(
+        self, settings: StageSettings, stages: dict[str, ResolvedStage], begins: dict[str, dict[str, int]]
+    ) -> dict[str, int]:
+        """Where in each corpus a stage begins to read: after what its lineage has read of it.
+
+        Stages that come from one checkpoint begin at the same place, and read the same.
+        """
+        parent = settings.parent
+        if parent.stage is None:
+            return {}
+        before = stages[parent.stage]
+        end = mark_of(StageValue(parent.stage, parent.position, parent.span), before).step
+        cursors = dict(begins[parent.stage])
+        if not before.readings:
+            return cursors
+        read = counts([reading.share for reading in before.readings], end * before.settings.batch)
+        for reading, sequences in zip(before.readings, read, strict=True):
+            cursors[reading.corpus.name] = reading.start + sequences * before.settings.sequence
+        return cursors
+
+    def _stage(
+        self,
+        name: str,
+        settings: StageSettings,
+        table: Table,
+        cursors: dict[str, int],
+        point: Point,
+        findings: list[tuple[Point, Finding]],
+    ) -> ResolvedStage | None:
+        nominal = table.stage(name)
+        corpora = {corpus: self.corpora.corpus(corpus, point) for corpus in nominal}
+        if None in corpora.values():
+            return None
+        key = (
+            name,
+            id(settings),
+            tuple(
+                (corpus, id(corpora[corpus]), tokens, cursors.get(corpus, 0))
+                for corpus, tokens in nominal.items()
+            ),
+        )
+        if key not in self._stages:
+            self._stages[key] = self._resolve_stage(
+                name, settings, nominal, corpora, cursors, point, findings
+            )
+        return self._stages[key]
+
+    def _resolve_stage(
+        self,
+        name: str,
+        settings: StageSettings,
+        nominal: dict[str, int],
+        corpora: dict[str, Corpus | None],
+        cursors: dict[str, int],
+        point: Point,
+        findings: list[tuple[Point, Finding]],
+    ) -> ResolvedStage | None:
+        total = sum(nominal.values())
+        steps = total // settings.step_tokens
+        definition = self.definition.stages[name]
+        step = show_tokens(settings.step_tokens)
+        if total and not steps:
+            findings.append(
+                (
+                    point,
+                    Finding(
+                        "E0408",
+                        f"stage `{name}` gets {show_tokens(total)} tokens, less than a training step",
+                        definition.span,
+                        label=f"a step has {settings.batch} x {settings.sequence} = {step} tokens",
+                        help="give it more tokens, or a smaller `batch`",
+                        key=(name,),
+                        amount=f"{show_tokens(total)} tokens",
+                    ),
+                )
+            )
+            return None
+        found = [(corpus, tokens) for name_, tokens in nominal.items() if (corpus := corpora[name_])]
+        found.sort(key=lambda pair: (-pair[1], digest(identity(pair[0].params))))
+        lost = total - steps * settings.step_tokens
+        if lost > total * LARGEST_LOSS:
+            findings.append((point, self._lost(name, settings, steps, lost, total)))
+        shares = [Fraction(tokens, total) for _, tokens in found]
+        sequences = counts(shares, steps * settings.batch) if found else []
+        readings = tuple(
+            Reading(corpus, tokens, count * settings.sequence, cursors.get(corpus.name, 0), share)
+            for (corpus, tokens), share, count in zip(found, shares, sequences, strict=True)
+        )
+        phases = learning_rate_phases(settings, steps, self.report) if steps else ()
+        return ResolvedStage(name, settings, steps, total, readings, phases)
+
+    def _lost(self, name: str, settings: StageSettings, steps: int, lost: int, total: int) -> Finding:
+        step = settings.step_tokens
+        fitting = [f"{n * step:_} tokens" for n in (steps, steps + 1)]
+        return Finding(
+            "W0403",
+            f"stage `{name}` leaves {show_tokens(lost)} of its {show_tokens(total)} tokens unread, "
+            "for it takes whole steps",
+            self.definition.stages[name].span,
+            label=f"a step has {settings.batch} x {settings.sequence} = {show_tokens(step)} tokens",
+            help=f"give it {fitting[0]} or {fitting[1]}, or a smaller `batch`",
+            key=(name,),
+            amount=f"{show_tokens(lost)} unread",
+        )
+
+
+def id_of(point: Point, axis: str) -> object:
+    """A hashable stand-in for an axis' value at a point."""
+    return identity_of(point.get(axis, ERROR))

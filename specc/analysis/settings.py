@@ -1,0 +1,345 @@
+"""What a stage is trained with: inherited, checked, and turned into numbers of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from specc.analysis.definition import INHERITED, Definition, StageDefinition
+from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.values import (
+    ERROR,
+    Amount,
+    ComponentValue,
+    StageValue,
+    Unit,
+    Value,
+    describe,
+    show,
+    show_number,
+    spelled,
+)
+from specc.components import Kind
+from specc.diagnostics import Report, Span
+from specc.language import ast
+from specc.steps import Component
+
+if TYPE_CHECKING:
+    from specc.analysis.models import Model
+
+DEFAULT_CLIP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Where a stage starts: from a model, or from a stage (at a position in it)."""
+
+    model: str | None
+    stage: str | None
+    position: Amount | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class StageSettings:
+    """Resolved settings of a stage at a point of the sweep.
+
+    Attributes:
+        batch: sequences in a training step. sequence: tokens in a sequence.
+        budget: tokens of the stage, if declared. clip: None for no clipping.
+    """
+
+    parent: Parent
+    optimizer: Component
+    schedule: ComponentValue
+    batch: int
+    sequence: int
+    budget: int | None
+    clip: float | None
+    dropout: float
+    dtype: str
+    spans: dict[str, Span]
+
+    @property
+    def step_tokens(self) -> int:
+        """Tokens of a training step."""
+        return self.batch * self.sequence
+
+    def shown(self) -> dict[str, str]:
+        """The settings as text, for people and for the `stages` table."""
+        return {
+            "optimizer": self.optimizer.name
+            + "("
+            + ", ".join(f"{k} = {v:g}" for k, v in sorted(self.optimizer.args.items()))
+            + ")",
+            "schedule": spelled(self.schedule),
+            "batch": f"{self.batch} sequences",
+            "sequence": f"{self.sequence} tokens",
+            "clip": "none" if self.clip is None else f"{self.clip:g}",
+            "dropout": f"{self.dropout:g}",
+            "dtype": self.dtype,
+        }
+
+
+class SettingsReader:
+    """Settings of the stages of one experiment, each worked out once for what it depends on."""
+
+    def __init__(self, definition: Definition, evaluator: Evaluator, report: Report) -> None:
+        self.definition = definition
+        self.evaluator = evaluator
+        self.report = report
+        self._memo: dict[tuple[object, ...], StageSettings | None] = {}
+
+    def parent(self, stage: StageDefinition, point: Point) -> Parent | None:
+        """Where a stage starts; None if that is wrong, and was reported."""
+        value = self.evaluator.value(stage.parent, point)
+        span = stage.parent.span
+        if value is ERROR:
+            return None
+        if isinstance(value, StageValue):
+            order = list(self.definition.stages)
+            if value.stage == stage.name:
+                self.report.add(
+                    "E0502",
+                    f"stage `{stage.name}` can't come from itself",
+                    span,
+                    help="name a model, or an earlier stage",
+                )
+                return None
+            if order.index(value.stage) > order.index(stage.name):
+                self.report.add(
+                    "E0502",
+                    f"stage `{stage.name}` comes from `{value.stage}`, which is declared later",
+                    span,
+                    help=f"move stage `{value.stage}` above stage `{stage.name}`",
+                )
+                return None
+            return Parent(None, value.stage, value.position, span)
+        if isinstance(value, ComponentValue) and value.signature.kind is Kind.MODEL:
+            return Parent(show(value), None, None, span)
+        self.report.add(
+            "E0502",
+            f"stage `{stage.name}` can't come from {describe(value)}",
+            span,
+            help="a stage comes from a model or from an earlier stage",
+        )
+        return None
+
+    def _lineage(self, stage: StageDefinition, point: Point) -> Iterator[StageDefinition]:
+        """A stage and its ancestors, each once even if they come from each other."""
+        current: StageDefinition | None = stage
+        seen: set[str] = set()
+        while current is not None and current.name not in seen:
+            yield current
+            seen.add(current.name)
+            value = self.evaluator.value(current.parent, point)
+            current = self.definition.stages.get(value.stage) if isinstance(value, StageValue) else None
+
+    def source_of(self, stage: StageDefinition, name: str, point: Point) -> ast.Setting | None:
+        """The setting as given by the stage, or by the nearest ancestor if it is inherited."""
+        if name not in INHERITED:
+            return stage.settings.get(name)
+        for current in self._lineage(stage, point):
+            if name in current.settings:
+                return current.settings[name]
+        return None
+
+    def _complete(self, stage: StageDefinition, point: Point) -> bool:
+        """Whether a stage and its ancestors could be read whole, so that what is missing is missing."""
+        lineage = list(self._lineage(stage, point))
+        if any(current.broken for current in lineage):
+            return False
+        first = self.evaluator.value(lineage[-1].parent, point)
+        return isinstance(first, ComponentValue) and first.signature.kind is Kind.MODEL
+
+    def settings(self, stage: StageDefinition, model: Model | None, point: Point) -> StageSettings | None:
+        """Resolved settings of a stage; None if something in them is wrong, and was reported."""
+        sources = {
+            name: self.source_of(stage, name, point)
+            for name in ("budget", "optimizer", "schedule", "batch", "sequence", "clip", "dropout", "dtype")
+        }
+        values = {
+            name: self.evaluator.value(setting.value, point) if setting else None
+            for name, setting in sources.items()
+        }
+        parent = self.parent(stage, point)
+        spans = {name: setting.value.span for name, setting in sources.items() if setting}
+        reading = _Reading(stage, values, spans, self._complete(stage, point), self.report)
+        optimizer = reading.component("optimizer", Kind.OPTIMIZER, "adamw()")
+        schedule = reading.component("schedule", Kind.SCHEDULE, "cosine(peak = 1e-3, warmup = 2%)")
+        sequence = reading.sequence(model) if model else None
+        batch = reading.batch(sequence)
+        clip = reading.number("clip", DEFAULT_CLIP, None)
+        dropout = reading.number("dropout", 0.0, 1.0)
+        budget = reading.tokens("budget")
+        dtype = reading.dtype()
+        if parent is not None and parent.stage is None:
+            reading.report_missing()
+        if reading.failed or not (parent and optimizer and schedule and sequence and batch):
+            return None
+        assert clip is not None
+        assert dropout is not None
+        return StageSettings(
+            parent,
+            optimizer.signature.component(optimizer.args),
+            schedule,
+            batch,
+            sequence,
+            budget,
+            clip or None,
+            dropout,
+            dtype,
+            spans,
+        )
+
+
+class _Reading:
+    """Settings of one stage at one point, converted; `failed` once something was wrong.
+
+    Args:
+        complete: whether all settings are known, so that a missing one is a mistake.
+    """
+
+    def __init__(
+        self,
+        stage: StageDefinition,
+        values: dict[str, Value | None],
+        spans: dict[str, Span],
+        complete: bool,
+        report: Report,
+    ) -> None:
+        self.stage = stage
+        self.values = values
+        self.spans = spans
+        self.complete = complete
+        self.report = report
+        self.failed = ERROR in values.values()
+        self.absent: dict[str, str] = {}
+
+    def missing(self, name: str, example: str) -> None:
+        """Note a setting that neither the stage nor a parent gives."""
+        self.absent[name] = example
+        self.failed = True
+
+    def report_missing(self) -> None:
+        """Report the settings that were missing, in one message."""
+        if not self.absent or not self.complete:
+            return
+        *names, last = self.absent
+        listed = f"{', '.join(names)} and {last}" if names else last
+        written = [f"write `{name} = {example}`" for name, example in self.absent.items()]
+        self.report.add(
+            "E0205",
+            f"stage `{self.stage.name}` has no {listed}",
+            self.stage.span,
+            notes=["what a stage doesn't give it takes from its parent; a model has none of these"],
+            help="\n".join(written),
+        )
+
+    def refuse(self, name: str, code: str, title: str, help: str | None = None) -> None:
+        self.report.add(code, title, self.spans[name], help=help)
+        self.failed = True
+
+    def component(self, name: str, kind: Kind, example: str) -> ComponentValue | None:
+        value = self.values[name]
+        if value is None:
+            self.missing(name, example)
+            return None
+        if value is ERROR:
+            return None
+        if not isinstance(value, ComponentValue) or value.signature.kind is not kind:
+            article = "an" if kind.value[0] in "aeiou" else "a"
+            self.refuse(
+                name,
+                "E0301",
+                f"`{name}` needs {article} {kind.value}, not {describe(value)}",
+                f"write `{example}`",
+            )
+            return None
+        return value
+
+    def tokens(self, name: str) -> int | None:
+        value = self.values[name]
+        if value is None or value is ERROR:
+            return None
+        if not isinstance(value, Amount) or value.unit is not Unit.TOKENS:
+            bare = isinstance(value, Amount) and value.unit is Unit.NUMBER
+            help = f"write `{self.spans[name].text} tokens`" if bare else f"write `{name} = 8M tokens`"
+            self.refuse(name, "E0301", f"`{name}` needs tokens, not {describe(value)}", help)
+            return None
+        if value.value < 1:
+            self.refuse(name, "E0303", f"`{name}` is {value}; it must be at least 1 token")
+            return None
+        return int(value.value)
+
+    def sequence(self, model: Model) -> int | None:
+        if self.values["sequence"] is None:
+            return model.context
+        tokens = self.tokens("sequence")
+        if tokens is None:
+            return None
+        if tokens < 2 or tokens > model.context:
+            self.refuse(
+                "sequence",
+                "E0303",
+                f"`sequence` is {tokens} tokens; it must be 2 to {model.context}, the model's context",
+            )
+            return None
+        return tokens
+
+    def batch(self, sequence: int | None) -> int | None:
+        """Sequences in a training step; None if that is wrong or, of tokens, unknown without `sequence`."""
+        value = self.values["batch"]
+        if value is None:
+            self.missing("batch", "64 sequences")
+            return None
+        if value is ERROR:
+            return None
+        if not isinstance(value, Amount) or value.unit not in (Unit.SEQUENCES, Unit.TOKENS):
+            bare = isinstance(value, Amount) and value.unit is Unit.NUMBER
+            help = f"write `{self.spans['batch'].text} sequences`" if bare else "write `batch = 64 sequences`"
+            self.refuse("batch", "E0301", f"`batch` needs sequences or tokens, not {describe(value)}", help)
+            return None
+        if value.unit is Unit.TOKENS and sequence is None:
+            return None
+        size = value.value if value.unit is Unit.SEQUENCES else value.value / (sequence or 1)
+        if value.value < 1:
+            self.refuse("batch", "E0303", f"`batch` is {value}; it must be at least 1 sequence")
+            return None
+        if size.denominator != 1:
+            below = Amount(Fraction(max(1, int(size))), Unit.SEQUENCES)
+            self.refuse(
+                "batch",
+                "E0303",
+                f"{value} are no whole number of sequences of {sequence} tokens",
+                f"write `{below}`, or `{below.value * (sequence or 1)} tokens`",
+            )
+            return None
+        return int(size)
+
+    def number(self, name: str, default: float, below: float | None) -> float | None:
+        value = self.values[name]
+        if value is None or value is ERROR:
+            return default
+        if not isinstance(value, Amount) or value.unit is not Unit.NUMBER:
+            share = isinstance(value, Amount) and value.unit is Unit.SHARE
+            help = f"write `{show_number(value.value)}`" if share and isinstance(value, Amount) else None
+            self.refuse(name, "E0301", f"`{name}` needs a number, not {describe(value)}", help)
+            return None
+        number = float(value.value)
+        if number < 0 or (below is not None and number >= below):
+            bounds = "not below 0" if below is None else f"at least 0 and below {below:g}"
+            self.refuse(name, "E0303", f"`{name}` is {number:g}; it must be {bounds}")
+            return None
+        return number
+
+    def dtype(self) -> str:
+        value = self.values["dtype"]
+        if value is None or value is ERROR:
+            return "float32"
+        if value not in ("float32", "bfloat16"):
+            shown = f'"{value}"' if isinstance(value, str) else describe(value)
+            self.refuse("dtype", "E0303", f"`dtype` can't be {shown}", 'write `"float32"` or `"bfloat16"`')
+        return str(value)

@@ -1,0 +1,224 @@
+"""The command line: one function a command, each importing only what it needs.
+
+Output that was asked for goes to stdout; progress, warnings and errors go to stderr. Exit codes:
+0 done, 1 the recipe is wrong, 2 wrong usage, 3 an expectation is not met, 4 a step failed,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+import click
+
+from specc.cli.failures import told
+from specc.version import __version__
+
+MAX_ARMS = "--max-arms"
+
+
+class Commands(click.Group):
+    """Commands in the order of a study, and errors told without a traceback."""
+
+    ORDER = ("check", "plan", "run", "status", "sql", "compare", "index", "specs", "explain")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in self.ORDER if name in self.commands]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="specc")
+def specc() -> None:
+    """Compile, run and compare language-model training recipes.
+
+    A recipe is a .spec file. `specc run FILE` does every step that no earlier run has done, and
+    `specc sql "select ..."` answers from the results, also while a run goes on.
+    """
+
+
+_file = click.argument("file", type=click.Path(path_type=str))
+_only = click.option("-e", "--experiment", "only", multiple=True, help="Only this experiment of the file.")
+_max_arms = click.option(
+    MAX_ARMS,
+    type=click.IntRange(min=1),
+    default=100_000,
+    show_default=True,
+    help="Refuse an experiment with more arms.",
+)
+_workspace = click.option(
+    "-w",
+    "--workspace",
+    type=click.Path(path_type=str),
+    envvar="SPECC_WORKSPACE",
+    help="Folder of results; default: .specc beside the recipe, or the one found from here.",
+)
+_workers = click.option(
+    "-j", "--workers", type=click.IntRange(min=1), help="Steps done at once; default: one per processor."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@specc.command()
+@_file
+@_only
+@_max_arms
+@_json
+@told
+def check(file: str, only: tuple[str, ...], max_arms: int, as_json: bool) -> int:
+    """Check a recipe: names, types, units, budgets, SQL."""
+    from specc.cli.compiling import check_file
+
+    return check_file(file, only, max_arms, as_json)
+
+
+@specc.command()
+@_file
+@_only
+@_max_arms
+@_workspace
+@_workers
+@click.option("--all", "all_tables", is_flag=True, help="Show every budget table.")
+@_json
+@told
+def plan(
+    file: str,
+    only: tuple[str, ...],
+    max_arms: int,
+    workspace: str | None,
+    workers: int | None,
+    all_tables: bool,
+    as_json: bool,
+) -> int:
+    """Show what a recipe will do: arms, budgets, steps, what is done, cost."""
+    from specc.cli.compiling import plan_file
+
+    return plan_file(file, only, max_arms, workspace, workers, all_tables, as_json)
+
+
+@specc.command()
+@_file
+@_only
+@_max_arms
+@_workspace
+@_workers
+@click.option(
+    "--device", default="cpu", show_default=True, help="Where models are trained: cpu, cuda, cuda:1, mps."
+)
+@click.option("--no-wait", is_flag=True, help="Fail at once if another run uses the workspace.")
+@told
+def run(
+    file: str,
+    only: tuple[str, ...],
+    max_arms: int,
+    workspace: str | None,
+    workers: int | None,
+    device: str,
+    no_wait: bool,
+) -> int:
+    """Do what has not been done, then print comparisons and expectations.
+
+    Interrupt with Ctrl-C at any time; the same command goes on from there.
+    """
+    from specc.cli.running import run_file
+
+    return run_file(file, only, max_arms, workspace, workers, device, no_wait)
+
+
+@specc.command()
+@_workspace
+@_json
+@told
+def status(workspace: str | None, as_json: bool) -> int:
+    """Tell how the latest run is going, from any shell."""
+    from specc.cli.running import show_status
+
+    return show_status(workspace, as_json)
+
+
+@specc.command()
+@click.argument("query", required=False)
+@_workspace
+@click.option("-e", "--experiment", help="Look into this experiment first; needed if there are several.")
+@click.option("-f", "--file", "script", type=click.Path(path_type=str), help="Read the query from a file.")
+@_json
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@told
+def sql(
+    query: str | None,
+    workspace: str | None,
+    experiment: str | None,
+    script: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> int:
+    """Answer a query on the results; without one, open a prompt.
+
+    Tables: results, recipes, allocations, stages, steps, metrics, samples, expectations, lineage,
+    artifacts, environments, experiments. Axes of the sweep are columns.
+    """
+    from specc.cli.querying import run_sql
+
+    return run_sql(query, workspace, experiment, script, as_json, as_csv)
+
+
+@specc.command()
+@click.argument("name", required=False)
+@_workspace
+@click.option("-e", "--experiment", help="Of this experiment; needed if there are several.")
+@_json
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@told
+def compare(
+    name: str | None, workspace: str | None, experiment: str | None, as_json: bool, as_csv: bool
+) -> int:
+    """Print a recipe's comparison, or all of them, and its expectations."""
+    from specc.cli.querying import show_comparisons
+
+    return show_comparisons(name, workspace, experiment, as_json, as_csv)
+
+
+@specc.command()
+@_workspace
+@click.option("--rebuild", is_flag=True, help="Build it again from the files of the store.")
+@told
+def index(workspace: str | None, rebuild: bool) -> int:
+    """Bring the DuckDB index of the results up to date, and print where it lies."""
+    from specc.cli.querying import update_index
+
+    return update_index(workspace, rebuild)
+
+
+@specc.command()
+@told
+def specs() -> int:
+    """List the recipes that come with specc."""
+    from specc.cli.compiling import list_shipped
+
+    return list_shipped()
+
+
+@specc.command()
+@click.argument("code")
+@told
+def explain(code: str) -> int:
+    """Say what a diagnostic's code stands for."""
+    from specc.cli.compiling import explain_code
+
+    return explain_code(code)
+
+
+def main() -> None:
+    """Entry point of `specc`."""
+    # Compiling makes many objects that live until the end and few that form circles: collecting
+    # takes a third of the time of a large plan and frees nothing. `run` turns it on again.
+    gc.disable()
+    # Pydantic would look through every installed package for plugins, which specc doesn't use.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    try:
+        specc.main(prog_name="specc")
+    except BrokenPipeError:
+        # The reader of our output (`head`, say) has gone; leave without a second complaint at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

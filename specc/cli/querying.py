@@ -1,0 +1,194 @@
+"""`specc sql`, `specc compare`, `specc index`, and what a run prints at its end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from specc.cli.failures import EXPECTATION_NOT_MET, tell
+from specc.cli.places import find_workspace
+from specc.errors import DataError, QueryError
+from specc.results.query import Answer, as_csv, as_json, run
+from specc.results.reader import open_results
+from specc.results.table import as_table
+from specc.store import open_workspace
+from specc.study import Study
+
+if TYPE_CHECKING:
+    from specc.results.judge import Verdict
+
+MOST_ROWS = 10_000
+"""Rows that a table on a terminal shows; `--csv` and `--json` give all."""
+
+
+def write(answers: Sequence[Answer], json_wanted: bool, csv_wanted: bool) -> None:
+    """Print answers in the form that was asked for."""
+    if json_wanted and csv_wanted:
+        raise QueryError("`--json` and `--csv` exclude each other", "give one of them")
+    for number, answer in enumerate(answers):
+        if json_wanted:
+            print(as_json(answer))
+        elif csv_wanted:
+            sys.stdout.write(as_csv(answer))
+        else:
+            print("\n" * (number > 0) + as_table(answer, _width(), MOST_ROWS), end="")
+
+
+def _width() -> int | None:
+    """Columns of the terminal; None elsewhere, where nothing is cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def run_sql(
+    query: str | None,
+    workspace: str | None,
+    experiment: str | None,
+    script: str | None,
+    json_wanted: bool,
+    csv_wanted: bool,
+) -> int:
+    """Answer a query, or open a prompt."""
+    place = open_workspace(find_workspace(workspace))
+    if script is not None:
+        try:
+            query = Path(script).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"can't read the query in `{script}`: {error}", "name a text file") from error
+    if query is None and not sys.stdin.isatty():
+        query = sys.stdin.read()
+    if query is None:
+        from specc.results.prompt import prompt
+
+        prompt(place, experiment, sys.stdout, sys.stderr)
+        return 0
+    connection = open_results(place, experiment)
+    try:
+        write(run(connection, query), json_wanted, csv_wanted)
+    finally:
+        connection.close()
+    return 0
+
+
+def latest_study(workspace: Path, experiment: str | None) -> Study:
+    """The study of the latest run, or of the latest of one experiment.
+
+    Raises:
+        QueryError: if there is none, or several experiments to choose from.
+    """
+    from specc.execute.status import run_folder, run_numbers
+
+    found: dict[str, Study] = {}
+    for number in reversed(run_numbers(workspace)):
+        try:
+            study = Study.model_validate_json((run_folder(workspace, number) / "plan.json").read_bytes())
+        except (OSError, ValueError):
+            continue
+        if experiment is None or study.experiment == experiment:
+            found.setdefault(study.experiment, study)
+        if experiment is not None and found:
+            break
+    if not found:
+        what = f"experiment `{experiment}`" if experiment else "experiment"
+        raise QueryError(f"no {what} was run in this workspace", "run one: `specc run FILE`")
+    if len(found) > 1:
+        listed = ", ".join(f"`{name}`" for name in sorted(found))
+        raise QueryError(f"this workspace holds several experiments: {listed}", "name one with `-e`")
+    return next(iter(found.values()))
+
+
+def show_comparisons(
+    name: str | None, workspace: str | None, experiment: str | None, json_wanted: bool, csv_wanted: bool
+) -> int:
+    """Print a comparison; without a name, all of them and the expectations."""
+    from specc.results.compare import compare, comparison
+
+    place = open_workspace(find_workspace(workspace))
+    study = latest_study(place, experiment)
+    if name is None:
+        if csv_wanted:
+            listed = ", ".join(f"`{each.name}`" for each in study.comparisons) or "none"
+            raise QueryError("CSV is of one comparison, and none is named", f"its comparisons: {listed}")
+        if json_wanted:
+            return _outcome_json(study, place)
+        return 0 if print_outcome(study, place) else EXPECTATION_NOT_MET
+    connection = open_results(place, study.experiment)
+    try:
+        write([compare(connection, comparison(study, name))], json_wanted, csv_wanted)
+    finally:
+        connection.close()
+    return 0
+
+
+def print_outcome(study: Study, workspace: Path, complete: bool = False) -> bool:
+    """Print comparisons and expectations; returns whether the latter are as they should be.
+
+    Args:
+        complete: whether all results are there. An expectation that still can't be judged is wrong.
+    """
+    from specc.results.compare import compare
+    from specc.results.judge import MET, verdicts
+
+    connection = open_results(workspace, study.experiment)
+    try:
+        for each in study.comparisons:
+            print(f"\n{study.experiment}: {each.name}", flush=True)
+            try:
+                print(as_table(compare(connection, each), _width(), MOST_ROWS), end="")
+            except QueryError as error:
+                tell(error)  # one that these rows don't suit hides neither the others nor the verdicts
+        judged = verdicts(connection)
+    finally:
+        connection.close()
+    if judged:
+        print("\nexpectations")
+        for verdict in judged:
+            print(f"  {verdict.line()}")
+    return all(verdict.outcome == MET for verdict in judged) if complete else _none_unmet(judged)
+
+
+def _none_unmet(judged: Sequence[Verdict]) -> bool:
+    from specc.results.judge import NOT_MET
+
+    return all(verdict.outcome != NOT_MET for verdict in judged)
+
+
+def _outcome_json(study: Study, workspace: Path) -> int:
+    from dataclasses import asdict
+
+    from specc.results.compare import compare
+    from specc.results.judge import verdicts
+
+    connection = open_results(workspace, study.experiment)
+    try:
+        tables = {each.name: json.loads(as_json(compare(connection, each))) for each in study.comparisons}
+        judged = verdicts(connection)
+    finally:
+        connection.close()
+    result = {
+        "experiment": study.experiment,
+        "comparisons": tables,
+        "expectations": [asdict(verdict) for verdict in judged],
+    }
+    print(json.dumps(result, indent=1))
+    return 0 if _none_unmet(judged) else EXPECTATION_NOT_MET
+
+
+def update_index(workspace: str | None, rebuild: bool) -> int:
+    """Bring the index up to date, and print the file that any DuckDB shell can open."""
+    from specc.results.generations import current, generation_path
+    from specc.results.index import Indexer
+
+    place = open_workspace(find_workspace(workspace))
+    indexer = Indexer(place)
+    if rebuild:
+        indexer.rebuild()
+    else:
+        indexer.update()
+    generation = current(place)
+    if generation is not None:
+        print(generation_path(place, generation))
+    return 0

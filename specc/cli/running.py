@@ -1,0 +1,110 @@
+"""`specc run` and `specc status`."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from specc.cli.compiling import compiled, study_of
+from specc.cli.failures import EXPECTATION_NOT_MET, STEP_FAILED, WRONG_SPEC
+from specc.cli.places import find_workspace, workspace_of
+from specc.errors import WorkspaceError
+from specc.store import Store, open_workspace
+from specc.study import Study
+
+
+def run_file(
+    file: str,
+    only: Sequence[str],
+    max_arms: int,
+    workspace: str | None,
+    workers: int | None,
+    device: str,
+    no_wait: bool,
+) -> int:
+    """Run the experiments of a recipe one after the other; the first that fails decides the exit code."""
+    compilation = compiled(file, only, max_arms)
+    if compilation.report.failed:
+        return WRONG_SPEC
+    place = open_workspace(workspace_of(file, workspace), create=True)
+    chosen = [part for name in only for part in ("-e", name)] + (["-w", workspace] if workspace else [])
+    chosen += ["--device", device] if device != "cpu" else []
+    again = shlex.join(["specc", "run", file, *chosen])
+    code = 0
+    for experiment in compilation.experiments:
+        study, _ = study_of(experiment, Store(place))
+        ended = run_one(placed(study, device), place, workers, no_wait, again)
+        code = code or ended
+        if ended not in (0, EXPECTATION_NOT_MET):
+            break
+    return code
+
+
+def placed(study: Study, device: str) -> Study:
+    """The study with its models on a device; which one is in no key."""
+    steps = tuple(
+        step.model_copy(update={"execution": {"device": device}}) if step.op in ("train", "eval") else step
+        for step in study.steps
+    )
+    return study.model_copy(update={"steps": steps})
+
+
+def run_one(study: Study, workspace: Path, workers: int | None, no_wait: bool, again: str) -> int:
+    """Run a study, keep its results readable while it runs, and print what came of it.
+
+    Args:
+        again: command that goes on with it, should it end early.
+    """
+    from specc.cli.querying import print_outcome
+    from specc.execute.console import open_console
+    from specc.execute.run import RunOptions, run_study
+    from specc.results.index import Indexer
+
+    gc.enable()
+    indexer = Indexer(workspace)
+
+    def publish() -> None:
+        indexer.update(wait=False)
+
+    options = RunOptions(workers=workers, wait=not no_wait, again=again, on_change=publish)
+    outcome = run_study(study, workspace, options, open_console())
+    if outcome.error is not None:
+        return STEP_FAILED
+    if outcome.exit_code == 0:
+        indexer.update()  # waits: a reader may have been at it when the last step ended
+        met = print_outcome(study, workspace, complete=True)
+        print(f"next: {suggestion(workspace)}", file=sys.stderr)
+        return 0 if met else EXPECTATION_NOT_MET
+    if outcome.state == "failed":
+        print_outcome(study, workspace)  # of the arms that came through
+    return outcome.exit_code
+
+
+def suggestion(workspace: Path) -> str:
+    """A command to try next; it names the workspace where it would not be found from here."""
+    where = ""
+    try:
+        found = find_workspace(None).resolve() == workspace.resolve()
+    except WorkspaceError:
+        found = False
+    if not found:
+        where = f" -w {shlex.quote(str(workspace))}"
+    return f'specc sql{where} "select * from results limit 10"'
+
+
+def show_status(workspace: str | None, as_json: bool) -> int:
+    """Tell how the latest run is going."""
+    from specc.execute.status import read_status, status_text
+
+    status = read_status(open_workspace(find_workspace(workspace)))
+    if status is None:
+        print("null" if as_json else "nothing was run in this workspace yet")
+    elif as_json:
+        print(json.dumps(status.model_dump(mode="json"), indent=1))
+    else:
+        print(status_text(status))
+    return 0

@@ -1,0 +1,21 @@
+"""Everything a recipe may name, with typed and documented parameters."""
+
+from __future__ import annotations
+
+from specc.components.builtin import BUILTIN
+from specc.components.signature import REQUIRED, Kind, Parameter, Signature, Type
+from specc.steps import Component
+
+__all__ = ["COMPONENTS", "REQUIRED", "Kind", "Parameter", "Signature", "Type", "arguments"]
+
+COMPONENTS: dict[str, Signature] = {signature.name: signature for signature in BUILTIN}
+"""Signatures by name; a name has one meaning in all kinds."""
+
+
+def arguments(component: Component) -> dict[str, object]:
+    """All identity arguments of a component, defaults filled in.
+
+    >>> arguments(Component(name="adamw", args={"beta2": 0.99}))
+    {'beta1': 0.9, 'beta2': 0.99, 'eps': 1e-08, 'weight_decay': 0.1}
+    """
+    return COMPONENTS[component.name].filled(component.args)

@@ -1,0 +1,109 @@
+"""What a component may be given: typed, documented parameters.
+
+A signature is the one place where a component is declared. The checker types recipes with it, the
+runtime fills in defaults with it, and documentation is made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from specc.steps import Component
+
+
+class Type(Enum):
+    """Type of a parameter, in the words of a recipe."""
+
+    INT = "a whole number"
+    FLOAT = "a number"
+    SHARE = "a percentage"
+    BOOL = "`true` or `false`"
+    STRING = "a quoted string"
+    STRINGS = "a list of quoted strings"
+    FLOATS = "a list of numbers"
+    TOKENS = "tokens, for instance `20M tokens`"
+    LENGTH = "steps, tokens or a percentage of the stage"
+    RATE = "a learning rate, or a percentage of the peak"
+    PATHS = "a quoted path or glob, or a list of them"
+    PATH = "a quoted path"
+    DATA = "a data set, for instance `skill.held_out`"
+
+
+class Kind(Enum):
+    """Where in a recipe a component may stand."""
+
+    MODEL = "model"
+    OPTIMIZER = "optimizer"
+    SCHEDULE = "schedule"
+    CORPUS = "corpus"
+    EVALUATION = "evaluation"
+
+
+REQUIRED: Any = object()
+"""Default of a parameter that must be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a component.
+
+    Attributes:
+        default: value if not given; `REQUIRED` if it must be.
+        low, high: inclusive bounds of numbers.
+        choices: the only values a string may have.
+        identity: whether it changes the result; paths don't, their content does.
+    """
+
+    name: str
+    type: Type
+    doc: str
+    default: Any = REQUIRED
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    choices: tuple[str, ...] = ()
+    identity: bool = True
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A component: its name, kind, parameters in order, and a sentence on what it is.
+
+    Attributes:
+        positional: how many leading parameters may be given without a name.
+        source: paper or specification behind a formula.
+        metric: for evaluations, the name and direction of what is measured.
+        traits: facts that the checker needs, for instance "prompts".
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    parameters: tuple[Parameter, ...] = ()
+    positional: int = 0
+    source: str = ""
+    metric: str = ""
+    traits: frozenset[str] = field(default_factory=frozenset)
+
+    def parameter(self, name: str) -> Parameter | None:
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+    def filled(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """All arguments: those given, and the defaults of the rest."""
+        return {p.name: args.get(p.name, p.default) for p in self.parameters if p.identity or p.name in args}
+
+    def component(self, args: Mapping[str, Any]) -> Component:
+        """The component as it enters a key: identity arguments that differ from their defaults."""
+        kept = {
+            p.name: args[p.name]
+            for p in self.parameters
+            if p.identity and p.name in args and args[p.name] != p.default
+        }
+        return Component(name=self.name, args=kept)

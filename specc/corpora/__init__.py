@@ -1,0 +1,11 @@
+"""Documents of a corpus: where they lie, what they say, how they are split and counted.
+
+The way of a corpus through this package:
+
+1. `locate` turns the patterns of a recipe into files (`globs`, `roots`, `nearest`).
+2. `readers` turns files into documents, in an order that depends on their content alone: `text`,
+   `docstrings`, `jsonl` and `parquet` (which share `records`); `facts` and `markov` need no files.
+   All of them open and decode through `contents`.
+3. `documents` gives each document its id and its split; `tokens` makes token ids of it.
+4. `measure` counts all of that for the checker, and remembers it.
+"""

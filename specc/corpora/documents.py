@@ -1,0 +1,61 @@
+"""A document, what identifies it, and which split it belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A piece of text that is trained on, or measured on, as a whole.
+
+    Attributes:
+        text: the text, where there is no prompt.
+        prompt: what is given; None for plain text. It carries no loss.
+        completion: what follows the prompt, and carries loss.
+        options: completions to choose from, `completion` among them; empty where there are none.
+    """
+
+    text: str = ""
+    prompt: str | None = None
+    completion: str = ""
+    options: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The text; or prompt and completion. Options are not what a document is about."""
+        return (self.text,) if self.prompt is None else (self.prompt, self.completion)
+
+    @property
+    def content(self) -> str:
+        """All that a model reads: the text, or prompt and completion."""
+        return self.text if self.prompt is None else self.prompt + self.completion
+
+
+def document_id(document: Document) -> str:
+    """SHA-256 of a document's content, as 64 hex digits.
+
+    What is hashed is the kind, then each part in UTF-8 behind its length in bytes, so that no two
+    documents are written alike. Names and places of files are no part of it.
+    """
+    content = hashlib.sha256(b"text" if document.prompt is None else b"prompt")
+    for part in document.parts:
+        data = part.encode()
+        content.update(b" %d:" % len(data))
+        content.update(data)
+    return content.hexdigest()
+
+
+def is_held_out(document_id: str, share: Fraction) -> bool:
+    """Whether a document is kept for evaluation.
+
+    The first 16 hex digits of the id, as a number, are compared with share * 2**64, in integers.
+    A document is always in the same split, and one that is held out at a share is held out at
+    every larger share.
+
+    >>> is_held_out("8" + 63 * "0", Fraction(1, 2)), is_held_out("7" + 63 * "f", Fraction(1, 2))
+    (False, True)
+    """
+    return int(document_id[:16], 16) * share.denominator < share.numerator << 64

@@ -1,0 +1,171 @@
+"""What a corpus holds: documents, tokens and bytes of each split, counted exactly.
+
+Counting reads the whole corpus, so the result is kept in the user's cache folder and found again
+by size, time and inode of every file. The cache is an accelerator only: it may be deleted at any
+time, and where it can't be written there is none.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from specc.canonical import digest
+from specc.corpora.contents import by_content, combined, fingerprint
+from specc.corpora.documents import document_id, is_held_out
+from specc.corpora.readers import read_in_order
+from specc.corpora.tokens import count_tokens, load_tokens
+from specc.errors import DataError, SpeccError
+from specc.files import write_atomic
+from specc.steps import VERSIONS, Component, Frozen
+
+_FORMAT = 1
+"""Raised when what is counted changes; readers and the split have the version of `prepare`."""
+
+_SETTLED_SECONDS = 2.0
+"""Files changed less than this ago could change again without a new time stamp: not cached."""
+
+
+class SplitFacts(Frozen):
+    """Documents of a split; `tokens` with an end token each, `bytes` of UTF-8 without."""
+
+    documents: int = 0
+    tokens: int = 0
+    bytes: int = 0
+
+
+class CorpusFacts(Frozen):
+    """What a corpus holds.
+
+    Attributes:
+        fingerprint: digest of the files' content; "" for generators.
+        tokenizer: "byte", or the SHA-256 of the tokenizer's file.
+        vocab: number of token ids.
+        prompts: whether documents have a prompt. options: whether they have options.
+    """
+
+    fingerprint: str
+    tokenizer: str
+    vocab: int
+    prompts: bool
+    options: bool
+    train: SplitFacts
+    held_out: SplitFacts
+
+
+def measure(
+    reader: Component,
+    files: Sequence[Path | str],
+    tokenizer_path: Path | str | None = None,
+    held_out: Fraction = Fraction(0),
+) -> CorpusFacts:
+    """Read a corpus and count it. A split may turn out empty; that is the caller's to judge.
+
+    Raises:
+        DataError: if a file or the tokenizer can't be read as declared, there are no documents,
+            or files changed while they were read.
+    """
+    started = time.time()
+    before = _stamps(files)
+    tokenizer = fingerprint([tokenizer_path]) if tokenizer_path else ""
+    entry = _cache_entry(
+        digest(
+            [
+                _FORMAT,
+                VERSIONS["prepare"],
+                reader.model_dump(),
+                [held_out.numerator, held_out.denominator],
+                tokenizer,
+                before,
+            ]
+        )
+    )
+    known = _recall(entry)
+    if known is not None:
+        return known
+    facts = _count(reader, files, tokenizer_path, held_out)
+    if _stamps(files) != before:
+        raise DataError("files of the corpus changed while they were read", "run again when they are at rest")
+    if all(changed < (started - _SETTLED_SECONDS) * 1e9 for *_, changed in before):
+        _remember(entry, facts)
+    return facts
+
+
+def _count(
+    reader: Component, files: Sequence[Path | str], tokenizer_path: Path | str | None, held_out: Fraction
+) -> CorpusFacts:
+    contents = by_content(files)
+    tokens = load_tokens(tokenizer_path)
+    documents, token_counts, byte_counts = [0, 0], [0, 0], [0, 0]
+    prompts = options = False
+    for document in read_in_order(reader, [content.path for content in contents]):
+        split = int(held_out > 0 and is_held_out(document_id(document), held_out))
+        content = document.content
+        documents[split] += 1
+        token_counts[split] += count_tokens(document, tokens)
+        byte_counts[split] += len(content) if content.isascii() else len(content.encode())
+        prompts = prompts or document.prompt is not None
+        options = options or bool(document.options)
+    train, kept = (
+        SplitFacts(documents=d, tokens=t, bytes=b)
+        for d, t, b in zip(documents, token_counts, byte_counts, strict=True)
+    )
+    return CorpusFacts(
+        fingerprint=combined(contents),
+        tokenizer=tokens.identity,
+        vocab=tokens.vocab,
+        prompts=prompts,
+        options=options,
+        train=train,
+        held_out=kept,
+    )
+
+
+def _stamps(files: Sequence[Path | str]) -> list[tuple[str, int, int, int, int]]:
+    """Path, size, inode, and times of modification and change in ns; the last is the system's own."""
+    stamps = []
+    for path in files:
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            raise DataError(
+                f"{path} can't be read: {(error.strerror or str(error)).lower()}", "check that it is there"
+            ) from error
+        name = os.path.abspath(path)
+        stamps.append((name, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
+    return stamps
+
+
+def _cache_entry(key: str) -> Path | None:
+    """Where the facts under a key are kept; None where the user has no folder for it.
+
+    $XDG_CACHE_HOME or ~/.cache, as in the XDG base directory specification, version 0.8.
+    """
+    folder = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(folder):
+        folder = os.path.expanduser("~/.cache")
+    return Path(folder, "specc", "corpora", f"{key}.json") if os.path.isabs(folder) else None
+
+
+def _recall(entry: Path | None) -> CorpusFacts | None:
+    if entry is None:
+        return None
+    try:
+        return CorpusFacts.model_validate_json(entry.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _remember(entry: Path | None, facts: CorpusFacts) -> None:
+    if entry is None:
+        return
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(entry, facts.model_dump_json())
+    except (OSError, SpeccError):
+        return

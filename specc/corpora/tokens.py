@@ -1,0 +1,161 @@
+"""Text to token ids, and the end token that closes each document."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from specc.corpora.contents import read_bytes
+from specc.corpora.documents import Document
+from specc.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+END_TOKENS = (
+    "</s>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<eos>",
+    "<|eos|>",
+    "[EOS]",
+    "<|im_end|>",
+    "[SEP]",
+)
+"""Special tokens that end a text, by convention; the first that a tokenizer has is used."""
+
+
+class Tokens(Protocol):
+    """A tokenizer.
+
+    Attributes:
+        identity: "byte", or the SHA-256 of the tokenizer's file; part of a prepared corpus' key.
+        vocab: number of token ids, the end token's among them. eos: the end token's id.
+    """
+
+    @property
+    def identity(self) -> str: ...
+    @property
+    def vocab(self) -> int: ...
+    @property
+    def eos(self) -> int: ...
+
+    def encode(self, text: str) -> NDArray[np.integer[Any]]:
+        """Token ids of a text, without an end token; of the type that `token_type` names."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Number of token ids of a text, without an end token."""
+        ...
+
+    def decode(self, ids: NDArray[np.integer[Any]]) -> str:
+        """The text of token ids; what is no text is shown as U+FFFD."""
+        ...
+
+
+class ByteTokens:
+    """The bytes of UTF-8 as tokens 0..255; 256 ends a document."""
+
+    identity = "byte"
+    vocab = 257
+    eos = 256
+
+    def encode(self, text: str) -> NDArray[np.integer[Any]]:
+        import numpy as np
+
+        return np.frombuffer(text.encode(), np.uint8).astype(np.uint16)
+
+    def count(self, text: str) -> int:
+        return len(text) if text.isascii() else len(text.encode())
+
+    def decode(self, ids: NDArray[np.integer[Any]]) -> str:
+        return bytes(ids[ids < 256].tolist()).decode(errors="replace")
+
+
+class FileTokens:
+    """A tokenizer from a file of the `tokenizers` library (tokenizer.json).
+
+    The end token is the first of `END_TOKENS` that the file declares as special; if it declares
+    none, an id behind all others is added. Only a document's end gets it: text that reads like a
+    special token is tokenised as text. Truncation, padding and templates in the file are not used.
+
+    Raises:
+        DataError: if the file can't be read as a tokenizer.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        from tokenizers import Tokenizer
+
+        data = read_bytes(Path(path))
+        self.identity = hashlib.sha256(data).hexdigest()
+        try:
+            self._tokenizer = Tokenizer.from_buffer(data)
+        except Exception as error:  # the library raises plain `Exception`
+            raise DataError(
+                f"{path} can't be read as a tokenizer: {error}",
+                "name a tokenizer.json as the `tokenizers` library saves it",
+            ) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True
+        ids = self._tokenizer.get_vocab(with_added_tokens=True).values()
+        self.vocab = max(ids, default=-1) + 1
+        added = self._tokenizer.get_added_tokens_decoder()
+        special = {token.content: number for number, token in added.items() if token.special}
+        self.eos = next((special[name] for name in END_TOKENS if name in special), self.vocab)
+        self.vocab = max(self.vocab, self.eos + 1)
+
+    def encode(self, text: str) -> NDArray[np.integer[Any]]:
+        import numpy as np
+
+        # One text at a time: batches start threads, which a server that forks can't have.
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return np.array(ids, dtype=token_type(self.vocab))
+
+    def count(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def decode(self, ids: NDArray[np.integer[Any]]) -> str:
+        text: str = self._tokenizer.decode(ids[ids != self.eos].tolist(), skip_special_tokens=False)
+        return text
+
+
+def load_tokens(tokenizer_path: Path | str | None) -> Tokens:
+    """The tokenizer of a file; bytes if there is none ("" or None).
+
+    Raises:
+        DataError: if the file can't be read as a tokenizer.
+    """
+    return FileTokens(tokenizer_path) if tokenizer_path else ByteTokens()
+
+
+def token_type(vocab: int) -> str:
+    """Name of the numpy type that stores tokens: "uint16", or "uint32" for a vocabulary beyond 65535."""
+    return "uint16" if vocab <= 65535 else "uint32"
+
+
+def encode_document(document: Document, tokens: Tokens) -> tuple[NDArray[np.integer[Any]], int]:
+    """Token ids of a document with its end token, and how many of them are the prompt's.
+
+    Prompt and completion are tokenised apart, so that the prompt's tokens are the same with and
+    without its completion.
+
+    Returns:
+        ids, shape (tokens,), and the length of the prompt in tokens: 0 for plain text.
+    """
+    import numpy as np
+
+    end = np.array([tokens.eos], dtype=token_type(tokens.vocab))
+    if document.prompt is None:
+        return np.concatenate([tokens.encode(document.text), end]), 0
+    prompt = tokens.encode(document.prompt)
+    return np.concatenate([prompt, tokens.encode(document.completion), end]), len(prompt)
+
+
+def count_tokens(document: Document, tokens: Tokens) -> int:
+    """Length of what `encode_document` returns, end token included."""
+    if document.prompt is None:
+        return tokens.count(document.text) + 1
+    return tokens.count(document.prompt) + tokens.count(document.completion) + 1

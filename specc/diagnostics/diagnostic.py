@@ -1,0 +1,94 @@
+"""Diagnostics are values: passes append them to a report, renderers turn the report into text or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from specc.diagnostics.codes import CODES
+from specc.diagnostics.source import Span
+
+
+class Severity(Enum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A place that matters, and what to say about it; the text may be empty."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A mistake in a recipe, or something to look at.
+
+    Attributes:
+        code: from `specc.diagnostics.codes`; E for errors, W for warnings.
+        title: what is wrong. Only `help` says what to write.
+        primary: the smallest span that shows the problem; None where there is no source text.
+    """
+
+    code: str
+    title: str
+    primary: Label | None
+    secondary: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        return Severity.ERROR if self.code.startswith("E") else Severity.WARNING
+
+
+@dataclass(slots=True)
+class Report:
+    """What the passes have found, in the order of finding; one message for one place and code."""
+
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    _seen: set[tuple[object, ...]] = field(default_factory=set, repr=False)
+
+    def add(
+        self,
+        code: str,
+        title: str,
+        span: Span | None,
+        label: str = "",
+        *,
+        secondary: Iterable[Label] = (),
+        notes: Iterable[str] = (),
+        help: str | None = None,
+    ) -> None:
+        if code not in CODES:
+            raise KeyError(f"unknown diagnostic code {code}")
+        place: tuple[object, ...] = (code, title) if span is None else (code, span.source.name, span.start)
+        if place in self._seen:
+            return
+        self._seen.add(place)
+        primary = None if span is None else Label(span, label)
+        self.diagnostics.append(Diagnostic(code, title, primary, tuple(secondary), tuple(notes), help))
+
+    @property
+    def errors(self) -> int:
+        return sum(d.severity is Severity.ERROR for d in self.diagnostics)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.diagnostics) - self.errors
+
+    @property
+    def failed(self) -> bool:
+        return any(d.severity is Severity.ERROR for d in self.diagnostics)
+
+    def ordered(self) -> list[Diagnostic]:
+        """In the order of the source text; those without a place come first."""
+
+        def place(diagnostic: Diagnostic) -> tuple[str, int]:
+            label = diagnostic.primary
+            return ("", -1) if label is None else (label.span.source.name, label.span.start)
+
+        return sorted(self.diagnostics, key=place)

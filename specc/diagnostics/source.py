@@ -1,0 +1,59 @@
+"""Source text with positions: what a span points into."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's text. `name` is the path as the user would write it."""
+
+    name: str
+    text: str
+    starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        starts = [0]
+        starts.extend(i + 1 for i, character in enumerate(self.text) if character == "\n")
+        object.__setattr__(self, "starts", tuple(starts))
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both counted from 1."""
+        line = bisect_right(self.starts, offset) - 1
+        return line + 1, offset - self.starts[line] + 1
+
+    def line(self, number: int) -> str:
+        """Text of a line (counted from 1), without its end."""
+        start = self.starts[number - 1]
+        stop = self.starts[number] if number < len(self.starts) else len(self.text)
+        return self.text[start:stop].rstrip("\r\n")
+
+    @property
+    def lines(self) -> int:
+        return len(self.starts)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [start, stop) of a source."""
+
+    source: Source
+    start: int
+    stop: int
+
+    def to(self, other: Span) -> Span:
+        """From the start of this span to the end of another."""
+        return Span(self.source, self.start, max(self.stop, other.stop))
+
+    @property
+    def text(self) -> str:
+        return self.source.text[self.start : self.stop]
+
+    def __str__(self) -> str:
+        line, column = self.source.position(self.start)
+        return f"{self.source.name}:{line}:{column}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"

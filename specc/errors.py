@@ -1,0 +1,97 @@
+"""What can go wrong outside of a recipe's text.
+
+    SpeccError
+    ├── WorkspaceError      the workspace can't be used (newer format, not writable, busy)
+    ├── CorruptArtifact     a stored file is not what its manifest says
+    ├── DiskFull            no space left where the workspace lies
+    ├── DataError           a source file can't be read as what the recipe says it is
+    ├── Diverged            training met a loss or gradient that is not a number
+    └── QueryError          DuckDB refuses a query
+
+Mistakes in a recipe are not exceptions but diagnostics (`specc.diagnostics`).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class SpeccError(Exception):
+    """An error told to the user as `message`, with `help` on what to do; never as a traceback."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+class WorkspaceError(SpeccError):
+    """The workspace can't be used."""
+
+
+class CorruptArtifact(SpeccError):
+    """A stored file is missing or differs from its manifest; `key` names the step."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message, "it was set aside and is made again by the next `specc run`")
+        self.key = key
+
+
+class DiskFull(SpeccError):
+    """No space left on the device."""
+
+
+class DataError(SpeccError):
+    """A source file can't be read as declared."""
+
+
+class Diverged(SpeccError):
+    """Training met a loss or gradient norm that is not finite."""
+
+
+class QueryError(SpeccError):
+    """A query that DuckDB refuses.
+
+    Attributes:
+        position: offset, in characters of the query, of what is wrong; None if it isn't known.
+        candidates: names that may have been meant, best first.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        help: str | None = None,
+        position: int | None = None,
+        candidates: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, help)
+        self.position = position
+        self.candidates = candidates
+
+
+@contextmanager
+def disk_errors(where: object) -> Iterator[None]:
+    """Turn "no space left" and "not permitted" from any library into errors for people.
+
+    Safetensors and torch raise their own types for a full disk, so their text is read too.
+    """
+    try:
+        yield
+    except SpeccError:
+        raise
+    except Exception as error:
+        number = getattr(error, "errno", None)
+        text = str(error)
+        if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "os error 28" in text:
+            raise DiskFull(
+                f"no space left on the device that holds {where}",
+                "free some space, then run again: finished steps are kept",
+            ) from error
+        if isinstance(error, PermissionError) or number == errno.EROFS:
+            raise WorkspaceError(
+                f"can't write to {where}: {error.strerror if isinstance(error, OSError) else text}",
+                "name a writable folder with `--workspace`",
+            ) from error
+        raise

@@ -1,0 +1,144 @@
+"""The loop of a run: gives steps to slots and decides what follows from how they end.
+
+What a failure leads to:
+
+* a worker that was killed: its step is tried once more, and goes on from its checkpoint;
+* a damaged input: it is set aside and made again in the same run, once;
+* a full disk or a workspace that can't be written: nothing more is started;
+* anything else: what needs the step is blocked, the rest goes on.
+"""
+
+from __future__ import annotations
+
+import time
+
+from specc.errors import SpeccError
+from specc.execute.executor import WORKER_LOST, Done, Event, Executor, Failed, Progress, Stopped
+from specc.execute.interrupts import Interrupts
+from specc.execute.schedule import LOCAL_ROLES, Schedule, State
+from specc.execute.watch import Watch
+from specc.store import Store
+
+POLL_SECONDS = 0.2
+"""How long the loop waits for news before it looks at signals and the clock."""
+
+HALTING = ("DiskFull", "WorkspaceError")
+"""Classes of failures that the next step would meet too."""
+
+
+class Drive:
+    """Runs the steps of a schedule in an executor.
+
+    Attributes:
+        halted: whether something makes it useless to start another step.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        executor: Executor,
+        store: Store,
+        watch: Watch,
+        interrupts: Interrupts,
+        grace_seconds: float,
+    ) -> None:
+        self.schedule = schedule
+        self.executor = executor
+        self.store = store
+        self.watch = watch
+        self.interrupts = interrupts
+        self.grace_seconds = grace_seconds
+        self.halted = False
+        self.busy: set[int] = set()
+        self.warm: dict[int, tuple[str, ...]] = {}
+        self.lost: set[str] = set()
+        self.remade: set[str] = set()
+        self.complaints: set[tuple[str, str]] = set()
+
+    def run(self) -> None:
+        """Go on until nothing runs and nothing can be started.
+
+        After the first interrupt no step is started, and running ones may save a checkpoint for
+        `grace_seconds`; at the second one, or when that time is over, they are left to be killed.
+
+        Raises:
+            ExecutorLost: if the executor's processes are gone.
+        """
+        deadline: float | None = None
+        while True:
+            if self.interrupts.count == 0 and not self.halted:
+                self.fill()
+            if not self.busy:
+                return
+            for event in self.executor.poll(POLL_SECONDS):
+                self.handle(event)
+            self.watch.tick()
+            self.halted = self.halted or self.watch.record.trouble is not None
+            if self.interrupts.count > 0 and deadline is None:
+                deadline = time.monotonic() + self.grace_seconds
+                self.executor.stop()
+                self.watch.console.note("stopping: running steps save a checkpoint; Ctrl-C again kills them")
+            if self.interrupts.count > 1 or (deadline is not None and time.monotonic() > deadline):
+                return
+
+    def fill(self) -> None:
+        """Give a step to every idle slot."""
+        for slot in self.executor.idle():
+            step = self.schedule.take(self.warm.get(slot, ()))
+            if step is None:
+                return
+            self.busy.add(slot)
+            self.watch.started(slot, step)
+            self.executor.submit(slot, step)
+
+    def handle(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self.watch.progressed(event)
+            return
+        self.busy.discard(event.slot)
+        inputs = self.schedule.steps[event.key].inputs
+        self.warm[event.slot] = (event.key, *(inputs[role] for role in LOCAL_ROLES if role in inputs))
+        if isinstance(event, Done):
+            self.schedule.finish(event.key)
+            self.watch.finished(event)
+        elif isinstance(event, Stopped):
+            self.schedule.retry(event.key)
+            self.watch.stopped(event.slot)
+        elif not self.tried_again(event):
+            self.halted = self.halted or event.error in HALTING
+            self.watch.failed(event, self.schedule.fail(event.key))
+
+    def tried_again(self, event: Failed) -> bool:
+        """Send a step back to those that wait, if its failure deserves that."""
+        if event.error == WORKER_LOST:
+            self.warm.pop(event.slot, None)
+            if event.key in self.lost:
+                return False
+            self.lost.add(event.key)
+            self.schedule.retry(event.key)
+            self.watch.retried(event, event.message)
+            return True
+        if event.error == "CorruptArtifact" and event.culprit in self.schedule.steps:
+            return self.made_again(event, event.culprit)
+        return False
+
+    def made_again(self, event: Failed, culprit: str) -> bool:
+        """Set a damaged input aside and have it made again, unless that was tried before.
+
+        Several steps may find the same damage, some of them only after it has been repaired:
+        each may complain once.
+        """
+        if (event.key, culprit) in self.complaints:
+            return False
+        self.complaints.add((event.key, culprit))
+        if self.schedule.state[culprit] is State.DONE and culprit not in self.remade:
+            try:
+                self.store.quarantine(culprit)
+            except (SpeccError, OSError):
+                return False
+            self.remade.add(culprit)
+            self.watch.record.event("quarantined", key=culprit, label=self.schedule.steps[culprit].label)
+            self.schedule.remake(culprit)
+        self.schedule.retry(event.key)
+        self.watch.retried(event, f"{event.message}; it was set aside and is made again")
+        return True

@@ -1,0 +1,265 @@
+"""The executor of one machine: worker processes forked from a server that has torch loaded.
+
+See `specc_runtime.server` and `specc_runtime.worker` for the other ends of the sockets. The server
+is started by the first step and loads torch while the schedule goes on; a worker is forked by the
+first step of its slot, or by the next one after it has died.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specc.execute.channel import Channel
+from specc.execute.executor import WORKER_LOST, Done, Event, ExecutorLost, Failed, Progress, Stopped
+from specc.study import PlannedStep
+
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what deterministic kernels ask for
+    "HF_HUB_OFFLINE": "1",
+    "PYTHONHASHSEED": "0",
+}
+"""What workers find in their environment: one thread each, the same bits each time, no network."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """A process in a slot and the step that it is doing."""
+
+    slot: int
+    channel: Channel
+    step: PlannedStep | None = None
+
+
+def default_workers(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """One worker for each processor that this process may use.
+
+    A container may be allowed the time of fewer processors than it sees: control groups, version 2,
+    write "<microseconds> <of how many>", or "max" and the latter, into `quota`.
+    """
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        allowed, period = quota.read_text().split()
+        return max(1, min(seen, math.ceil(int(allowed) / int(period))))
+    except (OSError, ValueError):
+        return seen
+
+
+class LocalExecutor:
+    """Runs steps in up to `workers` processes of this machine.
+
+    Args:
+        workspace: where steps find their inputs and leave their results.
+        log: file that gets what the processes print, mostly warnings of libraries.
+        entry, preload: see `specc_runtime.server`; None for its defaults.
+    """
+
+    def __init__(
+        self,
+        workspace: Path,
+        workers: int,
+        log: Path,
+        entry: str | None = None,
+        preload: tuple[str, ...] | None = None,
+    ) -> None:
+        self.workspace = workspace.absolute()
+        self.slots = range(workers)
+        self.log = log
+        self.arguments = [] if entry is None else ["--entry", entry]
+        self.arguments += [] if preload is None else ["--preload", *preload]
+        self.server: subprocess.Popen[bytes] | None = None
+        self.control: Channel | None = None
+        self.selector = selectors.DefaultSelector()
+        self.workers: dict[int, Worker] = {}
+        self.in_slot: dict[int, int] = {}
+        self.forked = 0
+
+    def idle(self) -> list[int]:
+        return [slot for slot in self.slots if self.step_in(slot) is None]
+
+    def step_in(self, slot: int) -> PlannedStep | None:
+        number = self.in_slot.get(slot)
+        return None if number is None else self.workers[number].step
+
+    def submit(self, slot: int, step: PlannedStep) -> None:
+        number = self.in_slot[slot] if slot in self.in_slot else self.fork(slot)
+        worker = self.workers[number]
+        worker.step = step
+        description = {
+            "key": step.key,
+            "op": step.op,
+            "inputs": step.inputs,
+            "params": step.params,
+            "execution": step.execution,
+            "label": step.label,
+        }
+        worker.channel.send({"run": description, "workspace": str(self.workspace)})
+
+    def fork(self, slot: int) -> int:
+        """Ask the server for a worker; what is sent to it waits in its socket until it lives."""
+        control = self.control or self.start_server()
+        ours, theirs = socket.socketpair()
+        self.forked += 1
+        control.send({"fork": self.forked}, [theirs.fileno()])
+        theirs.close()
+        channel = Channel(ours)
+        self.workers[self.forked] = Worker(slot, channel)
+        self.in_slot[slot] = self.forked
+        self.selector.register(ours, selectors.EVENT_READ, self.forked)
+        return self.forked
+
+    def start_server(self) -> Channel:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-P", "-m", "specc_runtime.server"]
+        command += ["--fd", str(theirs.fileno()), "--parent", str(os.getpid()), *self.arguments]
+        try:
+            with open(self.log, "ab") as log:
+                self.server = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                    env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )
+        except OSError as error:
+            ours.close()
+            raise ExecutorLost(f"the worker processes can't be started: {error.strerror}") from error
+        finally:
+            theirs.close()
+        self.control = Channel(ours)
+        self.selector.register(ours, selectors.EVENT_READ, None)
+        return self.control
+
+    def poll(self, timeout: float) -> list[Event]:
+        events: list[Event] = []
+        for chosen, _ in self.selector.select(timeout):
+            if chosen.data is not None and chosen.data in self.workers:
+                events += self.receive(self.workers[chosen.data])
+        events += self.reaped()
+        return events
+
+    def receive(self, worker: Worker) -> list[Event]:
+        """Turn a worker's messages into events."""
+        events = []
+        for message in worker.channel.receive():
+            assert worker.step is not None, "a worker speaks only while it has a step"
+            event = as_event(worker.slot, worker.step.key, message)
+            if not isinstance(event, Progress):
+                worker.step = None
+            if isinstance(event, Stopped):  # it ends now; its slot is free for another
+                del self.in_slot[worker.slot]
+            events.append(event)
+        if worker.channel.closed:
+            self.forget(worker)
+        return events
+
+    def forget(self, worker: Worker) -> None:
+        """Stop listening to a worker whose socket is closed; the server tells how it ended."""
+        if worker.channel.fileno() >= 0:
+            self.selector.unregister(worker.channel.end)
+            worker.channel.close()
+
+    def reaped(self) -> list[Event]:
+        """Events of workers that have ended with a step in hand."""
+        if self.control is None:
+            return []
+        events: list[Event] = []
+        for message in self.control.receive():
+            if "ended" in message:
+                worker = self.workers[message["ended"]]
+                if not worker.channel.closed:
+                    events += self.receive(worker)
+                self.forget(worker)
+                del self.workers[message["ended"]]
+                if self.in_slot.get(worker.slot) == message["ended"]:
+                    del self.in_slot[worker.slot]
+                if worker.step is not None:
+                    events.append(lost(worker.slot, worker.step, message["status"]))
+        if self.control.closed:
+            raise ExecutorLost(
+                f"the process that starts workers has ended; what it printed is in {self.log}",
+                "run again: finished steps are kept, and running ones go on from their checkpoints",
+            )
+        return events
+
+    def stop(self) -> None:
+        for number, worker in self.workers.items():
+            if worker.step is not None and self.control is not None:
+                self.control.send({"signal": number, "number": int(signal.SIGTERM)})
+
+    def close(self) -> None:
+        """End all processes: the server is killed, and the kernel kills its workers with it.
+
+        The workers' sockets are read to their end, so that none is alive when this returns.
+        """
+        if self.server is None or self.control is None:
+            self.selector.close()
+            return
+        self.server.kill()
+        self.server.wait()
+        for worker in self.workers.values():
+            if worker.channel.fileno() >= 0:
+                worker.channel.end.settimeout(5.0)
+                await_end(worker.channel.end)
+            self.forget(worker)
+        self.control.close()
+        self.selector.close()
+        self.server = self.control = None
+
+
+def await_end(end: socket.socket) -> None:
+    """Read a socket until its other end is closed, or the time set on it is over."""
+    try:
+        while end.recv(1 << 16):
+            pass
+    except (TimeoutError, ConnectionResetError):
+        return
+
+
+def as_event(slot: int, key: str, message: dict[str, Any]) -> Event:
+    """The event that a worker's message tells."""
+    kind = message["kind"]
+    if kind == "progress":
+        loss = message.get("loss")
+        return Progress(
+            slot,
+            key,
+            step=message.get("step", 0),
+            of=message.get("of", 0),
+            tokens=message.get("tokens", 0),
+            loss=loss if loss is not None and math.isfinite(loss) else None,
+            tokens_per_second=message.get("tokens_per_second") or 0.0,
+        )
+    if kind == "done":
+        return Done(slot, key, message["manifest"]["provenance"]["wall_seconds"])
+    if kind == "interrupted":
+        return Stopped(slot, key)
+    return Failed(slot, key, message["error"], message["message"], message["help"], message["key"])
+
+
+def lost(slot: int, step: PlannedStep, status: int) -> Failed:
+    """A worker that ended in the middle of a step: by a signal, or by leaving the process."""
+    label = step.label or step.key[:12]
+    if status < 0:
+        name = signal.Signals(-status).name
+        memory = ", as the system does when memory runs out" if -status == signal.SIGKILL else ""
+        message = f"the worker that did {label} was killed by {name}{memory}"
+    else:
+        message = f"the worker that did {label} ended with status {status}"
+    return Failed(
+        slot, step.key, WORKER_LOST, message, "if memory is short, do fewer steps at once with `--workers`"
+    )

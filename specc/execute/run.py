@@ -1,0 +1,144 @@
+"""Run a study: one entry that takes it to an outcome, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from specc.errors import SpeccError
+from specc.execute.console import Console
+from specc.execute.drive import Drive
+from specc.execute.executor import ExecutorLost
+from specc.execute.interrupts import Interrupts
+from specc.execute.local import LocalExecutor, default_workers
+from specc.execute.lock import Holder, WorkspaceLock, described
+from specc.execute.record import RunRecord
+from specc.execute.schedule import Schedule
+from specc.execute.status import RunState, RunStatus, StepFailure
+from specc.execute.watch import Watch
+from specc.store import Store, open_workspace
+from specc.study import Study
+
+EXIT_CODES: dict[RunState, int] = {"done": 0, "failed": 4, "interrupted": 130}
+"""Exit code of `specc run` by how the run ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a study is run; changes no result.
+
+    Attributes:
+        workers: steps done at once; None for one per processor.
+        wait: whether to wait for another run in the workspace to end.
+        grace_seconds: what an interrupted run gives its steps to save a checkpoint.
+        again: command that goes on with the run; "" for `specc run` on the study's recipe.
+        on_change: called after steps have finished, and once at the end if any did.
+        entry, preload: what does a step in a worker, and the modules that the server of workers
+            loads; None for the runtime's own.
+    """
+
+    workers: int | None = None
+    wait: bool = True
+    grace_seconds: float = 30.0
+    again: str = ""
+    on_change: Callable[[], None] | None = None
+    entry: str | None = None
+    preload: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        status: its last picture; None if it was interrupted while it waited for another run.
+        error: what ended the run as a whole, if not its steps.
+    """
+
+    state: RunState
+    status: RunStatus | None = None
+    error: SpeccError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.state]
+
+    @property
+    def failures(self) -> tuple[StepFailure, ...]:
+        return self.status.failures if self.status is not None else ()
+
+
+def run_study(study: Study, workspace: Path, options: RunOptions, console: Console) -> RunOutcome:
+    """Do every step of a study that is not in the store.
+
+    SIGINT and SIGTERM end it in good order (see `Drive.run`). Steps that fail don't end it.
+
+    Raises:
+        WorkspaceError: the workspace can't be used, or is in use and `options.wait` is false.
+        DiskFull: there is no room even to begin.
+    """
+    workspace = open_workspace(workspace, create=True)
+
+    def waiting(holder: Holder | None) -> None:
+        console.note(f"waiting for {described(holder)}, which works in {workspace}")
+
+    with Interrupts() as interrupts, WorkspaceLock(workspace) as lock:
+        if not lock.acquire(options.wait, waiting, give_up=lambda: interrupts.count > 0):
+            return RunOutcome("interrupted")
+        record = RunRecord(workspace, study)
+        try:
+            lock.sign(record.run)
+            return run_locked(study, Store(workspace), record, options, console, interrupts)
+        finally:
+            record.close()
+
+
+def run_locked(
+    study: Study,
+    store: Store,
+    record: RunRecord,
+    options: RunOptions,
+    console: Console,
+    interrupts: Interrupts,
+) -> RunOutcome:
+    """Run with the lock in hand and the folder of the run made."""
+    done = {step.key for step in study.steps if store.has(step.key)}
+    todo = len(study.steps) - len(done)
+    workers = max(1, min(options.workers or default_workers(), todo))
+    schedule = Schedule(study.steps, done, workers)
+    watch = Watch(study, schedule, record, console, workers, os.getpid(), options.on_change, options.again)
+    executor = LocalExecutor(store.workspace, workers, record.log, options.entry, options.preload)
+    drive = Drive(schedule, executor, store, watch, interrupts, options.grace_seconds)
+    first = watch.status("running")
+    console.started(first)
+    error: SpeccError | None = None
+    state: RunState = "failed"
+    try:
+        if todo:
+            record.status(first)
+            drive.run()
+        error = record.trouble
+        state = end_state(schedule, interrupts, error)
+    except ExecutorLost as lost:
+        error = lost
+    finally:
+        executor.close()
+        watch.abandon_running()
+        if watch.changed:
+            watch.call_hook()
+        status = watch.status(state, error)
+        record.status(status)
+        console.ended(status)
+    return RunOutcome(state, status, error)
+
+
+def end_state(schedule: Schedule, interrupts: Interrupts, error: SpeccError | None) -> RunState:
+    """How a run ended, by what became of its steps."""
+    counts = schedule.counts
+    if counts.reused + counts.done == counts.total:
+        return "done"
+    if interrupts.count > 0 and error is None:
+        return "interrupted"
+    return "failed"

@@ -1,0 +1,358 @@
+"""From a checked experiment to its arms and steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specc.analysis.arms import axis_value
+from specc.analysis.checks import stage_flops
+from specc.analysis.compile import CompiledExperiment, RecipeArms
+from specc.analysis.corpora import Corpus
+from specc.analysis.measures import EvalPlan, mark_of
+from specc.analysis.models import Model
+from specc.analysis.resolve import ResolvedPoint, ResolvedStage
+from specc.analysis.values import StageValue, show, spelled
+from specc.flops import evaluation_flops_per_token, training_flops_per_token
+from specc.graph.cost import Rates
+from specc.graph.states import Families, StageStates
+from specc.steps import (
+    RESUME,
+    DataSet,
+    EvalParams,
+    identity,
+    step_key,
+)
+from specc.study import BASE, Arm, Cell, Measure, PlannedStep, StageRun, Study
+
+
+def expand(compiled: CompiledExperiment, rates: Rates) -> Study:
+    """All arms of an experiment and the distinct steps that they need."""
+    return _Expansion(compiled, rates).study()
+
+
+class _Expansion:
+    def __init__(self, compiled: CompiledExperiment, rates: Rates) -> None:
+        self.compiled = compiled
+        self.rates = rates
+        self.steps: dict[str, PlannedStep] = {}
+        self.arms: list[Arm] = []
+        self.cells: list[Cell] = []
+        self.runs: list[StageRun] = []
+        self.measures: list[Measure] = []
+        self._prepared: dict[int, str] = {}
+        self._initial: dict[tuple[int, int], str] = {}
+        self._states: dict[tuple[int, int, str], StageStates] = {}
+        self._families = Families()
+        self._cuts: dict[int, dict[str, list[int]]] = {}
+        self._evals: dict[tuple[int, str, int], str] = {}
+        self._eval_params: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._settings: dict[int, dict[str, Any]] = {}
+        self._resumable: list[tuple[str, StageStates, int]] = []
+        self._axis_types = {axis.name: axis.type for axis in compiled.axes}
+
+    def study(self) -> Study:
+        for recipe in self.compiled.recipes:
+            for resolved in recipe.points:
+                for seed in recipe.seeds:
+                    self._arm(recipe, resolved, seed)
+        self._resume()
+        compiled = self.compiled
+        return Study(
+            experiment=compiled.name,
+            description=compiled.description,
+            spec=compiled.spec,
+            spec_digest=compiled.digest,
+            axes=compiled.axes,
+            seeds=tuple(dict.fromkeys(seed for recipe in compiled.recipes for seed in recipe.seeds)),
+            arms=tuple(self.arms),
+            cells=tuple(self.cells),
+            stages=tuple(self.runs),
+            measures=tuple(self.measures),
+            steps=tuple(self.steps.values()),
+            comparisons=compiled.comparisons,
+            expectations=compiled.expectations,
+        )
+
+    # ---- arms
+
+    def _arm(self, recipe: RecipeArms, resolved: ResolvedPoint, seed: int) -> None:
+        number = len(self.arms)
+        parts = [f"{axis}={show(value)}" for axis, value in resolved.point.items()]
+        named = [recipe.name] if len(self.compiled.recipes) > 1 or recipe.name != BASE else []
+        label = "/".join([self.compiled.name, *named, *parts, f"seed={seed}"])
+        values = {axis: axis_value(value, self._axis_types[axis]) for axis, value in resolved.point.items()}
+        self.arms.append(
+            Arm.model_construct(arm=number, recipe=recipe.name, axes=values, seed=seed, label=label)
+        )
+        cuts = self._cut_points(resolved)
+        states: dict[str, StageStates | str] = {}
+        for name, stage in resolved.stages.items():
+            parent = stage.settings.parent
+            if parent.stage is None:
+                source = self._model(resolved.models[name], seed, label)
+                parent_name = parent.model or ""
+            else:
+                before = StageValue(parent.stage, parent.position, parent.span)
+                source = self._key_after(
+                    states[parent.stage], mark_of(before, resolved.stages[parent.stage]).step
+                )
+                parent_name = show(before)
+            states[name] = self._stage(
+                resolved, name, stage, source, parent_name, seed, number, label, cuts[name]
+            )
+        for plan in resolved.evals:
+            self._measure(plan, resolved, states, number, label)
+
+    def _cut_points(self, resolved: ResolvedPoint) -> dict[str, list[int]]:
+        """Training steps of each stage after which a state is asked for, or may be shared."""
+        known = self._cuts.get(id(resolved))
+        if known is not None:
+            return known
+        cuts: dict[str, set[int]] = {name: {stage.steps} for name, stage in resolved.stages.items()}
+        for name, stage in resolved.stages.items():
+            parent = stage.settings.parent
+            if parent.stage is not None:
+                before = StageValue(parent.stage, parent.position, parent.span)
+                cuts[parent.stage].add(mark_of(before, resolved.stages[parent.stage]).step)
+            for phase in stage.phases:
+                if phase.shape == "constant" and phase.stop < stage.steps:
+                    cuts[name].add(phase.stop)
+        for plan in resolved.evals:
+            for mark in plan.marks:
+                cuts[mark.stage].add(mark.step)
+        result = {name: sorted(steps - {0}) for name, steps in cuts.items()}
+        self._cuts = {id(resolved): result}
+        return result
+
+    # ---- where lineages begin
+
+    def _prepare(self, corpus: Corpus) -> str:
+        known = self._prepared.get(id(corpus))
+        if known is not None:
+            return known
+        params = corpus.params
+        key = step_key("prepare", identity(params), {})
+        if key not in self.steps:
+            tokens = corpus.facts.train.tokens + corpus.facts.held_out.tokens
+            self._add(
+                key,
+                "prepare",
+                {},
+                params.model_dump(mode="json"),
+                corpus.execution.model_dump(mode="json"),
+                f"{self.compiled.name}/{corpus.name}",
+                tokens=tokens,
+                seconds=self.rates.prepare(tokens),
+            )
+        self._prepared[id(corpus)] = key
+        return key
+
+    def _model(self, model: Model, seed: int, label: str) -> str:
+        known = self._initial.get((id(model), seed))
+        if known is not None:
+            return known
+        op, params, execution = model.step(seed)
+        key = step_key(op, identity(params), {})
+        if key not in self.steps:
+            name = f"{self.compiled.name}/{model.value.signature.name}" + (
+                f"/seed={seed}" if op == "init" else ""
+            )
+            self._add(
+                key, op, {}, params.model_dump(mode="json"), execution, name, seconds=self.rates.small_step
+            )
+        self._initial[id(model), seed] = key
+        return key
+
+    # ---- stages
+
+    def _stage(
+        self,
+        resolved: ResolvedPoint,
+        name: str,
+        stage: ResolvedStage,
+        parent: str,
+        parent_name: str,
+        seed: int,
+        arm: int,
+        label: str,
+        cuts: list[int],
+    ) -> StageStates | str:
+        segments: tuple[str, ...] = ()
+        states: StageStates | str = parent
+        if stage.steps:
+            run = self._stage_states(resolved, name, stage, parent, seed, label)
+            segments = tuple(self._state(run, step) for step in cuts)
+            states = run
+        for index, reading in enumerate(stage.readings):
+            self.cells.append(
+                Cell.model_construct(
+                    arm=arm,
+                    stage=name,
+                    corpus=reading.corpus.name,
+                    nominal=reading.nominal,
+                    planned=reading.planned,
+                    epochs=reading.planned / reading.corpus.facts.train.tokens,
+                    role=f"corpus{index}",
+                )
+            )
+        shown = self._settings.get(id(stage))
+        if shown is None:
+            model = resolved.models[name]
+            shown = self._settings[id(stage)] = {
+                "model": spelled(model.value),
+                "parameters": model.shape.parameters,
+                **stage.settings.shown(),
+            }
+        self.runs.append(
+            StageRun.model_construct(
+                arm=arm,
+                stage=name,
+                parent=parent_name,
+                steps=stage.steps,
+                tokens=stage.tokens,
+                flops=float(stage_flops(name, resolved)),
+                segments=segments,
+                ends=tuple(cuts),
+                checkpoint=segments[-1] if segments else parent,
+                settings=shown,
+            )
+        )
+        return states
+
+    def _stage_states(
+        self, resolved: ResolvedPoint, name: str, stage: ResolvedStage, parent: str, seed: int, label: str
+    ) -> StageStates:
+        place = (id(stage), seed, parent)
+        known = self._states.get(place)
+        if known is not None:
+            return known
+        inputs = {"parent": parent}
+        for index, reading in enumerate(stage.readings):
+            inputs[f"corpus{index}"] = self._prepare(reading.corpus)
+        shape = resolved.models[name].shape
+        run = self._families.stage_states(stage, shape, inputs, seed, f"{label}/{name}")
+        self._states[place] = run
+        return run
+
+    def _state(self, run: StageStates, step: int) -> str:
+        """Key of the state after `step` training steps."""
+        known = run.keys.get(step)
+        if known is not None:
+            return known
+        key, own, curve = run.state(step)
+        if key not in self.steps:
+            end = "" if step == run.stage.steps else f"@{step} steps"
+            self._add(key, "train", run.inputs, run.params | own, {}, run.label + end)
+            run.family.add(step, curve, key)
+            self._resumable.append((key, run, step))
+        run.keys[step] = key
+        return key
+
+    def _key_after(self, states: StageStates | str, step: int) -> str:
+        return states if isinstance(states, str) else self._state(states, step)
+
+    def _resume(self) -> None:
+        """For each state, the latest earlier one that it can go on from, and what is left to do."""
+        for key, run, step in self._resumable:
+            first, before = run.family.latest_before(step, run.stage.phases)
+            planned = self.steps[key]
+            settings = run.stage.settings
+            tokens = (step - first) * settings.step_tokens
+            flops = float(training_flops_per_token(run.shape, settings.sequence) * tokens)
+            self.steps[key] = planned.model_copy(
+                update={
+                    "inputs": planned.inputs | ({RESUME: before} if before else {}),
+                    "tokens": tokens,
+                    "flops": flops,
+                    "seconds": self.rates.train(flops, run.shape.non_embedding) + self.rates.small_step,
+                }
+            )
+
+    # ---- evaluations
+
+    def _measure(
+        self,
+        plan: EvalPlan,
+        resolved: ResolvedPoint,
+        states: dict[str, StageStates | str],
+        arm: int,
+        label: str,
+    ) -> None:
+        for mark in plan.marks:
+            stage = resolved.stages[mark.stage]
+            checkpoint = self._key_after(states[mark.stage], mark.step)
+            place = (id(plan), checkpoint, stage.settings.sequence)
+            key = self._evals.get(place)
+            if key is None:
+                key = self._evals[place] = self._evaluation(plan, resolved, mark.stage, checkpoint, label)
+            self.measures.append(
+                Measure.model_construct(
+                    arm=arm,
+                    eval=plan.name,
+                    metric=plan.metric,
+                    stage=mark.stage,
+                    position=mark.position,
+                    steps=mark.step,
+                    tokens=mark.step * stage.settings.step_tokens,
+                    key=key,
+                )
+            )
+
+    def _evaluation(
+        self, plan: EvalPlan, resolved: ResolvedPoint, stage: str, checkpoint: str, label: str
+    ) -> str:
+        settings = resolved.stages[stage].settings
+        shape = resolved.models[stage].shape
+        params, of_key = self._evaluation_params(plan, settings.sequence)
+        inputs = {"checkpoint": checkpoint, "corpus0": self._prepare(plan.corpus)}
+        key = step_key("eval", of_key, inputs)
+        if key not in self.steps:
+            whole = getattr(plan.corpus.facts, plan.data.split).tokens
+            tokens = min(whole, plan.data.tokens) if plan.data.tokens is not None else whole
+            flops = float(evaluation_flops_per_token(shape, settings.sequence) * tokens)
+            self._add(
+                key,
+                "eval",
+                inputs,
+                params,
+                {},
+                f"{label}/{stage}/{plan.name}",
+                tokens=tokens,
+                flops=flops,
+                seconds=self.rates.train(flops, shape.non_embedding) + self.rates.small_step,
+            )
+        return key
+
+    def _evaluation_params(self, plan: EvalPlan, sequence: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Parameters of an evaluation and what of them enters the key; shared by all its steps."""
+        place = (id(plan), sequence)
+        known = self._eval_params.get(place)
+        if known is None:
+            data = DataSet(corpus="corpus0", split=plan.data.split, tokens=plan.data.tokens)  # type: ignore[arg-type]  # one of the two splits
+            params = EvalParams(evaluator=plan.component, data=data, sequence=sequence)
+            known = self._eval_params[place] = (params.model_dump(mode="json"), identity(params))
+        return known
+
+    def _add(
+        self,
+        key: str,
+        op: str,
+        inputs: dict[str, str],
+        params: dict[str, Any],
+        execution: dict[str, Any],
+        label: str,
+        tokens: int = 0,
+        flops: float = 0.0,
+        seconds: float = 0.0,
+    ) -> None:
+        self.steps[key] = PlannedStep.model_construct(
+            key=key,
+            op=op,
+            inputs=inputs,
+            params=params,
+            execution=execution,
+            label=label,
+            tokens=tokens,
+            flops=flops,
+            seconds=seconds,
+        )

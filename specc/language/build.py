@@ -1,0 +1,230 @@
+"""From lark's tree to the syntax tree; recursion is bounded by the brackets that the layout allows."""
+
+from __future__ import annotations
+
+import ast as python_ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from specc.diagnostics import Source, Span
+from specc.language import ast
+
+if TYPE_CHECKING:
+    from lark import Token, Tree
+
+
+class Builder:
+    """Builds syntax nodes for one source; `base` is where the parsed text starts in it."""
+
+    def __init__(self, source: Source, base: int = 0) -> None:
+        self.source = source
+        self.base = base
+
+    def build(self, tree: Tree[Token]) -> Any:
+        """The node of a tree."""
+        method: Callable[[Tree[Token]], Any] = getattr(self, tree.data)
+        return method(tree)
+
+    def span(self, tree: Tree[Token]) -> Span:
+        if tree.meta.empty:
+            return Span(self.source, self.base, self.base)
+        return Span(self.source, self.base + tree.meta.start_pos, self.base + tree.meta.end_pos)
+
+    def word(self, token: Token) -> ast.Identifier:
+        start = self.base + (token.start_pos or 0)
+        return ast.Identifier(Span(self.source, start, start + len(token)), str(token))
+
+    def children(self, tree: Tree[Token]) -> list[Any]:
+        """Nodes and identifiers of a tree's children, in order."""
+        return [self.word(child) if isinstance(child, str) else self.build(child) for child in tree.children]
+
+    # ---- expressions
+
+    def quantity(self, tree: Tree[Token]) -> ast.Quantity:
+        words = self.children(tree)
+        return ast.Quantity(self.span(tree), words[0], words[1] if len(words) > 1 else None)
+
+    def string(self, tree: Tree[Token]) -> ast.String:
+        return self.text(tree.children[0])
+
+    def text(self, token: Any) -> ast.String:
+        word = self.word(token)
+        try:
+            value = python_ast.literal_eval(word.text)
+        except (ValueError, SyntaxError):
+            value = word.text[1:-1]
+        return ast.String(word.span, value)
+
+    def sql(self, token: Any) -> ast.Sql:
+        word = self.word(token)
+        fence = len("```sql")
+        return ast.Sql(word.span, word.text[fence:-3], word.span.start + fence)
+
+    def name(self, tree: Tree[Token]) -> ast.Name:
+        word = self.word(tree.children[0])  # type: ignore[arg-type]  # the rule holds one token
+        return ast.Name(word.span, word.text)
+
+    def attribute(self, tree: Tree[Token]) -> ast.Attribute:
+        owner, member = self.children(tree)
+        return ast.Attribute(self.span(tree), owner, member)
+
+    def argument(self, tree: Tree[Token]) -> ast.Argument:
+        parts = self.children(tree)
+        return ast.Argument(self.span(tree), parts[0] if len(parts) > 1 else None, parts[-1])
+
+    def call(self, tree: Tree[Token]) -> ast.Call:
+        function, *arguments = self.children(tree)
+        return ast.Call(self.span(tree), function, tuple(arguments))
+
+    def given(self, tree: Tree[Token]) -> ast.Given:
+        axis, value = self.children(tree)
+        return ast.Given(self.span(tree), axis, value)
+
+    def measure(self, tree: Tree[Token]) -> ast.Measure:
+        reducer, target, after, *given = self.children(tree)
+        return ast.Measure(self.span(tree), reducer, target, after, tuple(given))
+
+    def list(self, tree: Tree[Token]) -> ast.ListOf:
+        return ast.ListOf(self.span(tree), tuple(self.children(tree)))
+
+    def paren(self, tree: Tree[Token]) -> Any:
+        parts = self.children(tree)
+        if len(parts) == 1:
+            return parts[0]
+        items = tuple(part for part in parts if not isinstance(part, ast.Identifier))
+        return ast.TupleOf(self.span(tree), items)
+
+    def unary(self, tree: Tree[Token]) -> Any:
+        *signs, operand = self.children(tree)
+        negative = sum(sign.text == "-" for sign in signs) % 2
+        return ast.Sign(self.span(tree), operand) if negative else operand
+
+    def sum(self, tree: Tree[Token]) -> ast.Arithmetic:
+        first, *rest = self.children(tree)
+        pairs = zip(rest[::2], rest[1::2], strict=True)
+        return ast.Arithmetic(
+            self.span(tree),
+            first,
+            tuple((ast.Operator(sign.span, sign.text), value) for sign, value in pairs),
+        )
+
+    product = sum
+
+    def postfix(self, tree: Tree[Token]) -> Any:
+        value = self.build(tree.children[0])  # type: ignore[arg-type]  # the first child is a tree
+        for part in tree.children[1:]:
+            assert not isinstance(part, str)
+            span = value.span.to(self.span(part))
+            parts = self.children(part)
+            value = (
+                ast.At(span, value, parts[0]) if part.data == "at" else ast.With(span, value, tuple(parts))
+            )
+        return value
+
+    # ---- items
+
+    def file(self, tree: Tree[Token]) -> ast.File:
+        return ast.File(self.span(tree), tuple(self.children(tree)))
+
+    def item(self, tree: Tree[Token]) -> Any:
+        return self.children(tree)[0]
+
+    member = item
+
+    def use(self, tree: Tree[Token]) -> ast.Use:
+        path, *names = tree.children
+        return ast.Use(self.span(tree), self.text(path), tuple(self.build(name) for name in names))  # type: ignore[arg-type]  # names are trees
+
+    def use_name(self, tree: Tree[Token]) -> ast.UseName:
+        words = self.children(tree)
+        return ast.UseName(self.span(tree), words[0], words[1] if len(words) > 1 else None)
+
+    def declaration(self, tree: Tree[Token]) -> ast.Declaration:
+        name, value = self.children(tree)
+        return ast.Declaration(self.span(tree), str(tree.data), name, value)
+
+    let = model = corpus = declaration
+
+    def experiment(self, tree: Tree[Token]) -> ast.Experiment:
+        name, *members = self.children(tree)
+        return ast.Experiment(self.span(tree), name, tuple(members))
+
+    def docstring(self, tree: Tree[Token]) -> ast.Docstring:
+        return ast.Docstring(self.span(tree), self.text(tree.children[0]).value)
+
+    def sweep(self, tree: Tree[Token]) -> ast.Sweep:
+        *names, values = self.children(tree)
+        return ast.Sweep(self.span(tree), tuple(names), tree.data == "sweep_zip", values)
+
+    sweep_zip = sweep
+
+    def seeds_range(self, tree: Tree[Token]) -> ast.Seeds:
+        values = tuple(self.children(tree))
+        return ast.Seeds(self.span(tree), values, len(values) == 2)
+
+    def seeds_list(self, tree: Tree[Token]) -> ast.Seeds:
+        return ast.Seeds(self.span(tree), self.children(tree)[0].items, False)
+
+    def allocate(self, tree: Tree[Token]) -> ast.Allocate:
+        return ast.Allocate(self.span(tree), tuple(self.children(tree)))
+
+    def row(self, tree: Tree[Token]) -> ast.Row:
+        corpus, *rest = self.children(tree)
+        total = rest.pop(0) if rest and not isinstance(rest[0], ast.Cell) else None
+        return ast.Row(self.span(tree), corpus, total, tuple(rest))
+
+    def cell(self, tree: Tree[Token]) -> ast.Cell:
+        stage, value, *rest = self.children(tree)
+        of = next((part for part in rest if isinstance(part, ast.Identifier)), None)
+        within = next((part for part in rest if isinstance(part, tuple)), None)
+        return ast.Cell(self.span(tree), stage, value, of, within)
+
+    def within(self, tree: Tree[Token]) -> tuple[Any, Any]:
+        first, last = self.children(tree)
+        return first, last
+
+    def stage(self, tree: Tree[Token]) -> ast.Stage:
+        name, parent, *settings = self.children(tree)
+        return ast.Stage(self.span(tree), name, parent, tuple(settings))
+
+    def setting(self, tree: Tree[Token]) -> ast.Setting:
+        name, value = self.children(tree)
+        return ast.Setting(self.span(tree), name, value)
+
+    def eval(self, tree: Tree[Token]) -> ast.Eval:
+        name, value, after, *every = self.children(tree)
+        return ast.Eval(self.span(tree), name, value, after, every[0] if every else None)
+
+    def check(self, tree: Tree[Token]) -> ast.Check:
+        left, operator, right = self.children(tree)
+        return ast.Check(self.span(tree), left, ast.Operator(operator.span, operator.text), right, ())
+
+    def check_equal(self, tree: Tree[Token]) -> ast.Check:
+        left, *across = self.children(tree)
+        return ast.Check(self.span(tree), left, None, None, tuple(across))
+
+    def compare(self, tree: Tree[Token]) -> ast.Compare:
+        name, block = tree.children
+        return ast.Compare(self.span(tree), self.word(name), self.sql(block))  # type: ignore[arg-type]  # tokens both
+
+    def expect(self, tree: Tree[Token]) -> ast.Expect:
+        parts = self.children(tree)
+        name = parts.pop(0) if isinstance(parts[0], ast.Identifier) else None
+        left, operator, right, *margin = parts
+        sign = ast.Operator(operator.span, operator.text)
+        return ast.Expect(self.span(tree), name, left, sign, right, margin[0] if margin else None)
+
+    def expect_sql(self, tree: Tree[Token]) -> ast.ExpectSql:
+        name, block = tree.children
+        return ast.ExpectSql(self.span(tree), self.word(name), self.sql(block))  # type: ignore[arg-type]  # tokens both
+
+    def recipe(self, tree: Tree[Token]) -> ast.Recipe:
+        name, *overrides = self.children(tree)
+        return ast.Recipe(self.span(tree), name, tuple(overrides))
+
+    def override(self, tree: Tree[Token]) -> Any:
+        return self.children(tree)[0]
+
+    def override_stage(self, tree: Tree[Token]) -> ast.OverrideStage:
+        name, *settings = self.children(tree)
+        return ast.OverrideStage(self.span(tree), name, tuple(settings))

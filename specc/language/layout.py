@@ -1,0 +1,64 @@
+"""Newlines that end nothing are dropped between the lexer and the parser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lark.lark import PostLex
+
+if TYPE_CHECKING:
+    from lark import Token
+
+DEEPEST = 64
+"""Brackets that may be open at once."""
+
+_OPEN = {"LPAR": "(", "LSQB": "[", "LBRACE": "{"}
+_CLOSE = {"RPAR", "RSQB", "RBRACE"}
+_CONTINUES = {"LBRACE", "COMMA", "COMPARISON", "SIGN", "TIMES", "EQUAL", "COLON", "AT"}
+"""After these a statement goes on in the next line."""
+
+GOES_ON = re.compile(r"(?:\s|#[^\n]*)*(?:[<>*/+\-]|[=!]=|(?:by|given|after|every)\b(?!\s*[:={]))")
+"""What follows a line's end if the statement goes on: a line that no statement can begin with."""
+
+
+class TooDeep(Exception):
+    """Brackets nested deeper than `DEEPEST`."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
+
+
+class Layout(PostLex):
+    """Drops newlines that end nothing.
+
+    Those inside ( ) and [ ], after {, an operator, comma or colon, before an operator or a word that
+    goes on with a statement, and repeated ones. What comes next is read from `text`: asking the
+    lexer for it would be too early, since what it may be depends on whether the line has ended.
+    """
+
+    always_accept = ("_NL",)
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        open_brackets: list[str] = []
+        previous = "_NL"
+        for token in stream:
+            if token.type in _OPEN:
+                open_brackets.append(token.type)
+                if len(open_brackets) > DEEPEST:
+                    raise TooDeep(token.start_pos or 0)
+            elif token.type in _CLOSE and open_brackets:
+                open_brackets.pop()
+            elif token.type == "_NL":
+                inside = bool(open_brackets) and open_brackets[-1] != "LBRACE"
+                if inside or previous == "_NL" or previous in _CONTINUES:
+                    continue
+                if GOES_ON.match(self.text, token.end_pos or 0):
+                    continue
+            previous = token.type
+            yield token

@@ -1,0 +1,213 @@
+"""What to say about text that the parser refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from specc.diagnostics import Report, Source, Span, nearest
+
+if TYPE_CHECKING:
+    from lark import Token
+    from lark.exceptions import UnexpectedInput
+
+MEMBERS = (
+    "sweep",
+    "seeds",
+    "let",
+    "model",
+    "corpus",
+    "allocate",
+    "stage",
+    "eval",
+    "check",
+    "compare",
+    "expect",
+    "recipe",
+)
+OVERRIDES = ("let", "model", "corpus", "allocate", "seeds", "stage")
+KEYWORDS = {"item": ("use", "experiment", *MEMBERS), "member": MEMBERS, "override": ("override",)}
+
+_WORDS = {
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "STRING": "a quoted string",
+    "SQL": "an SQL block",
+    "COMPARISON": "a comparison such as `<`",
+    "SIGN": "`+` or `-`",
+    "TIMES": "`*` or `/`",
+    "_NL": "the end of the line",
+    "$END": "the end of the line",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "LSQB": "`[`",
+    "RSQB": "`]`",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "COMMA": "`,`",
+    "COLON": "`:`",
+    "EQUAL": "`=`",
+    "DOT": "`.`",
+    "AT": "`@`",
+    "_RANGE": "`..`",
+    "_EQUALLY": "`equal`",
+}
+_OPERAND = {"NAME", "NUMBER", "STRING", "LPAR", "LSQB"}
+
+
+def describe(
+    error: UnexpectedInput, source: Source, base: int, text: str, start: str, report: Report
+) -> None:
+    """Report one syntax error of the text that begins at `base`."""
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+
+    if isinstance(error, UnexpectedCharacters):
+        offset = base + (error.pos_in_stream or 0)
+        _character(source, Span(source, offset, offset + 1), report)
+        return
+    assert isinstance(error, UnexpectedToken)
+    token = error.token
+    expected = set(error.accepts or error.expected)
+    if token.type == "$END":
+        end = base + len(text.rstrip())
+        span = Span(source, max(base, end - 1), end)
+        report.add("E0102", "this ends too early", span, f"expected {_list(expected)} after this")
+        return
+    offset = base + (token.start_pos or 0)
+    span = Span(source, offset, offset + max(1, len(token.rstrip("\n"))))
+    word = str(token)
+    if word == "\n":
+        report.add(
+            "E0102",
+            "the line ends too early",
+            Span(source, max(base, offset - 1), offset),
+            f"expected {_list(expected)} after this",
+        )
+        return
+    before = text[: offset - base]
+    keywords = [name.lower() for name in expected if name.lower() not in _WORDS and name.isalpha()]
+    close = nearest(word, keywords) if token.type == "NAME" else None
+    if not before.strip() and start in KEYWORDS:
+        _unknown_item(word, span, start, report)
+    elif close is None and (unseparated := _unseparated(token, expected, source, base, before)):
+        report.add(
+            "E0102",
+            f"a comma is missing before `{unseparated.text}`",
+            unseparated,
+            help=f"write `, {unseparated.text}`",
+        )
+    elif word == "=" and before.endswith("="):
+        doubled = Span(source, span.start - 1, span.stop)
+        report.add("E0102", "`==` can't stand here", doubled, help="a value is given with `=`")
+    elif word == ":" and "EQUAL" in expected:
+        report.add(
+            "E0102",
+            "`:` can't stand here",
+            span,
+            help="a setting is written with `=`, for instance `batch = 64 sequences`",
+        )
+    elif word == "=" and "COLON" in expected:
+        report.add(
+            "E0102",
+            "`=` can't stand here",
+            span,
+            help="a cell is written with `:`, for instance `pretrain: 100%`",
+        )
+    elif word == "=" and "COMPARISON" in expected:
+        report.add("E0102", "`=` can't stand here", span, help="compare with `==`")
+    elif token.type == "COMPARISON" and word == "==" and "EQUAL" in expected:
+        report.add("E0102", "`==` can't stand here", span, help="a value is given with `=`")
+    elif word == "%":
+        report.add(
+            "E0105",
+            "`%` stands apart from its number",
+            span,
+            help="write it beside the number, for instance `25%`",
+        )
+    elif token.type == "SQL":
+        fence = Span(source, span.start, span.start + len("```sql"))
+        named = before.split() == ["expect"]
+        help = "name it: expect NAME = ```sql ... ```" if named else None
+        report.add("E0102", "an SQL block can't stand here", fence, help=help)
+    else:
+        help = f"write `{close}`" if close and close != word else None
+        if word.startswith(".") and "NUMBER" in expected:
+            help = "a range is written `0..2`"
+        elif token.type == "STRING" and "SQL" in expected:
+            help = f"write ```sql {word[1:-1]} ```"
+        label = "" if help else f"expected {_list(expected)}"
+        report.add("E0102", f"`{word}` can't stand here", span, label, help=help)
+
+
+def _unseparated(token: Token, expected: set[str], source: Source, base: int, before: str) -> Span | None:
+    """The word before which a comma is missing, in a list of arguments or values; None if that is not it."""
+    if "COMMA" not in expected or not expected & {"RPAR", "RSQB"}:
+        return None
+    if token.type in _OPERAND:
+        start = base + len(before)
+        return Span(source, start, start + len(token))
+    # In `peak = 1e-3 warmup = 2%` the name was taken for the unit of the number before it.
+    name = re.search(r"[0-9%][ \t\n]+([A-Za-z_]\w*)\s*$", before) if token.type == "EQUAL" else None
+    return Span(source, base + name.start(1), base + name.end(1)) if name else None
+
+
+def _unknown_item(word: str, span: Span, start: str, report: Report) -> None:
+    options = KEYWORDS[start]
+    rest = span.source.line(span.source.position(span.start)[0]).partition(word)[2].partition("#")[0].strip()
+    close = nearest(word, options)
+    if word in ("use", "experiment") and start == "member":
+        report.add(
+            "E0102", f"`{word}` can't stand in an experiment", span, help="move it to the top of the file"
+        )
+    elif start == "override" and word in OVERRIDES:
+        help = f"a recipe changes what its experiment has: write `override {word}`"
+        report.add("E0102", f"`{word}` can't stand alone in a recipe", span, help=help)
+    elif start == "override":
+        names = ", ".join(f"`override {option}`" for option in OVERRIDES)
+        report.add("E0101", f"unknown item `{word}`", span, help=f"a recipe is made of {names}")
+    elif close:
+        report.add("E0101", f"unknown item `{word}`", span, help=f"write `{close}`")
+    elif rest.startswith("=") and start in ("item", "member"):
+        help = f"a name for a value is declared with `let`: `let {word} {rest}`"
+        report.add("E0101", f"unknown item `{word}`", span, help=help)
+    else:
+        names = ", ".join(f"`{option}`" for option in options)
+        report.add("E0101", f"unknown item `{word}`", span, help=f"an item begins with one of {names}")
+
+
+def _character(source: Source, span: Span, report: Report) -> None:
+    character = span.text
+    if character == "'":
+        report.add(
+            "E0107", "`'` is no sign of the language", span, help='write strings in double quotes: "..."'
+        )
+    elif character == ";":
+        report.add("E0107", "`;` is no sign of the language", span, help="a statement ends with its line")
+    elif character in "{}":
+        report.add("E0102", f"`{character}` can't stand here", span)
+    elif character == "%":
+        report.add(
+            "E0105", "`%` stands apart from its number", span, help="write it beside the number: `25%`"
+        )
+    else:
+        shown = character if character.isprintable() else f"U+{ord(character):04X}"
+        report.add(
+            "E0107",
+            f"`{shown}` is no sign of the language",
+            span,
+            help="names are made of letters a to z, digits and `_`" if character.isalpha() else None,
+        )
+
+
+def _list(expected: set[str]) -> str:
+    """The acceptable next words, in words; a value stands for all that may begin one."""
+    expected = set(expected)
+    words = []
+    if expected >= {"NAME", "NUMBER"}:
+        expected -= _OPERAND | {"SIGN"}
+        words.append("a value")
+    expected -= {"SIGN", "TIMES", "AT", "DOT", "LPAR", "WITH"} if len(expected) > 3 else set()
+    words += dict.fromkeys(_WORDS.get(terminal, f"`{terminal.lower()}`") for terminal in sorted(expected))
+    if len(words) == 1:
+        return words[0]
+    return ", ".join(words[:-1]) + " or " + words[-1] if words else "nothing more"

@@ -1,0 +1,117 @@
+"""Cutting a text into its items by brackets and line ends alone, to recover from syntax errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from specc.language.layout import GOES_ON
+
+_PARTS = re.compile(
+    r"(?P<comment>\#[^\n]*)"
+    r"|(?P<sql>```sql(?:[^`]|`(?!``))*```)"
+    r"|(?P<openSql>```)"
+    r'|(?P<string>"(?:[^"\\\n]|\\.)*")'
+    r'|(?P<openString>")'
+    r"|(?P<open>[\[({])"
+    r"|(?P<close>[\])}])"
+    r"|(?P<newline>\n)"
+    r'|(?P<other>[^\s\#`"\[\](){}]+|`)'
+)
+
+_PAIR = {")": "(", "]": "[", "}": "{"}
+_CONTINUES = tuple("=,:<>+-*/@")
+
+
+@dataclass(frozen=True, slots=True)
+class Imbalance:
+    """A bracket, string or SQL block that is not closed, or a bracket that closes nothing."""
+
+    kind: str
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text [start, stop); the body lies inside the braces at `open_brace` and `close_brace`, if any."""
+
+    start: int
+    stop: int
+    open_brace: int | None
+    close_brace: int | None
+
+
+def imbalance(text: str) -> Imbalance | None:
+    """The first bracket, string or block that doesn't match.
+
+    For a missing brace, the one whose closing brace stands further left than its own line is
+    blamed: people indent what they mean.
+    """
+    stack: list[tuple[str, int]] = []
+    suspect: int | None = None
+    for match in _PARTS.finditer(text):
+        kind, offset = match.lastgroup, match.start()
+        if kind == "openString":
+            return Imbalance("string", offset, '"')
+        if kind == "openSql":
+            return Imbalance("sql", offset, "```")
+        if kind == "open":
+            stack.append((match.group(), offset))
+        elif kind == "close":
+            if not stack:
+                return Imbalance("close", offset, match.group())
+            bracket, opened = stack[-1]
+            if bracket != _PAIR[match.group()]:
+                if bracket == "{":
+                    return Imbalance("close", offset, match.group())
+                return Imbalance("open", opened, bracket)
+            stack.pop()
+            if suspect is None and _indent(text, offset) < _indent(text, opened):
+                suspect = opened
+    if not stack:
+        return None
+    opened = suspect if suspect is not None else stack[-1][1]
+    return Imbalance("open", opened, text[opened])
+
+
+def _indent(text: str, offset: int) -> int:
+    start = text.rfind("\n", 0, offset) + 1
+    line = text[start:offset]
+    return len(line) - len(line.lstrip())
+
+
+def pieces(text: str, start: int, stop: int) -> Iterator[Piece]:
+    """Items in [start, stop): each begins at the first word after a line end outside of brackets.
+
+    The text must be balanced (`imbalance` found nothing).
+    """
+    depth = 0
+    begin: int | None = None
+    end = start
+    open_brace: int | None = None
+    close_brace: int | None = None
+    for match in _PARTS.finditer(text, start, stop):
+        kind = match.lastgroup
+        if kind == "comment":
+            continue
+        if kind == "newline":
+            goes_on = text[:end].endswith(_CONTINUES) or GOES_ON.match(text, match.end(), stop)
+            if depth == 0 and begin is not None and not goes_on:
+                yield Piece(begin, end, open_brace, close_brace)
+                begin = open_brace = close_brace = None
+            continue
+        if begin is None:
+            begin = match.start()
+        end = match.end()
+        if kind == "open":
+            if depth == 0 and match.group() == "{":
+                open_brace = match.start()
+            depth += 1
+        elif kind == "close":
+            depth -= 1
+            if depth == 0 and match.group() == "}":
+                close_brace = match.start()
+    if begin is not None:
+        yield Piece(begin, end, open_brace, close_brace)

@@ -1,0 +1,177 @@
+"""The index: turns plans, manifests and logs into DuckDB, and publishes it.
+
+Truth is files. The index holds nothing that they don't, so that it may be deleted, and is built
+again if it can't be read or was made by another version. What was read of a growing log is stored
+in the same transaction as its rows: a process that is killed anywhere leaves an index that the next
+one goes on with.
+
+Only this module opens the build file, and only under the lock: DuckDB 2.0.0 reads a file's header
+before it locks the file, so that processes which write it in turn can lose each other's commits.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from specc.errors import WorkspaceError, disk_errors
+from specc.results import failures, finished, generations, logs, plans, schema, storage, views
+from specc.results.connect import connect
+from specc.results.judge import judge_all
+from specc.store import Store
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+class Indexer:
+    """Brings the index of a workspace up to date."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+
+    def update(self, wait: bool = True) -> bool:
+        """Take in what is new in the workspace and publish it, if anything is.
+
+        Args:
+            wait: whether to wait for another process that updates the index.
+        Returns:
+            whether the published index is up to date; False only if another process was at it.
+        Raises:
+            WorkspaceError, DiskFull: if the index can't be written; what is published stays.
+        """
+        with generations.index_lock(self.workspace, wait) as held:
+            if held:
+                self._bring_up_to_date_or_rebuild()
+            return held
+
+    def rebuild(self) -> None:
+        """Build the index again from nothing but the files, and publish it."""
+        with generations.index_lock(self.workspace, wait=True):
+            generations.set_aside(self.workspace)
+            self._bring_up_to_date_or_rebuild()
+
+    def _bring_up_to_date_or_rebuild(self) -> None:
+        import duckdb
+
+        folder = self.workspace / "index"
+        with disk_errors(folder):
+            try:
+                self._bring_up_to_date()
+            except duckdb.Error as error:
+                if "No space left" in str(error):
+                    raise
+                # The build file is damaged. Nothing in it is lost by starting over.
+                generations.set_aside(self.workspace)
+                try:
+                    self._bring_up_to_date()
+                except duckdb.Error as again:
+                    raise WorkspaceError(
+                        f"the index in {folder} can't be built: {again}",
+                        "finished steps are kept; check that the folder can be written to",
+                    ) from again
+
+    def _bring_up_to_date(self) -> None:
+        connection = self._open()
+        try:
+            self._take_in(connection)
+            row = connection.execute("SELECT generation FROM recorded.meta").fetchone()
+            assert row is not None, "an index has one row of meta data"
+            generation: int = row[0]
+            if generation == generations.current(self.workspace):
+                return
+            judge_all(connection)
+            connection.execute("CHECKPOINT")
+        finally:
+            connection.close()
+        generations.publish(self.workspace, generation)
+
+    def _open(self) -> DuckDBPyConnection:
+        """Open the build file; one of another version is moved aside."""
+        import duckdb
+
+        path = generations.build_path(self.workspace)
+        if path.exists():
+            try:
+                connection = connect(path)
+            except duckdb.IOException as error:
+                if "Conflicting lock" in str(error):
+                    raise WorkspaceError(
+                        f"another program has {path} open",
+                        "close it; to look into the results, use `specc sql`",
+                    ) from error
+                raise
+            if _is_current(connection):
+                return connection
+            connection.close()
+            generations.set_aside(self.workspace)
+        connection = connect(path)
+        connection.begin()
+        storage.create(connection, schema.VERSION, generations.newest(self.workspace) + 1)
+        views.create_views(connection, [])
+        connection.commit()
+        return connection
+
+    def _take_in(self, connection: DuckDBPyConnection) -> None:
+        """Compare the files with what is stored, and store what differs in one transaction."""
+        store = Store(self.workspace)
+        now = finished.stamps(store)
+        known: dict[str, int] = dict(
+            connection.execute(
+                "SELECT step, stamp FROM recorded.steps UNION ALL SELECT step, stamp FROM recorded.refused"
+            ).fetchall()
+        )
+        new = {key: stamp for key, stamp in now.items() if known.get(key) != stamp}
+        gone = [key for key in known if key not in now or key in new]
+        grown = logs.follow(connection, store, set(now))
+        replanned = plans.changes(connection, self.workspace)
+        failed = failures.stamp(connection, self.workspace) != failures.stored_stamp(connection)
+        if not (new or gone or grown or replanned or failed):
+            return
+        connection.begin()
+        try:
+            storage.forget_steps(connection, storage.RECORDED, gone)
+            finished.record(connection, store, new)
+            logs.record(connection, grown)
+            plans.record(connection, self.workspace, replanned)
+            failures.record(connection, self.workspace)
+            _renew_views(connection)
+            connection.execute("UPDATE recorded.meta SET generation = generation + 1")
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+
+
+def _is_current(connection: DuckDBPyConnection) -> bool:
+    """Whether an index was made by this version of its tables."""
+    import duckdb
+
+    try:
+        row = connection.execute("SELECT schema_version FROM recorded.meta").fetchone()
+    except duckdb.Error:
+        return False
+    return row == (schema.VERSION,)
+
+
+def _renew_views(connection: DuckDBPyConnection) -> None:
+    """Make views anew where experiments or their axes have changed."""
+    now = [
+        [name, list(map(list, zip(axes, types, strict=True)))]
+        for name, axes, types in connection.execute(
+            "SELECT experiment, axes, axis_types FROM planned.experiments ORDER BY experiment"
+        ).fetchall()
+    ]
+    row = connection.execute("SELECT axes FROM recorded.meta").fetchone()
+    before = json.loads(row[0]) if row is not None and row[0] is not None else []
+    if now != before:
+        views.create_views(connection, _experiments(now), _experiments(before))
+        connection.execute("UPDATE recorded.meta SET axes = ?", [json.dumps(now)])
+
+
+def _experiments(stored: list[Any]) -> list[views.Experiment]:
+    return [
+        views.Experiment(name, tuple(schema.Column(axis, type, "swept axis") for axis, type in axes))
+        for name, axes in stored
+    ]

@@ -1,0 +1,180 @@
+"""Files of one JSON object a line: training logs and evaluated samples.
+
+A log may be growing while it is read: what lies behind the last newline is left for the next time.
+A log may also have been cut back (a step that went on from a checkpoint drops what it had logged
+since); the bytes before the place where reading goes on tell whether it is still the same log.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from specc.results import storage
+from specc.store import Store
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_TAIL = 256
+"""Bytes before the place where reading stopped that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a log has more than when it was last read.
+
+    Attributes:
+        lines: the new, whole lines. read_bytes: offset behind them. tail: the bytes before that.
+        again: whether the log is another one, so that `lines` holds all of it.
+    """
+
+    lines: bytes
+    read_bytes: int
+    tail: bytes
+    again: bool
+
+
+def whole_lines(data: bytes) -> bytes:
+    """Data up to its last newline.
+
+    >>> whole_lines(b'{"step": 1}\\n{"st')
+    b'{"step": 1}\\n'
+    """
+    return data[: data.rfind(b"\n") + 1]
+
+
+def objects(lines: bytes) -> Iterator[dict[str, Any]]:
+    """The objects in lines of JSON; lines that hold none (torn by a crash) are passed over."""
+    for line in lines.split(b"\n"):
+        if line:
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                yield value
+
+
+def number(value: Any) -> float | None:
+    """A number from JSON; null stands for one that is not finite, hence NaN."""
+    if value is None:
+        return math.nan
+    if isinstance(value, (int, float)):
+        return float(value)
+    return None
+
+
+def whole(value: Any) -> int | None:
+    """A whole number from JSON, if it is one that fits 64 bits."""
+    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
+
+
+def text(value: Any) -> str | None:
+    """A text from JSON; other values as their JSON. Halves of surrogate pairs, which JSON can
+    spell and UTF-8 can't, become question marks."""
+    if value is None:
+        return None
+    return (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace").decode()
+
+
+def metric_row(key: str, line: dict[str, Any]) -> tuple[Any, ...]:
+    """Row of `recorded.metrics` for a line of a training log."""
+    return (
+        key,
+        whole(line.get("step")),
+        whole(line.get("tokens")),
+        whole(line.get("lineage_tokens")),
+        *(number(line[name]) if name in line else None for name in storage.LOGGED_NAMES),
+    )
+
+
+def sample_row(key: str, line: dict[str, Any]) -> tuple[Any, ...]:
+    """Row of `recorded.samples` for a line of an evaluation's samples."""
+    return (
+        key,
+        text(line.get("document")),
+        number(line.get("value")),
+        whole(line.get("n")),
+        text(line.get("prediction")),
+        text(line.get("target")),
+    )
+
+
+def grown(path: Path, read_bytes: int, tail: bytes) -> Growth | None:
+    """Read what was added to a log; None if there is nothing new.
+
+    Args:
+        read_bytes: offset up to which the log was read. tail: the bytes before it.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            again = size < read_bytes
+            if not again and tail:
+                file.seek(read_bytes - len(tail))
+                again = file.read(len(tail)) != tail
+            start = 0 if again else read_bytes
+            file.seek(start)
+            lines = whole_lines(file.read())
+    except OSError:
+        return None
+    if not lines and not again:
+        return None
+    kept = b"" if again else tail
+    return Growth(lines, start + len(lines), (kept + lines)[-_TAIL:], again)
+
+
+def live(store: Store, done: set[str]) -> dict[str, Path]:
+    """Logs of the steps that have one and are not done, by key."""
+    folder = store.workspace / "work"
+    if not folder.is_dir():
+        return {}
+    with os.scandir(folder) as entries:
+        keys = [entry.name for entry in entries if entry.name not in done]
+    logs = {key: folder / key / "metrics.jsonl" for key in keys}
+    return {key: path for key, path in logs.items() if path.is_file()}
+
+
+def follow(connection: DuckDBPyConnection, store: Store, done: set[str]) -> dict[str, Growth | None]:
+    """What has changed in the logs of steps that are not done.
+
+    Returns:
+        for each changed log, by key, what it has more; None for a log that is gone.
+    """
+    logs = live(store, done)
+    known = {
+        key: (read_bytes, tail)
+        for key, read_bytes, tail in connection.execute(
+            "SELECT step, read_bytes, tail FROM recorded.logs"
+        ).fetchall()
+    }
+    changes: dict[str, Growth | None] = {key: None for key in known if key not in logs}
+    for key, path in logs.items():
+        growth = grown(path, *known.get(key, (0, b"")))
+        if growth is not None:
+            changes[key] = growth
+    return changes
+
+
+def record(connection: DuckDBPyConnection, changes: dict[str, Growth | None]) -> None:
+    """Store what has changed in logs, with the offsets, in the transaction that is open."""
+    anew = [key for key, growth in changes.items() if growth is None or growth.again]
+    storage.forget_steps(connection, ["live"], anew)
+    storage.forget_steps(connection, ["logs"], list(changes))
+    growths = [(key, growth) for key, growth in changes.items() if growth is not None]
+    storage.append(
+        connection,
+        "recorded.live",
+        (metric_row(key, line) for key, growth in growths for line in objects(growth.lines)),
+    )
+    storage.append(
+        connection,
+        "recorded.logs",
+        ((key, growth.read_bytes, growth.tail) for key, growth in growths),
+    )

@@ -1,0 +1,253 @@
+"""Plans of runs into the index: what each experiment's latest run set out to do."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from specc.files import file_digest
+from specc.results import schema, storage
+from specc.steps import RESUME
+from specc.study import Axis, StageRun, Study
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest run of an experiment, and where its plan lies."""
+
+    experiment: str
+    run: int
+    path: Path
+
+
+def stamps(workspace: Path) -> dict[int, str]:
+    """Runs that have a plan, by number, with what tells whether the plan was replaced."""
+    found: dict[int, str] = {}
+    for path in (workspace / "runs").glob("*/plan.json"):
+        if path.parent.name.isdecimal():
+            status = path.stat()
+            found[int(path.parent.name)] = f"{path.parent.name}:{status.st_size}:{status.st_mtime_ns}"
+    return found
+
+
+def changes(connection: DuckDBPyConnection, workspace: Path) -> dict[int, str | None]:
+    """Runs whose plan is new or was replaced, with its stamp; None for one that is gone."""
+    rows = connection.execute("SELECT run, stamp FROM planned.plans").fetchall()
+    known: dict[int, str] = dict(rows)
+    now = stamps(workspace)
+    found: dict[int, str | None] = {run: None for run in known if run not in now}
+    found.update({run: stamp for run, stamp in now.items() if known.get(run) != stamp})
+    return found
+
+
+def record(connection: DuckDBPyConnection, workspace: Path, changed: Mapping[int, str | None]) -> None:
+    """Store the plans of each experiment's latest run, in the transaction that is open."""
+    runs = list(changed)
+    connection.execute("DELETE FROM planned.plans WHERE run IN (SELECT unnest(?))", [runs])
+    rows = [
+        (run, stamp, _experiment(_path(workspace, stamp)))
+        for run, stamp in changed.items()
+        if stamp is not None
+    ]
+    storage.append(connection, "planned.plans", rows)
+    wanted = _latest(connection, workspace)
+    stored = {
+        experiment: (run, known)
+        for experiment, run, known in connection.execute(
+            "SELECT experiment, run, digest FROM planned.experiments"
+        ).fetchall()
+    }
+    for experiment in stored.keys() - wanted.keys():
+        storage.forget_experiment(connection, experiment)
+    for experiment, latest in wanted.items():
+        run, known = stored.get(experiment, (None, None))
+        if run == latest.run and latest.run not in changed:
+            continue
+        if known == file_digest(latest.path):
+            connection.execute(
+                "UPDATE planned.experiments SET run = ?, folder = ? WHERE experiment = ?",
+                [latest.run, latest.path.parent.name, experiment],
+            )
+            continue
+        storage.forget_experiment(connection, experiment)
+        _record_study(connection, Study.model_validate_json(latest.path.read_bytes()), latest)
+
+
+def _path(workspace: Path, stamp: str) -> Path:
+    return workspace / "runs" / stamp.split(":")[0] / "plan.json"
+
+
+def _experiment(path: Path) -> str | None:
+    """Name of the experiment that a plan is of; None for a plan that this specc can't read."""
+    try:
+        return Study.model_validate_json(path.read_bytes()).experiment
+    except (OSError, ValidationError):
+        return None
+
+
+def _latest(connection: DuckDBPyConnection, workspace: Path) -> dict[str, Latest]:
+    """The latest run of each experiment; names that make the same schema are the same experiment."""
+    by_schema: dict[str, Latest] = {}
+    for run, stamp, experiment in connection.execute(
+        "SELECT run, stamp, experiment FROM planned.plans WHERE experiment IS NOT NULL ORDER BY run"
+    ).fetchall():
+        by_schema[schema.schema_name(experiment).lower()] = Latest(experiment, run, _path(workspace, stamp))
+    return {latest.experiment: latest for latest in by_schema.values()}
+
+
+def _record_study(connection: DuckDBPyConnection, study: Study, latest: Latest) -> None:
+    name = study.experiment
+
+    def add(table: str, rows: list[tuple[Any, ...]]) -> None:
+        storage.append(connection, f"planned.{table}", [(name, *row) for row in rows])
+
+    columns = schema.axis_columns(study.axes)
+    add(
+        "experiments",
+        [
+            (
+                latest.run,
+                latest.path.parent.name,
+                file_digest(latest.path),
+                study.description,
+                study.spec,
+                study.spec_digest,
+                [column.name for column in columns],
+                [column.type for column in columns],
+            )
+        ],
+    )
+    add(
+        "arms",
+        [
+            (arm.arm, arm.recipe, axis_texts(study.axes, columns, arm.axes), arm.seed, arm.label)
+            for arm in study.arms
+        ],
+    )
+    add(
+        "cells",
+        [
+            (cell.arm, cell.stage, cell.corpus, cell.nominal, cell.planned, cell.epochs, cell.role)
+            for cell in study.cells
+        ],
+    )
+    stages: list[tuple[Any, ...]] = []
+    numbers: Counter[int] = Counter()
+    for stage in study.stages:
+        stages.append(
+            (
+                stage.arm,
+                stage.stage,
+                numbers[stage.arm],
+                stage.parent,
+                stage.steps,
+                stage.tokens,
+                stage.flops,
+                stage.checkpoint,
+                json.dumps(stage.settings),
+            )
+        )
+        numbers[stage.arm] += 1
+    add("stages", stages)
+    add(
+        "segments",
+        segments(study),
+    )
+    add("ancestors", ancestors(study))
+    add(
+        "measures",
+        [(m.arm, m.eval, m.metric, m.stage, m.position, m.steps, m.tokens, m.key) for m in study.measures],
+    )
+    add(
+        "steps",
+        [
+            (step.key, step.op, step.label, step.tokens, step.flops, step.seconds, json.dumps(step.params))
+            for step in study.steps
+        ],
+    )
+    add(
+        "edges",
+        [(parent, step.key, role) for step in study.steps for role, parent in step.inputs.items()],
+    )
+    add(
+        "expectations",
+        [
+            (number, each.name, each.text, each.model_dump_json(), *(None,) * 5)
+            for number, each in enumerate(study.expectations)
+        ],
+    )
+
+
+def axis_texts(
+    axes: Sequence[Axis], columns: Sequence[schema.Column], values: Mapping[str, Any]
+) -> dict[str, str]:
+    """Values of an arm's axes as texts that cast back to them, by their columns' names."""
+    texts = {}
+    for axis, column in zip(axes, columns, strict=True):
+        value = values.get(axis.name)
+        if value is not None:
+            texts[column.name.lower()] = str(value).lower() if isinstance(value, bool) else str(value)
+    return texts
+
+
+def segments(study: Study) -> list[tuple[int, str, str, int, int, str | None]]:
+    """Arm, stage, state, the training steps (first, last] that it stands for, and its successor.
+
+    A state may go on from one that only other arms ask for. Then that one's log has the steps that are
+    missing at the start of its own, and belongs to the arm too, with the state as its successor.
+    """
+    steps = {step.key: step for step in study.steps}
+    found: list[tuple[int, str, str, int, int, str | None]] = []
+    for stage in study.stages:
+        for key, (first, last) in zip(stage.segments, pairwise((0, *stage.ends)), strict=True):
+            found.append((stage.arm, stage.stage, key, first, last, None))
+            successor = key
+            while before := steps[successor].inputs.get(RESUME):
+                reached = int(steps[before].params["steps"])
+                if reached <= first:
+                    break
+                found.append((stage.arm, stage.stage, before, first, reached, successor))
+                successor = before
+    return found
+
+
+def ancestors(study: Study) -> list[tuple[int, str, str]]:
+    """Arm, stage, and each earlier stage whose end the stage's end descends from.
+
+    Followed along the steps, not the names: a stage that branches off in the middle of another does
+    not descend from its end. A stage of 0 tokens passes its parent through: it has its parent's
+    checkpoint and descends from it.
+    """
+    inputs = {step.key: step.inputs for step in study.steps}
+    by_arm: dict[int, list[StageRun]] = {}
+    for stage in study.stages:
+        by_arm.setdefault(stage.arm, []).append(stage)
+    found: list[tuple[int, str, str]] = []
+    for arm, stages in by_arm.items():
+        seen_stages: dict[str, list[str]] = {}
+        for stage in stages:
+            behind = {stage.checkpoint}
+            waiting = [stage.checkpoint]
+            while waiting:
+                for role, key in inputs.get(waiting.pop(), {}).items():
+                    if not role.startswith("corpus") and key not in behind:
+                        behind.add(key)
+                        waiting.append(key)
+            found += [
+                (arm, stage.stage, name)
+                for key, names in seen_stages.items()
+                if key in behind
+                for name in names
+            ]
+            seen_stages.setdefault(stage.checkpoint, []).append(stage.stage)
+    return found

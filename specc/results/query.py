@@ -1,0 +1,139 @@
+"""Queries of a user: run, and written as a table, as JSON or as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from specc.errors import QueryError
+from specc.results.refusal import refusal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query returned: names and DuckDB types of the columns, and rows of Python values."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
+    """Run one statement or several, and return what each of those that return rows returned.
+
+    DuckDB 2 streams: an error inside a query surfaces when its rows are fetched, which is done here.
+
+    Raises:
+        QueryError: if there is no statement, or DuckDB refuses one.
+    """
+    import duckdb
+
+    try:
+        statements = connection.extract_statements(sql)
+    except duckdb.Error as error:
+        raise refusal(error, sql) from error
+    if not statements:
+        raise QueryError("the query is empty", "write a `select`")
+    answers = []
+    for statement in statements:
+        if statement.named_parameters:
+            raise QueryError("a query can't have parameters", "write the value itself")
+        try:
+            cursor = connection.execute(statement)
+            described = cursor.description
+            rows = cursor.fetchall()
+        except duckdb.Error as error:
+            raise refusal(error, sql) from error
+        if described and duckdb.ExpectedResultType.QUERY_RESULT in statement.expected_result_type:
+            names = tuple(column[0] for column in described)
+            answers.append(Answer(names, tuple(str(column[1]) for column in described), rows))
+    return answers
+
+
+def as_json(answer: Answer) -> str:
+    """A list with an object a row. NaN and infinities are null, which is all that JSON has for them;
+    of columns with the same name the later ones get a number. Times are ISO 8601."""
+    names = _distinct(answer.columns)
+    rows = [dict(zip(names, map(_plain, row), strict=True)) for row in answer.rows]
+    return json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def as_csv(answer: Answer) -> str:
+    """CSV by RFC 4180 with a header: lines end in CR LF, nulls are empty, NaN is `nan`.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([_no_formula(name) for name in answer.columns])
+    for row in answer.rows:
+        writer.writerow([_csv_cell(value) for value in row])
+    return out.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, str):
+        return _no_formula(value)
+    plain = _plain(value)
+    return _no_formula(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False))
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _plain(value: Any) -> Any:
+    """A value of DuckDB as JSON has it."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names, with a number behind those that were there before.
+
+    >>> _distinct(["a", "b", "a"])
+    ['a', 'b', 'a_2']
+    """
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        free = next(each for each in _numbered(name) if each not in seen)
+        seen.add(free)
+        found.append(free)
+    return found
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}_{number}"
+        number += 1

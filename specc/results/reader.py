@@ -1,0 +1,91 @@
+"""Connections for whoever asks: read-only, on the newest generation, and confined to it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from specc.errors import DiskFull, QueryError, WorkspaceError
+from specc.results import generations, schema
+from specc.results.connect import connect
+from specc.results.index import Indexer
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_ATTEMPTS = 5
+"""Times that a generation may be replaced by newer ones while it is being opened."""
+
+
+def open_results(workspace: Path, experiment: str | None = None) -> DuckDBPyConnection:
+    """Open the results of a workspace, brought up to date unless a run is just doing that.
+
+    The connection reads no other file and no variable of this process, and can't be reconfigured.
+
+    Args:
+        experiment: whose tables come first; if not given, the only one's, else those of all.
+    Raises:
+        QueryError: if there is no such experiment.
+        WorkspaceError, DiskFull: if there is no index and none can be built.
+    """
+    try:
+        Indexer(workspace).update(wait=generations.current(workspace) is None)
+    except (WorkspaceError, DiskFull):
+        # Someone who may not write here, or has no space left, can still read what is published.
+        if generations.current(workspace) is None:
+            raise
+    connection = _open_newest(workspace)
+    try:
+        _put_first(connection, experiment)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def experiments(connection: DuckDBPyConnection) -> list[str]:
+    """Names of all experiments in the results."""
+    return [
+        name
+        for (name,) in connection.execute(
+            "SELECT experiment FROM planned.experiments ORDER BY experiment"
+        ).fetchall()
+    ]
+
+
+def _open_newest(workspace: Path) -> DuckDBPyConnection:
+    import duckdb
+
+    for _ in range(_ATTEMPTS):
+        generation = generations.current(workspace)
+        if generation is None:
+            break
+        try:
+            return connect(generations.generation_path(workspace, generation), read_only=True)
+        except duckdb.IOException:
+            if generations.current(workspace) == generation:
+                break
+    raise WorkspaceError(
+        f"the index of {workspace} can't be opened", "build it again with `specc index --rebuild`"
+    )
+
+
+def _put_first(connection: DuckDBPyConnection, experiment: str | None) -> None:
+    """Put the tables of an experiment before those of all."""
+    names = experiments(connection)
+    if experiment is None:
+        if len(names) != 1:
+            return
+        experiment = names[0]
+    found = next((name for name in names if name.lower() == experiment.lower()), None)
+    if found is None:
+        near = get_close_matches(experiment, names, n=1)
+        known = ", ".join(f"`{name}`" for name in names) or "none"
+        raise QueryError(
+            f"there are no results of an experiment `{experiment}`",
+            f"did you mean `{near[0]}`?" if near else f"experiments with results: {known}",
+            candidates=tuple(names),
+        )
+    path = f"{schema.quoted(schema.schema_name(found))},main"
+    connection.execute(f"SET search_path = {schema.literal(path)}")

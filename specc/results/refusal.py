@@ -1,0 +1,71 @@
+"""What DuckDB says about a query it refuses, in the words of an error for people.
+
+Connections are opened with `errors_as_json`, so that the message, the position and the candidates
+are fields and need no parsing of prose.
+"""
+
+from __future__ import annotations
+
+import json
+
+from specc.errors import QueryError
+
+
+def refusal(error: Exception, sql: str, before: str = "") -> QueryError:
+    """Turn an error of DuckDB into one for people.
+
+    Args:
+        sql: the query as its author wrote it.
+        before: what was put before the query when it was given to DuckDB.
+    """
+    fields = _fields(str(error))
+    lines = fields.get("exception_message", str(error)).split("\n")
+    kind = fields.get("error_subtype", "")
+    name = fields.get("name", "")
+    candidates: tuple[str, ...] = ()
+    if kind in ("COLUMN_NOT_FOUND", "MISSING_ENTRY") and fields.get("candidates"):
+        candidates = tuple(each.strip('"') for each in fields["candidates"].split(","))
+    message = _plain(lines[0].rstrip("!."))
+    help = None
+    if kind == "COLUMN_NOT_FOUND":
+        message = f"there is no column `{name}` here"
+        if candidates:
+            help = "columns with similar names: " + ", ".join(f"`{each}`" for each in candidates)
+    elif kind == "MISSING_ENTRY":
+        what = fields.get("type", "table").lower()
+        message = f"there is no {'function' if 'function' in what else what} `{name}`"
+        candidates = tuple(each for each in candidates if not each.startswith(("pg_", "duckdb_")))
+        if candidates:
+            help = f"did you mean `{candidates[0]}`?"
+    elif fields.get("exception_type") == "Permission":
+        message, help = "a query can't reach files", "read the tables of the results instead"
+    elif len(lines) > 1 and not lines[1].startswith(("\t", "LINE")):
+        help = _plain(lines[1].rstrip("!."))
+    return QueryError(message, help, _offset(fields.get("position"), sql, before), candidates)
+
+
+def _fields(text: str) -> dict[str, str]:
+    """The error's fields; empty if it carries none (an error of the client, not of the engine)."""
+    _, brace, rest = text.partition("{")
+    try:
+        found = json.loads(brace + rest)
+    except ValueError:
+        return {}
+    return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _plain(text: str) -> str:
+    """Lower case at the start, names in backticks."""
+    text = text.replace('"', "`").strip()
+    if len(text) > 1 and text[0].isupper() and not text[1].isupper():
+        text = text[0].lower() + text[1:]
+    return text
+
+
+def _offset(position: str | None, sql: str, before: str) -> int | None:
+    """Offset in characters of the query; DuckDB counts bytes of UTF-8 in all it was given."""
+    if position is None or not position.isdigit():
+        return None
+    whole = (before + sql).encode()
+    characters = len(whole[: int(position)].decode(errors="ignore")) - len(before)
+    return min(max(characters, 0), len(sql))

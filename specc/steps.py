@@ -1,0 +1,270 @@
+"""Step descriptions: the contract between the compiler and the runtime.
+
+A step says completely what it does. Its key is the SHA-256 of the operation, the operation's
+version, its identity and the keys of its inputs. What a parameter is, is decided by its place:
+
+* `params` is identity: it changes the bits of the result (learning rate, data, dtype).
+* `execution` is not: it says where and how (paths, device, threads) and never enters a key.
+
+A field of `params` that has a default is left out of the key while it has that value, so that a
+new parameter leaves old keys as they are. Changing what an operation computes, or a default,
+means raising its version in `VERSIONS`.
+
+Fractions are written "n/d" in lowest terms; tokens, steps and sequences are integers.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from specc.canonical import digest
+
+VERSIONS = {"prepare": 1, "init": 1, "import": 1, "train": 1, "eval": 1}
+"""Version of each operation; raised when its results change."""
+
+Op = Literal["prepare", "init", "import", "train", "eval"]
+
+
+class Frozen(BaseModel):
+    """Immutable data that crosses an edge; unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+Ratio = Annotated[
+    Fraction,
+    BeforeValidator(lambda value: Fraction(value)),
+    PlainSerializer(lambda value: f"{value.numerator}/{value.denominator}", return_type=str),
+]
+"""An exact fraction, written "n/d" in JSON."""
+
+
+class Component(Frozen):
+    """A named component and the arguments that differ from its declared defaults."""
+
+    name: str
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
+# ---------------------------------------------------------------- prepare: files -> token files
+
+
+class PrepareParams(Frozen):
+    """Read documents, split them by hash, tokenise them once.
+
+    Attributes:
+        reader: reader or generator, for instance `text`, `jsonl`, `parquet`, `facts`.
+        fingerprint: digest of the content that is read; empty for generators.
+        tokenizer: "byte", or the SHA-256 of a `tokenizers` JSON file.
+        held_out: share of the documents, by document hash, that is never trained on.
+    """
+
+    reader: Component
+    fingerprint: str = ""
+    tokenizer: str = "byte"
+    held_out: Ratio = Fraction(0)
+
+
+class PrepareExecution(Frozen):
+    """Where the content of a corpus lies now."""
+
+    files: tuple[str, ...] = ()
+    tokenizer_path: str | None = None
+
+
+# ---------------------------------------------------------------- init, import: -> checkpoint
+
+
+class InitParams(Frozen):
+    """Initialise a model from a configuration; `vocab` in tokens."""
+
+    architecture: Component
+    vocab: int
+    seed: int
+
+
+class ImportParams(Frozen):
+    """Copy a checkpoint in the hub's format (config.json, *.safetensors) into the store."""
+
+    fingerprint: str
+
+
+class ImportExecution(Frozen):
+    """Folder that holds the checkpoint."""
+
+    path: str
+
+
+# ---------------------------------------------------------------- train: checkpoint + mixture -> checkpoint
+
+
+class Source(Frozen):
+    """One corpus in a stage's mixture.
+
+    Attributes:
+        corpus: name of the input (a key of `Step.inputs`) that holds its prepared tokens.
+        share: exact share of the stage's sequences.
+        start: token of this corpus' endless stream at which the stage begins to read.
+    """
+
+    corpus: str
+    share: Ratio
+    start: int = 0
+
+
+class Phase(Frozen):
+    """A piece of a learning-rate curve, over steps [start, stop) of the stage.
+
+    `constant` holds `first`; `linear` goes from `first` (at `start`) to `last` (at `stop`);
+    `cosine` is half a cosine from `first` to `last`.
+    """
+
+    shape: Literal["constant", "linear", "cosine"]
+    start: int
+    stop: int
+    first: float
+    last: float
+
+
+class TrainParams(Frozen):
+    """The state of a stage after its first `steps` training steps.
+
+    Attributes:
+        sequence: tokens in a sequence. batch: sequences in a training step.
+        sources: the mixture; shares sum to 1.
+        phases: the learning-rate curve on these steps, and only there.
+        optimizer: name and arguments; its state is fresh at the start of a stage.
+        clip: largest gradient norm; None for no clipping.
+        dropout: probability at the embedding, the attention weights, both residual branches and
+            the MLP's inner activations.
+        dtype: "float32", or "bfloat16" for autocast with float32 weights.
+        seed: seeds data order and dropout, from separate streams.
+    """
+
+    steps: int
+    sequence: int
+    batch: int
+    sources: tuple[Source, ...]
+    phases: tuple[Phase, ...]
+    optimizer: Component
+    seed: int
+    clip: float | None = None
+    dropout: float = 0.0
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class TrainExecution(Frozen):
+    """How a segment is run; what it changes of the result is rounding at most.
+
+    Attributes:
+        threads, micro_batch: threads, and rows in a forward pass (None for the whole batch); they
+            change the order in which numbers are added. With the same values, and on the same
+            kind of machine, the same bits come out every time.
+        log_every: training steps between two lines of metrics.
+        checkpoint_seconds: seconds between two scratch checkpoints.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    micro_batch: int | None = None
+    log_every: int = 1
+    checkpoint_seconds: float = 30.0
+
+
+# ---------------------------------------------------------------- eval: checkpoint + data -> results
+
+
+class DataSet(Frozen):
+    """Documents of a prepared corpus.
+
+    Attributes:
+        corpus: name of the input that holds the tokens.
+        split: "train" or "held_out".
+        tokens: if given, whole documents in stored order until this many tokens are reached.
+    """
+
+    corpus: str
+    split: Literal["train", "held_out"]
+    tokens: int | None = None
+
+
+class EvalParams(Frozen):
+    """Measure a checkpoint on a data set; `sequence` is the longest window, in tokens."""
+
+    evaluator: Component
+    data: DataSet
+    sequence: int
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class EvalExecution(Frozen):
+    """How an evaluation is run."""
+
+    device: str = "cpu"
+    threads: int = 1
+    batch_tokens: int = 8192
+
+
+class Nothing(Frozen):
+    """No execution settings."""
+
+
+PARAMS: dict[str, type[Frozen]] = {
+    "prepare": PrepareParams,
+    "init": InitParams,
+    "import": ImportParams,
+    "train": TrainParams,
+    "eval": EvalParams,
+}
+EXECUTION: dict[str, type[Frozen]] = {
+    "prepare": PrepareExecution,
+    "init": Nothing,
+    "import": ImportExecution,
+    "train": TrainExecution,
+    "eval": EvalExecution,
+}
+
+
+def identity(params: Frozen) -> dict[str, Any]:
+    """What of the parameters enters the key: all but values equal to their defaults."""
+    return params.model_dump(mode="json", exclude_defaults=True)
+
+
+RESUME = "resume"
+"""Role of an input that is in no key: an earlier state of the same stage to go on from."""
+
+
+def step_key(op: str, identity: dict[str, Any], inputs: dict[str, str]) -> str:
+    """Key of a step: SHA-256 over operation, version, identity and the keys of its inputs.
+
+    Args:
+        inputs: role ("parent", "checkpoint", "corpus0", ...) -> key of the step that makes it;
+            `RESUME` is left out.
+    """
+    inputs = {role: key for role, key in inputs.items() if role != RESUME}
+    return digest({"op": op, "version": VERSIONS[op], "identity": identity, "inputs": inputs})
+
+
+class Step(Frozen):
+    """A step as a worker receives it, in JSON.
+
+    Attributes:
+        inputs: role -> key of a finished step. `train` has "parent" and "corpus0", "corpus1", ...;
+            `eval` has "checkpoint" and "corpus0".
+        params, execution: as the operation's classes above; see `parsed`.
+        label: readable alias, for messages only.
+    """
+
+    key: str
+    op: Op
+    inputs: dict[str, str] = Field(default_factory=dict)
+    params: dict[str, Any]
+    execution: dict[str, Any] = Field(default_factory=dict)
+    label: str = ""
+
+    def parsed(self) -> tuple[Any, Any]:
+        """The typed parameters and execution settings of the operation."""
+        return PARAMS[self.op].model_validate(self.params), EXECUTION[self.op].model_validate(self.execution)

@@ -1,0 +1,241 @@
+"""The store: finished steps as folders of files, and nothing else is the truth.
+
+    .specc/
+      format.json              version of the workspace's layout
+      lock                     held (flock) by the run that works in this workspace
+      store/ab/<key>/          a finished step: its files and manifest.json
+      work/<key>/              a step that is being done: scratch, log, checkpoint to resume from
+      runs/<number>/           plan.json, status.json and events.jsonl of each run
+      quarantine/              artifacts that failed their checksum
+      index/                   DuckDB, rebuilt from the above at will
+
+A step is done if and only if `store/ab/<key>/manifest.json` is there: the folder is filled under
+`work/`, flushed, its manifest written last, and renamed into place once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from specc.errors import CorruptArtifact, WorkspaceError, disk_errors
+from specc.files import file_digest, sync_file, sync_folder, write_atomic
+from specc.steps import VERSIONS, Frozen, Step, identity
+
+FORMAT = 1
+"""Version of the workspace layout that this specc reads and writes."""
+
+
+class FileRecord(Frozen):
+    """Size and SHA-256 of a file in an artifact."""
+
+    bytes: int
+    sha256: str
+
+
+class Provenance(Frozen):
+    """How a result came about; never part of a key.
+
+    Attributes:
+        versions: package -> version (specc, python, torch, transformers, numpy).
+        device: for instance "cpu" or "NVIDIA H200". threads: of the worker.
+        started: UTC time, ISO 8601. wall_seconds, cpu_seconds: of the whole step.
+        flops: floating-point operations, by the formula in `specc.flops`.
+        resumed: how often the step went on from a checkpoint of an interrupted attempt.
+    """
+
+    versions: dict[str, str]
+    device: str = "cpu"
+    threads: int = 1
+    started: str = ""
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    flops: float = 0.0
+    resumed: int = 0
+
+
+class Manifest(Frozen):
+    """The completion record of a step; `outputs` holds the operation's numbers.
+
+    Outputs by operation:
+
+    * prepare: `vocab`, `eos` (token id), and for each of `train` and `held_out`: `documents`,
+      `tokens`, `targets` (tokens that carry loss).
+    * init, import: `parameters`, `non_embedding`, `vocab`.
+    * train: those, and `steps`, `tokens` (role of a corpus -> tokens counted) and `targets` (tokens
+      that carried loss) since the start of the stage, also where an earlier state of the stage gave a
+      part of it; `lineage_steps` and `lineage_tokens` (since initialisation), `loss` (mean over
+      the last ten training steps; null if they had no target), `tokens_per_second`.
+    * eval: `metric`, `value` (null if not a number), `n`, `stderr` (null if unknown).
+    """
+
+    format: int = FORMAT
+    key: str
+    op: str
+    version: int
+    identity: dict[str, Any]
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    label: str = ""
+    files: dict[str, FileRecord]
+    outputs: dict[str, Any] = Field(default_factory=dict)
+    provenance: Provenance
+
+
+class Store:
+    """Finished steps of a workspace, by key."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        self.root = workspace / "store"
+
+    def path(self, key: str) -> Path:
+        """Folder of a finished step."""
+        return self.root / key[:2] / key
+
+    def work(self, key: str) -> Path:
+        """Scratch folder of a step that is being done."""
+        return self.workspace / "work" / key
+
+    def has(self, key: str) -> bool:
+        """Whether a step is done."""
+        return (self.path(key) / "manifest.json").exists()
+
+    def done(self) -> set[str]:
+        """Keys of all finished steps, from one scan of the folders."""
+        return set(self.keys())
+
+    def keys(self) -> Iterator[str]:
+        if not self.root.is_dir():
+            return
+        with os.scandir(self.root) as fans:
+            for fan in fans:
+                if fan.is_dir():
+                    with os.scandir(fan.path) as entries:
+                        for entry in entries:
+                            if os.path.exists(f"{entry.path}/manifest.json"):
+                                yield entry.name
+
+    def manifest(self, key: str) -> Manifest:
+        """Read the completion record of a finished step.
+
+        Raises:
+            CorruptArtifact: if it can't be read.
+        """
+        path = self.path(key) / "manifest.json"
+        try:
+            return Manifest.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError, ValueError) as error:
+            raise CorruptArtifact(key, f"the manifest of step {key[:12]} can't be read") from error
+
+    def verify(self, key: str) -> Manifest:
+        """Compare every file of a step with its manifest.
+
+        Raises:
+            CorruptArtifact: naming the first file that is missing or differs.
+        """
+        manifest = self.manifest(key)
+        folder = self.path(key)
+        for name, record in manifest.files.items():
+            path = folder / name
+            if not path.is_file() or path.stat().st_size != record.bytes:
+                raise CorruptArtifact(key, f"`{name}` of step {key[:12]} is missing or cut off")
+            if file_digest(path) != record.sha256:
+                raise CorruptArtifact(key, f"`{name}` of step {key[:12]} differs from its checksum")
+        return manifest
+
+    def publish(self, step: Step, folder: Path, outputs: dict[str, Any], provenance: Provenance) -> Manifest:
+        """Move a filled folder into the store; the first to publish a key wins.
+
+        Args:
+            folder: holds the artifact's files, on the same file system as the store.
+        Raises:
+            DiskFull, WorkspaceError: nothing is published then.
+        """
+        params, _ = step.parsed()
+        with disk_errors(self.workspace):
+            files = {}
+            for path in sorted(folder.iterdir()):
+                sync_file(path)
+                files[path.name] = FileRecord(bytes=path.stat().st_size, sha256=file_digest(path))
+            manifest = Manifest(
+                key=step.key,
+                op=step.op,
+                version=VERSIONS[step.op],
+                identity=identity(params),
+                params=step.params,
+                inputs=step.inputs,
+                label=step.label,
+                files=files,
+                outputs=outputs,
+                provenance=provenance,
+            )
+            write_atomic(folder / "manifest.json", manifest.model_dump_json(indent=1))
+            target = self.path(step.key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sync_folder(self.root)
+            if target.exists() and not self.has(step.key):
+                self.quarantine(step.key)  # a folder that lost its manifest is no finished step
+            try:
+                os.rename(folder, target)
+            except OSError:
+                if not self.has(step.key):
+                    raise
+                shutil.rmtree(folder)
+                return self.manifest(step.key)
+            sync_folder(target.parent)
+        return manifest
+
+    def quarantine(self, key: str) -> None:
+        """Set a damaged artifact aside, so that its step counts as not done."""
+        aside = self.workspace / "quarantine"
+        aside.mkdir(exist_ok=True)
+        number = sum(1 for _ in aside.iterdir())
+        os.rename(self.path(key), aside / f"{key}.{number}")
+
+
+def open_workspace(path: Path, create: bool = False) -> Path:
+    """Check a workspace's format, and lay it out if asked to.
+
+    Raises:
+        WorkspaceError: if it is of a newer specc, damaged, missing, no folder, or can't be written.
+    """
+    marker = path / "format.json"
+    if marker.exists():
+        try:
+            version = int(json.loads(marker.read_text())["version"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WorkspaceError(
+                f"{marker} can't be read as a workspace's format",
+                "if this folder is no workspace, name another with `--workspace`",
+            ) from error
+        if version > FORMAT:
+            raise WorkspaceError(
+                f"the workspace {path} has format {version}; this specc knows up to {FORMAT}",
+                "upgrade specc, or name another workspace with `--workspace`",
+            )
+        return path
+    if not create:
+        raise WorkspaceError(
+            f"there is no workspace at {path}",
+            "run a recipe first (`specc run FILE`), or name a workspace with `--workspace`",
+        )
+    with disk_errors(path):
+        try:
+            for name in ("store", "work", "runs", "index"):
+                (path / name).mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise WorkspaceError(
+                f"{error.filename} can't be a folder of the workspace: a file is in the way",
+                "name another folder with `--workspace`",
+            ) from error
+        if not (path / ".gitignore").exists():  # a folder that was there before may have its own
+            (path / ".gitignore").write_text("*\n")
+        write_atomic(marker, json.dumps({"version": FORMAT}) + "\n")
+    return path

@@ -1,0 +1,169 @@
+"""A compiled experiment as data: what is written beside a run, indexed, and given to other tools.
+
+Tokens and steps are integers. `position` is the share of a stage that lies behind a checkpoint:
+1.0 at its end. All of it is JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from specc.steps import Frozen
+
+BASE = "base"
+"""Name of the recipe that is the experiment as written, without overrides."""
+
+AxisType = Literal["fraction", "tokens", "steps", "sequences", "int", "float", "string", "bool"]
+
+
+class Axis(Frozen):
+    """A swept name. Its column is DOUBLE for `fraction` and `float`, BIGINT for `tokens`, `steps`,
+    `sequences` and `int`, VARCHAR for `string`, BOOLEAN for `bool`; `values` are of that type."""
+
+    name: str
+    type: AxisType
+    values: tuple[Any, ...]
+
+
+class Arm(Frozen):
+    """One lineage: a recipe at one point of the sweep with one seed. `label` is readable."""
+
+    arm: int
+    recipe: str
+    axes: dict[str, Any]
+    seed: int
+    label: str
+
+
+class Cell(Frozen):
+    """Tokens of a corpus in a stage of an arm.
+
+    Attributes:
+        nominal: tokens as declared. planned: after rounding to whole steps and sequences.
+        epochs: planned tokens over the tokens of the corpus' training split.
+        role: input of the train steps that holds this corpus ("corpus0", ...).
+    """
+
+    arm: int
+    stage: str
+    corpus: str
+    nominal: int
+    planned: int
+    epochs: float | None
+    role: str
+
+
+class StageRun(Frozen):
+    """A stage of an arm.
+
+    Attributes:
+        segments: keys of its states, in order; empty for a stage of 0 tokens.
+        ends: training steps of the stage behind each of them. A state's log may reach back before
+            the end of the one before it: it is the same training.
+        checkpoint: key of the step that holds the weights at its end.
+        settings: resolved settings, for people: batch, optimizer, schedule, dropout, ...
+    """
+
+    arm: int
+    stage: str
+    parent: str
+    steps: int
+    tokens: int
+    flops: float
+    segments: tuple[str, ...]
+    ends: tuple[int, ...] = ()
+    checkpoint: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Measure(Frozen):
+    """An evaluation of an arm: the `results` row that step `key` fills."""
+
+    arm: int
+    eval: str
+    metric: str
+    stage: str
+    position: float
+    steps: int
+    tokens: int
+    key: str
+
+
+class PlannedStep(Frozen):
+    """A distinct step: what a worker needs, and what it is expected to cost.
+
+    Attributes:
+        tokens: tokens read. flops: floating-point operations. seconds: predicted, on one worker.
+    """
+
+    key: str
+    op: str
+    inputs: dict[str, str]
+    params: dict[str, Any]
+    execution: dict[str, Any]
+    label: str
+    tokens: int = 0
+    flops: float = 0.0
+    seconds: float = 0.0
+
+
+class Comparison(Frozen):
+    """A `compare` item: a query on the experiment's schema."""
+
+    name: str
+    sql: str
+
+
+class Term(Frozen):
+    """A reduced result inside an expectation.
+
+    Attributes:
+        sql: query of one row: `value` (reduced over the rows found) and `n` (rows found).
+        expected: rows there will be when every arm is done.
+    """
+
+    text: str
+    sql: str
+    expected: int
+
+
+class Expectation(Frozen):
+    """An `expect` item, judged on results.
+
+    Attributes:
+        tree: condition, as nested lists: ["<", left, right, margin], ["+", a, b], ["-", a, b],
+            ["*", a, b], ["/", a, b], ["number", x], ["term", index]; a margin is a tree too.
+            Left < right by m means right - left >= m. Empty for the SQL form.
+        sql: for the SQL form, a query of one row and one BOOLEAN column; else empty.
+    """
+
+    name: str
+    text: str
+    tree: list[Any] = Field(default_factory=list)
+    terms: tuple[Term, ...] = ()
+    sql: str = ""
+
+
+class Study(Frozen):
+    """A compiled experiment.
+
+    Attributes:
+        spec: path of the file as it was given. spec_digest: SHA-256 of what was read for it.
+    """
+
+    format: int = 1
+    experiment: str
+    description: str = ""
+    spec: str = ""
+    spec_digest: str = ""
+    axes: tuple[Axis, ...] = ()
+    seeds: tuple[int, ...] = ()
+    arms: tuple[Arm, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    stages: tuple[StageRun, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    steps: tuple[PlannedStep, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    expectations: tuple[Expectation, ...] = ()

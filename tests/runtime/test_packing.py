@@ -1,0 +1,113 @@
+"""Documents in a row stay apart: positions, targets, logits."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from specc.mixture import counts
+from specc_runtime import model as models
+from specc_runtime.order import Stream
+from specc_runtime.packing import IGNORED, Mixture, pack
+from specc_runtime.prepared import Split
+from workshop import VOCAB, Workshop
+
+CPU = torch.device("cpu")
+
+
+def row(*documents: tuple[int, int, int]) -> tuple[list[int], list[int], list[int]]:
+    """Token, place and prompt length of documents given as (first place, length, prompt length)."""
+    tokens, places, prompts = [], [], []
+    for number, (first, length, prompt) in enumerate(documents):
+        tokens += [10 * number + place for place in range(first, first + length)]
+        places += list(range(first, first + length))
+        prompts += [prompt] * length
+    return tokens, places, prompts
+
+
+def test_positions_restart_and_first_tokens_are_no_targets() -> None:
+    tokens, places, prompts = row((3, 2, 0), (0, 3, 0), (0, 1, 0), (0, 2, 0))
+    batch = pack(*(np.array([values]) for values in (tokens, places, prompts)))
+    assert batch.positions.tolist() == [[0, 1, 0, 1, 2, 0, 0, 1]]
+    assert batch.labels.tolist() == [[-100, 4, -100, 11, 12, -100, -100, 31]]
+    assert batch.targets == 4
+    assert batch.packed
+
+
+def test_prompts_are_no_targets() -> None:
+    batch = pack(*(np.array([values]) for values in row((0, 5, 3), (0, 3, 1))))
+    assert batch.labels.tolist() == [[-100, -100, -100, 3, 4, -100, 11, 12]]
+
+
+@pytest.mark.parametrize("first", [1, 3, 4])
+def test_a_completion_cut_off_from_its_prompt_is_no_target(first: int) -> None:
+    batch = pack(*(np.array([values]) for values in row((first, 6 - first, 2), (0, 3, 1))))
+    assert batch.labels[0, : 6 - first].tolist() == [IGNORED] * (6 - first)
+    assert batch.labels[0, 6 - first :].tolist() == [IGNORED, 11, 12]
+
+
+def test_rows_of_one_document_take_the_plain_causal_path() -> None:
+    whole = [np.array([values, values]) for values in row((0, 6, 0))]
+    tail = [np.array([values, values]) for values in row((9, 6, 0))]
+    assert not pack(*whole).packed
+    assert not pack(*tail).packed
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_packed_documents_have_the_logits_of_separate_ones(workshop: Workshop, attention: str) -> None:
+    folder = workshop.store.path(workshop.init(seed=3))
+    model = models.load(folder, CPU, attention)
+    generator = np.random.default_rng(0)
+    lengths = [1, 9, 4, 1, 1, 17, 3]
+    documents = [generator.integers(0, VOCAB, length) for length in lengths]
+    tokens = torch.from_numpy(np.concatenate(documents)[None])
+    positions = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])[None])
+    with torch.no_grad():
+        packed = models.logits(model, tokens, positions)[0]
+        alone = [model(input_ids=torch.from_numpy(document[None])).logits[0] for document in documents]
+    assert (packed - torch.cat(alone)).abs().max() < 1e-5
+    # The test can see a leak: without positions, documents do see each other.
+    with torch.no_grad():
+        assert (models.logits(model, tokens, None)[0] - torch.cat(alone)).abs().max() > 1e-3
+
+
+def stream(name: str, documents: int, length: int, first: int) -> Stream:
+    tokens = np.full(documents * length, first, dtype=np.uint16)
+    split = Split(
+        tokens=tokens,
+        offsets=np.arange(0, documents * length + 1, length, dtype=np.int64),
+        prompts=np.zeros(documents, dtype=np.int32),
+        ids=np.arange(documents, dtype=np.uint64),
+    )
+    return Stream(split, 0, name)
+
+
+def test_a_batch_counts_what_each_corpus_gave() -> None:
+    shares = (Fraction(1, 3), Fraction(5, 12), Fraction(1, 4))
+    streams = tuple(stream(str(number), 5, 3 + number, number) for number in range(3))
+    mixture = Mixture(("a", "b", "c"), streams, shares, (0, 6, 0), 8)
+    total = {"a": 0, "b": 0, "c": 0}
+    for step in range(50):
+        batch, counted = mixture.batch(7 * step, 7 * step + 7)
+        for number, role in enumerate(total):
+            total[role] += counted[role]
+            assert counted[role] == int(np.count_nonzero(batch.tokens == number))
+    assert list(total.values()) == [8 * count for count in counts(shares, 350)]
+
+
+def test_sequences_of_a_corpus_follow_each_other_in_its_stream() -> None:
+    split = Split(
+        tokens=np.arange(60, dtype=np.uint16),
+        offsets=np.array([0, 10, 25, 60], dtype=np.int64),
+        prompts=np.zeros(3, dtype=np.int32),
+        ids=np.arange(3, dtype=np.uint64),
+    )
+    mine = Stream(split, 0, "mine")
+    mixture = Mixture(("a", "b"), (stream("x", 5, 4, 99), mine), (Fraction(1, 2),) * 2, (0, 40), 8)
+    batch, _ = mixture.batch(0, 10)
+    rows = [row.tolist() for row in batch.tokens if 99 not in row]
+    assert len(rows) == 5
+    assert np.concatenate(rows).tolist() == mine.read(np.array([40]), 40)[0].reshape(-1).tolist()

@@ -1,0 +1,95 @@
+"""Queries of a recipe are bound when it is checked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from fake_workspace import EARLY
+
+from specc.errors import QueryError
+from specc.results.bind import Binder, bind
+from specc.study import Axis
+
+
+def refused(sql: str) -> QueryError:
+    with pytest.raises(QueryError) as caught:
+        bind("exposure", [EARLY], sql)
+    return caught.value
+
+
+def test_a_query_has_the_columns_that_it_will_return() -> None:
+    sql = "select early, avg(value) as loss, count(*) as n from results where eval = 'skill' group by early"
+    assert bind("exposure", [EARLY], sql) == [("early", "DOUBLE"), ("loss", "DOUBLE"), ("n", "BIGINT")]
+
+
+def test_tables_have_their_schema_s_name_too() -> None:
+    with Binder("select", [Axis(name="from", type="string", values=("a",))]) as binder:
+        assert binder.bind('select "from" from "select".results') == [("from", "VARCHAR")]
+        assert binder.bind("select best_max(value) as best from main.results") == [("best", "DOUBLE")]
+        assert binder.bind("select baseline.recipe as r from pairs") == [("r", "VARCHAR")]
+
+
+def test_a_misspelt_column_is_shown_where_it_stands() -> None:
+    error = refused("select early,\n       vlaue as é from results")
+    assert error.message == "there is no column `vlaue` here"
+    assert error.position == 21
+    assert error.candidates[0] == "value"
+
+
+def test_positions_count_characters_and_not_bytes() -> None:
+    error = refused("select 'äöü' as x, erly from results")
+    assert error.position == len("select 'äöü' as x, ")
+    assert error.candidates[0] == "early"
+
+
+def test_a_misspelt_table_gets_the_one_that_was_meant() -> None:
+    error = refused("select * from reslts")
+    assert (error.message, error.help) == ("there is no table `reslts`", "did you mean `results`?")
+    assert error.position == 14
+
+
+def test_a_syntax_error_is_shown_where_it_stands() -> None:
+    error = refused("select early from results group early")
+    assert "syntax error" in error.message
+    assert error.position == 32
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "",
+        "-- nothing",
+        "select 1; select 2",
+        "select 1; drop table results",
+        "drop table results",
+        "insert into results select * from results",
+        "with gone as (delete from results returning *) select * from gone",
+        "copy results to 'out.csv'",
+        "attach 'other.duckdb'",
+        "set threads = 4",
+        "pragma database_list",
+        "call pragma_version()",
+        "install httpfs",
+        "select $1",
+        "select ?",
+        "select * from read_text('/etc/passwd')",
+        "select * from '/etc/passwd'",
+        "select getenv('HOME')",
+        "select * from EARLY",
+        "select * from glob('*')",
+    ],
+)
+def test_what_does_not_only_read_the_results_is_refused(sql: str) -> None:
+    assert refused(sql).message
+
+
+def test_ends_and_comments_may_surround_a_query() -> None:
+    assert bind("exposure", [EARLY], "  -- a comment\n select 1 as one -- more\n ; ") == [("one", "INTEGER")]
+
+
+def test_importing_the_binder_loads_no_duckdb() -> None:
+    """Recipes without SQL are checked without the time that importing it takes."""
+    program = "import specc.results.bind, sys; sys.exit('duckdb' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
