@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if result.returncode != 0:
         pytest.skip(f"mounting a small file system is not permitted: {result.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    unmount(folder)
+
+
+def unmount(folder: Path, seconds: float = 20.0) -> None:
+    """Unmount, once the kernel has let go of the last file of processes that have just ended.
+
+    A killed worker's socket, by which its end is seen, may be closed a moment before its log is.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        result = subprocess.run(["umount", str(folder)], capture_output=True, text=True, check=False)
+        if result.returncode == 0:
+            return
+        assert time.monotonic() < deadline, result.stderr
+        time.sleep(0.05)
 
 
 def fill(path: Path, leave: int) -> None:
