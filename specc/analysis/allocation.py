@@ -130,14 +130,14 @@ class Solver:
                 )
             )
             return None
-        if cell.within is not None:
-            where = cell.within[0].span.to(cell.within[1].span)
+        if cell.places or cell.to is not None:
+            where = cell.places[0].span if cell.places else cell.value.span
             findings.append(
                 Finding(
                     "E0701",
                     "this version of specc can't place tokens within a stage",
                     where,
-                    help="leave out `within ...`: tokens are spread evenly over the stage",
+                    help="leave it out: tokens are spread evenly over the stage",
                 )
             )
             return None

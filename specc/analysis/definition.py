@@ -266,37 +266,47 @@ def apply(definition: Definition, recipe: ast.Recipe, report: Report) -> Definit
     rows, stages = dict(definition.rows), dict(definition.stages)
     seeds = definition.seeds
     for override in recipe.overrides:
-        match override:
-            case ast.Declaration():
-                old = scope.bindings.get(override.name.text)
-                if old is None or old.kind != override.keyword:
-                    same = [b.name for b in scope.bindings.values() if b.kind == override.keyword]
-                    around = scope.find(override.name.text)
-                    outside = around if around is not None and around.kind == override.keyword else None
-                    _nothing_to_override(override.keyword, override.name, same, report, outside)
+        if isinstance(override, ast.Broken):
+            continue
+        match override.item:
+            case ast.Declaration() as item:
+                old = scope.bindings.get(item.name.text)
+                if old is None or old.kind != item.keyword:
+                    same = [b.name for b in scope.bindings.values() if b.kind == item.keyword]
+                    around = scope.find(item.name.text)
+                    outside = around if around is not None and around.kind == item.keyword else None
+                    _nothing_to_override(item.keyword, item.name, same, report, outside)
                     continue
-                scope.bindings[override.name.text] = replace(
-                    old, span=override.name.span, value=override.value
-                )
-            case ast.Seeds():
-                seeds = override
-            case ast.Allocate():
-                for name, row in _unique_rows(override.rows, {}, report).items():
+                scope.bindings[item.name.text] = replace(old, span=item.name.span, value=item.value)
+            case ast.Seeds() as item:
+                seeds = item
+            case ast.Allocate() as item:
+                for name, row in _unique_rows(item.rows, {}, report).items():
                     if name not in rows:
                         _nothing_to_override("row", row.corpus, rows, report)
                     else:
                         rows[name] = row
-            case ast.OverrideStage():
-                stage = stages.get(override.name.text)
+            case ast.OverrideStage() as item:
+                stage = stages.get(item.name.text)
                 if stage is None:
-                    _nothing_to_override("stage", override.name, stages, report)
+                    _nothing_to_override("stage", item.name, stages, report)
                     continue
-                settings, broken = _unique_settings(override.settings, report)
+                settings, broken = _unique_settings(item.settings, report)
                 stages[stage.name] = replace(
-                    stage, settings=stage.settings | settings, broken=stage.broken or broken
+                    stage,
+                    parent=item.parent or stage.parent,
+                    settings=stage.settings | settings,
+                    broken=stage.broken or broken,
                 )
-            case ast.Broken():
-                pass
+            case item:
+                word = item.span.text.split(None, 1)[0]
+                report.add(
+                    "E0208",
+                    f"a recipe can't override `{word}`: its arms share the sweep and what is measured",
+                    Span(item.span.source, item.span.start, item.span.start + len(word)),
+                    help="write another experiment: `experiment NAME extends "
+                    f"{definition.name} {{ override {word} ... }}`",
+                )
     for binding in scope.bindings.values():
         if binding.scope is definition.scope:
             scope.bindings[binding.name] = replace(binding, scope=scope)

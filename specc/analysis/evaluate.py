@@ -20,6 +20,7 @@ from specc.analysis.values import (
     ComponentValue,
     CorpusValue,
     DataValue,
+    EvalValue,
     StageValue,
     Unit,
     Value,
@@ -220,6 +221,8 @@ class Evaluator:
                 return StageValue(node.text, None, node.span)
             case "corpus":
                 return CorpusValue(node.text)
+            case "eval":
+                return EvalValue(node.text)
             case "let" | "model":
                 return self._declared(binding, node, point)
             case "failed":

@@ -84,6 +84,13 @@ class CorpusValue:
 
 
 @dataclass(frozen=True, slots=True)
+class EvalValue:
+    """An `eval` item by name: what is measured, for `best` and for the end of a stage."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class DataValue:
     """Documents of a corpus: a split, cut to whole documents of about `tokens`."""
 
@@ -117,6 +124,7 @@ Value = (
     | StageValue
     | CorpusValue
     | DataValue
+    | EvalValue
     | Word
     | Failed
 )
@@ -168,6 +176,8 @@ def describe(value: Value) -> str:
             return "a corpus"
         case DataValue():
             return "a data set"
+        case EvalValue():
+            return f"the eval `{value.name}`"
         case Word():
             return f"`{value.value}`"
         case Failed():
@@ -237,6 +247,8 @@ def show(value: Value) -> str:
             return value.stage + (f"@{value.position}" if value.position else "")
         case CorpusValue():
             return value.corpus
+        case EvalValue():
+            return value.name
         case DataValue():
             whole = f"{value.corpus}.{value.split}"
             return f"take({whole}, {show_tokens(value.tokens)} tokens)" if value.tokens is not None else whole

@@ -133,7 +133,7 @@ class At(Node):
     """`pretrain@50%`."""
 
     value: Expression
-    position: Quantity
+    position: Expression
 
 
 Expression = (
@@ -164,11 +164,28 @@ class Use(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Parameter(Node):
+    """`width` or `layers = 2` in the head of a declaration that is a template."""
+
+    name: Identifier
+    default: Expression | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extends(Node):
+    """`extends replay(share = 1%)`."""
+
+    name: Identifier
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Declaration(Node):
     """`let`, `model` or `corpus`: a name for a value; `keyword` says which."""
 
     keyword: str
     name: Identifier
+    parameters: tuple[Parameter, ...]
     value: Expression
 
 
@@ -187,6 +204,30 @@ class Sweep(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Entry(Node):
+    """`128: [5e-4, 1e-3]` in a table."""
+
+    key: Expression
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SweepTable(Node):
+    """`sweep rate by width in { 64: 1e-3, 128: [5e-4, 1e-3] }`; keys are tuples if `by` has several names."""
+
+    name: Identifier
+    by: tuple[Identifier, ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Except(Node):
+    """`except width = 128, rate in [3e-3]`: points of the sweep that are left out."""
+
+    given: tuple[Given, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Seeds(Node):
     """`seeds 0..4` (both ends included) or `seeds [1, 5]`."""
 
@@ -195,13 +236,29 @@ class Seeds(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Place(Node):
+    """Where in a stage the tokens of a cell lie.
+
+    `kind` is "within" (two positions), "early block", "late block" or "at" (positions; the unit of
+    the last one holds for those before it that have none).
+    """
+
+    kind: str
+    positions: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Cell(Node):
-    """`posttrain: 2% of stage`; `of` is the word after `of`."""
+    """`posttrain: 2% of stage within 80%..100%`.
+
+    `to` is the end of a ramp such as `0%..10% of stage`; `of` is the word after `of`.
+    """
 
     stage: Identifier
     value: Expression
+    to: Expression | None
     of: Identifier | None
-    within: tuple[Expression, Expression] | None
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -270,23 +327,39 @@ class ExpectSql(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OverrideStage(Node):
+    """`override stage finetune from pretrain { ... }`: a new parent if one is given, and settings."""
+
     name: Identifier
+    parent: Expression | None
     settings: tuple[Setting | Broken, ...]
 
 
-Override = Declaration | Allocate | Seeds | OverrideStage | Broken
+Replaced = (
+    Declaration | Allocate | Seeds | Sweep | SweepTable | Eval | Compare | Expect | ExpectSql | OverrideStage
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Override(Node):
+    """`override ...`: what stands in place of the item of that name."""
+
+    item: Replaced
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe(Node):
     name: Identifier
-    overrides: tuple[Override, ...]
+    parameters: tuple[Parameter, ...]
+    extends: Extends | None
+    overrides: tuple[Override | Broken, ...]
 
 
 Member = (
     Declaration
     | Docstring
     | Sweep
+    | SweepTable
+    | Except
     | Seeds
     | Allocate
     | Stage
@@ -296,6 +369,7 @@ Member = (
     | Expect
     | ExpectSql
     | Recipe
+    | Override
     | Broken
 )
 
@@ -303,6 +377,8 @@ Member = (
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment(Node):
     name: Identifier
+    parameters: tuple[Parameter, ...]
+    extends: Extends | None
     members: tuple[Member, ...]
 
 
@@ -334,5 +410,5 @@ def parts(expression: Expression) -> list[Expression]:
                 open_parts.append(part.first)
                 open_parts.extend(operand for _, operand in part.rest)
             case At():
-                open_parts.append(part.value)
+                open_parts += [part.value, part.position]
     return found

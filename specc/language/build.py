@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from specc.diagnostics import Source, Span
 from specc.language import ast
+from specc.language.layout import DEEPEST, TooDeep
 
 if TYPE_CHECKING:
     from lark import Token, Tree
@@ -22,7 +23,8 @@ class Builder:
 
     def build(self, tree: Tree[Token]) -> Any:
         """The node of a tree."""
-        method: Callable[[Tree[Token]], Any] = getattr(self, tree.data)
+        name = "except_" if tree.data == "except" else tree.data
+        method: Callable[[Tree[Token]], Any] = getattr(self, name)
         return method(tree)
 
     def span(self, tree: Tree[Token]) -> Span:
@@ -112,6 +114,8 @@ class Builder:
 
     def postfix(self, tree: Tree[Token]) -> Any:
         value = self.build(tree.children[0])  # type: ignore[arg-type]  # the first child is a tree
+        if len(tree.children) > DEEPEST:
+            raise TooDeep(self.span(tree.children[DEEPEST]).start - self.base, "`with` or `@`")  # type: ignore[arg-type]  # a tree
         for part in tree.children[1:]:
             assert not isinstance(part, str)
             span = value.span.to(self.span(part))
@@ -140,14 +144,35 @@ class Builder:
         return ast.UseName(self.span(tree), words[0], words[1] if len(words) > 1 else None)
 
     def declaration(self, tree: Tree[Token]) -> ast.Declaration:
-        name, value = self.children(tree)
-        return ast.Declaration(self.span(tree), str(tree.data), name, value)
+        name, *parameters, value = self.children(tree)
+        return ast.Declaration(
+            self.span(tree), str(tree.data), name, parameters[0] if parameters else (), value
+        )
 
     let = model = corpus = declaration
 
+    def parameters(self, tree: Tree[Token]) -> tuple[ast.Parameter, ...]:
+        return tuple(self.children(tree))
+
+    def parameter(self, tree: Tree[Token]) -> ast.Parameter:
+        name, *default = self.children(tree)
+        return ast.Parameter(self.span(tree), name, default[0] if default else None)
+
+    def extends(self, tree: Tree[Token]) -> ast.Extends:
+        name, *arguments = self.children(tree)
+        return ast.Extends(self.span(tree), name, tuple(arguments))
+
     def experiment(self, tree: Tree[Token]) -> ast.Experiment:
-        name, *members = self.children(tree)
-        return ast.Experiment(self.span(tree), name, tuple(members))
+        return ast.Experiment(self.span(tree), *self.headed(tree))
+
+    def headed(
+        self, tree: Tree[Token]
+    ) -> tuple[ast.Identifier, tuple[ast.Parameter, ...], ast.Extends | None, tuple[Any, ...]]:
+        """Name, parameters, what is extended, and body of an experiment or recipe."""
+        name, *rest = self.children(tree)
+        parameters = rest.pop(0) if rest and isinstance(rest[0], tuple) else ()
+        extends = rest.pop(0) if rest and isinstance(rest[0], ast.Extends) else None
+        return name, parameters, extends, tuple(rest)
 
     def docstring(self, tree: Tree[Token]) -> ast.Docstring:
         return ast.Docstring(self.span(tree), self.text(tree.children[0]).value)
@@ -157,6 +182,19 @@ class Builder:
         return ast.Sweep(self.span(tree), tuple(names), tree.data == "sweep_zip", values)
 
     sweep_zip = sweep
+
+    def sweep_table(self, tree: Tree[Token]) -> ast.SweepTable:
+        name, *rest = self.children(tree)
+        by = tuple(part for part in rest if isinstance(part, ast.Identifier))
+        return ast.SweepTable(self.span(tree), name, by, tuple(rest[len(by) :]))
+
+    def entry(self, tree: Tree[Token]) -> ast.Entry:
+        key, value = self.children(tree)
+        return ast.Entry(self.span(tree), key, value)
+
+    # a keyword of Python
+    def except_(self, tree: Tree[Token]) -> ast.Except:
+        return ast.Except(self.span(tree), tuple(self.children(tree)))
 
     def seeds_range(self, tree: Tree[Token]) -> ast.Seeds:
         values = tuple(self.children(tree))
@@ -175,13 +213,27 @@ class Builder:
 
     def cell(self, tree: Tree[Token]) -> ast.Cell:
         stage, value, *rest = self.children(tree)
-        of = next((part for part in rest if isinstance(part, ast.Identifier)), None)
-        within = next((part for part in rest if isinstance(part, tuple)), None)
-        return ast.Cell(self.span(tree), stage, value, of, within)
+        to = rest.pop(0)[0] if rest and isinstance(rest[0], tuple) else None
+        of = rest.pop(0) if rest and isinstance(rest[0], ast.Identifier) else None
+        return ast.Cell(self.span(tree), stage, value, to, of, tuple(rest))
 
-    def within(self, tree: Tree[Token]) -> tuple[Any, Any]:
-        first, last = self.children(tree)
-        return first, last
+    def ramp(self, tree: Tree[Token]) -> tuple[Any, ...]:
+        return tuple(self.children(tree))
+
+    def of(self, tree: Tree[Token]) -> ast.Identifier:
+        return self.word(tree.children[0])  # type: ignore[arg-type]  # the rule holds one token
+
+    def within(self, tree: Tree[Token]) -> ast.Place:
+        return ast.Place(self.span(tree), "within", tuple(self.children(tree)))
+
+    def early(self, tree: Tree[Token]) -> ast.Place:
+        return ast.Place(self.span(tree), "early block", ())
+
+    def late(self, tree: Tree[Token]) -> ast.Place:
+        return ast.Place(self.span(tree), "late block", ())
+
+    def at_positions(self, tree: Tree[Token]) -> ast.Place:
+        return ast.Place(self.span(tree), "at", tuple(self.children(tree)))
 
     def stage(self, tree: Tree[Token]) -> ast.Stage:
         name, parent, *settings = self.children(tree)
@@ -219,12 +271,12 @@ class Builder:
         return ast.ExpectSql(self.span(tree), self.word(name), self.sql(block))  # type: ignore[arg-type]  # tokens both
 
     def recipe(self, tree: Tree[Token]) -> ast.Recipe:
-        name, *overrides = self.children(tree)
-        return ast.Recipe(self.span(tree), name, tuple(overrides))
+        return ast.Recipe(self.span(tree), *self.headed(tree))
 
-    def override(self, tree: Tree[Token]) -> Any:
-        return self.children(tree)[0]
+    def override(self, tree: Tree[Token]) -> ast.Override:
+        return ast.Override(self.span(tree), self.children(tree)[0])
 
     def override_stage(self, tree: Tree[Token]) -> ast.OverrideStage:
-        name, *settings = self.children(tree)
-        return ast.OverrideStage(self.span(tree), name, tuple(settings))
+        name, *rest = self.children(tree)
+        parent = rest.pop(0) if rest and not isinstance(rest[0], ast.Setting) else None
+        return ast.OverrideStage(self.span(tree), name, parent, tuple(rest))

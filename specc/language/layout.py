@@ -16,23 +16,27 @@ DEEPEST = 64
 
 _OPEN = {"LPAR": "(", "LSQB": "[", "LBRACE": "{"}
 _CLOSE = {"RPAR", "RSQB", "RBRACE"}
-_CONTINUES = {"LBRACE", "COMMA", "COMPARISON", "SIGN", "TIMES", "EQUAL", "COLON", "AT"}
+_CONTINUES = {"LBRACE", "COMMA", "COMPARISON", "SIGN", "TIMES", "EQUAL", "COLON", "_MARK", "_AND"}
 """After these a statement goes on in the next line."""
+
+_NUMBER = re.compile(r"\s*[0-9]")
+"""What follows a comma if it goes on with the positions of `at 1M, 2M tokens`."""
 
 GOES_ON = re.compile(r"(?:\s|#[^\n]*)*(?:[<>*/+\-]|[=!]=|(?:by|given|after|every)\b(?!\s*[:={]))")
 """What follows a line's end if the statement goes on: a line that no statement can begin with."""
 
 
 class TooDeep(Exception):
-    """Brackets nested deeper than `DEEPEST`."""
+    """Brackets, or changes of one value, nested deeper than `DEEPEST`."""
 
-    def __init__(self, offset: int) -> None:
+    def __init__(self, offset: int, what: str = "open bracket") -> None:
         super().__init__(offset)
         self.offset = offset
+        self.what = what
 
 
 class Layout(PostLex):
-    """Drops newlines that end nothing.
+    """Drops newlines that end nothing, and tells the two commas of a cell apart.
 
     Those inside ( ) and [ ], after {, an operator, comma or colon, before an operator or a word that
     goes on with a statement, and repeated ones. What comes next is read from `text`: asking the
@@ -47,6 +51,7 @@ class Layout(PostLex):
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         open_brackets: list[str] = []
         previous = "_NL"
+        positions = False
         for token in stream:
             if token.type in _OPEN:
                 open_brackets.append(token.type)
@@ -60,5 +65,11 @@ class Layout(PostLex):
                     continue
                 if GOES_ON.match(self.text, token.end_pos or 0):
                     continue
+            if token.type == "_PLACES":
+                positions = True
+            elif token.type == "COMMA" and positions and _NUMBER.match(self.text, token.end_pos or 0):
+                token.type = "_AND"
+            elif token.type not in ("NUMBER", "NAME"):
+                positions = False
             previous = token.type
             yield token

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MEMBERS = (
     "sweep",
+    "except",
     "seeds",
     "let",
     "model",
@@ -26,7 +27,11 @@ MEMBERS = (
     "recipe",
 )
 OVERRIDES = ("let", "model", "corpus", "allocate", "seeds", "stage")
-KEYWORDS = {"item": ("use", "experiment", *MEMBERS), "member": MEMBERS, "override": ("override",)}
+KEYWORDS = {
+    "item": ("use", "experiment", *MEMBERS),
+    "member": (*MEMBERS, "override"),
+    "override": ("override",),
+}
 
 _WORDS = {
     "NAME": "a name",
@@ -48,7 +53,9 @@ _WORDS = {
     "COLON": "`:`",
     "EQUAL": "`=`",
     "DOT": "`.`",
-    "AT": "`@`",
+    "_MARK": "`@`",
+    "_PLACES": "`at`",
+    "_AND": "`,`",
     "_RANGE": "`..`",
     "_EQUALLY": "`equal`",
 }
@@ -206,7 +213,7 @@ def _list(expected: set[str]) -> str:
     if expected >= {"NAME", "NUMBER"}:
         expected -= _OPERAND | {"SIGN"}
         words.append("a value")
-    expected -= {"SIGN", "TIMES", "AT", "DOT", "LPAR", "WITH"} if len(expected) > 3 else set()
+    expected -= {"SIGN", "TIMES", "_MARK", "DOT", "LPAR", "WITH"} if len(expected) > 3 else set()
     words += dict.fromkeys(_WORDS.get(terminal, f"`{terminal.lower()}`") for terminal in sorted(expected))
     if len(words) == 1:
         return words[0]

@@ -50,19 +50,19 @@ def _attempt(source: Source, base: int, text: str, start: str, report: Report | 
 
     from specc.language.build import Builder
     from specc.language.grammar import parse_tree
-    from specc.language.layout import TooDeep
+    from specc.language.layout import DEEPEST, TooDeep
     from specc.language.mistakes import describe
 
     try:
-        tree = parse_tree(text, start)
+        return Builder(source, base).build(parse_tree(text, start))
     except TooDeep as error:
         if report is not None:
             offset = base + error.offset
             report.add(
                 "E0106",
-                "brackets are nested too deeply",
+                "this is nested too deeply",
                 Span(source, offset, offset + 1),
-                "the 65th open bracket",
+                f"the {DEEPEST + 1}th {error.what}",
                 help="name the inner parts with `let`",
             )
         return None
@@ -70,7 +70,6 @@ def _attempt(source: Source, base: int, text: str, start: str, report: Report | 
         if report is not None:
             describe(error, source, base, text, start, report)
         return None
-    return Builder(source, base).build(tree)
 
 
 def _recover(source: Source, piece: Piece, start: str, report: Report) -> Any:
@@ -113,15 +112,17 @@ def _filled(shell: Any, parts: tuple[Any, ...], span: Span) -> Any:
     """An item whose head was parsed alone, with the parts of its body."""
     match shell:
         case ast.Experiment():
-            return ast.Experiment(span, shell.name, parts)
+            return ast.Experiment(span, shell.name, shell.parameters, shell.extends, parts)
         case ast.Stage():
             return ast.Stage(span, shell.name, shell.parent, parts)
         case ast.OverrideStage():
-            return ast.OverrideStage(span, shell.name, parts)
+            return ast.OverrideStage(span, shell.name, shell.parent, parts)
         case ast.Allocate():
             return ast.Allocate(span, parts)
         case ast.Recipe():
-            return ast.Recipe(span, shell.name, parts)
+            return ast.Recipe(span, shell.name, shell.parameters, shell.extends, parts)
+        case ast.Override():
+            return ast.Override(span, _filled(shell.item, parts, span))
     return shell
 
 
