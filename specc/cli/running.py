@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from specc.cli.compiling import compiled, study_of
@@ -47,7 +48,7 @@ def run_file(
 def placed(study: Study, device: str) -> Study:
     """The study with its models on a device; which one is in no key."""
     steps = tuple(
-        step.model_copy(update={"execution": {"device": device}}) if step.op in ("train", "eval") else step
+        replace(step, execution={"device": device}) if step.op in ("train", "eval") else step
         for step in study.steps
     )
     return study.model_copy(update={"steps": steps})

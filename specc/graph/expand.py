@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from specc.analysis.arms import axis_value
@@ -81,9 +82,7 @@ class _Expansion:
         named = [recipe.name] if len(self.compiled.recipes) > 1 or recipe.name != BASE else []
         label = "/".join([self.compiled.name, *named, *parts, f"seed={seed}"])
         values = {axis: axis_value(value, self._axis_types[axis]) for axis, value in resolved.point.items()}
-        self.arms.append(
-            Arm.model_construct(arm=number, recipe=recipe.name, axes=values, seed=seed, label=label)
-        )
+        self.arms.append(Arm(arm=number, recipe=recipe.name, axes=values, seed=seed, label=label))
         cuts = self._cut_points(resolved)
         states: dict[str, StageStates | str] = {}
         for name, stage in resolved.stages.items():
@@ -185,7 +184,7 @@ class _Expansion:
             states = run
         for index, reading in enumerate(stage.readings):
             self.cells.append(
-                Cell.model_construct(
+                Cell(
                     arm=arm,
                     stage=name,
                     corpus=reading.corpus.name,
@@ -204,7 +203,7 @@ class _Expansion:
                 **stage.settings.shown(),
             }
         self.runs.append(
-            StageRun.model_construct(
+            StageRun(
                 arm=arm,
                 stage=name,
                 parent=parent_name,
@@ -259,13 +258,12 @@ class _Expansion:
             settings = run.stage.settings
             tokens = (step - first) * settings.step_tokens
             flops = float(training_flops_per_token(run.shape, settings.sequence) * tokens)
-            self.steps[key] = planned.model_copy(
-                update={
-                    "inputs": planned.inputs | ({RESUME: before} if before else {}),
-                    "tokens": tokens,
-                    "flops": flops,
-                    "seconds": self.rates.train(flops, run.shape.non_embedding) + self.rates.small_step,
-                }
+            self.steps[key] = replace(
+                planned,
+                inputs=planned.inputs | {RESUME: before} if before else planned.inputs,
+                tokens=tokens,
+                flops=flops,
+                seconds=self.rates.train(flops, run.shape.non_embedding) + self.rates.small_step,
             )
 
     # ---- evaluations
@@ -286,7 +284,7 @@ class _Expansion:
             if key is None:
                 key = self._evals[place] = self._evaluation(plan, resolved, mark.stage, checkpoint, label)
             self.measures.append(
-                Measure.model_construct(
+                Measure(
                     arm=arm,
                     eval=plan.name,
                     metric=plan.metric,
@@ -345,7 +343,7 @@ class _Expansion:
         flops: float = 0.0,
         seconds: float = 0.0,
     ) -> None:
-        self.steps[key] = PlannedStep.model_construct(
+        self.steps[key] = PlannedStep(
             key=key,
             op=op,
             inputs=inputs,

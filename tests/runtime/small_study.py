@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from specc.steps import PARAMS, Component, Phase, identity, step_key
@@ -60,8 +61,9 @@ def small_study(
         steps.append(model)
         last: PlannedStep | None = None
         for number in range(1, segments + 1):
-            last = state(model, corpus, seed, number * length, last).model_copy(
-                update={"execution": {"checkpoint_seconds": checkpoint_seconds}}
+            last = replace(
+                state(model, corpus, seed, number * length, last),
+                execution={"checkpoint_seconds": checkpoint_seconds},
             )
             measured = planned(
                 "eval",

@@ -21,7 +21,7 @@ def run_here(workspace: Path, study: Study) -> None:
     """Do all steps in this process, one after another, undisturbed."""
     store = Store(open_workspace(workspace, create=True))
     for step in study.steps:
-        description = step.model_dump(include=set(Step.model_fields))
+        description = {name: getattr(step, name) for name in Step.model_fields}
         run_step(Step.model_validate(description), store, lambda report: None, lambda: False)
 
 

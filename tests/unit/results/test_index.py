@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,7 @@ def test_stages_add_up_the_time_of_their_segments(workspace: FakeWorkspace) -> N
 def test_a_stage_that_trains_nothing_is_done_from_the_start(workspace: FakeWorkspace) -> None:
     study = exposure()
     *others, tune = study.stages
-    empty = tune.model_copy(
-        update={"steps": 0, "tokens": 0, "segments": (), "ends": (), "checkpoint": others[-1].checkpoint}
-    )
+    empty = replace(tune, steps=0, tokens=0, segments=(), ends=(), checkpoint=others[-1].checkpoint)
     workspace.plan(1, study.model_copy(update={"stages": (*others, empty)}))
     sql = (
         f"select stage, number, steps, done, wall_seconds from stages where arm = {tune.arm} order by number"
@@ -421,15 +420,14 @@ def test_training_that_another_arm_did_first_is_shown_in_both(workspace: FakeWor
     study = exposure(axes=(), seeds=(0, 1))
     trunk, whole = key("0/pretrain.0"), key("1/pretrain.0")
     steps = tuple(
-        step.model_copy(
-            update={
-                "params": {"steps": 6 if step.key == trunk else 10},
-                "inputs": step.inputs | ({"resume": trunk} if step.key == whole else {}),
-            }
+        replace(
+            step,
+            params={"steps": 6 if step.key == trunk else 10},
+            inputs=step.inputs | ({"resume": trunk} if step.key == whole else {}),
         )
         for step in study.steps
     )
-    short = study.stages[0].model_copy(update={"ends": (6, 15)})
+    short = replace(study.stages[0], ends=(6, 15))
     workspace.plan(1, study.model_copy(update={"steps": steps, "stages": (short, *study.stages[1:])}))
     sql = "select steps from metrics where arm = 1 and stage = 'pretrain' and name = 'loss' order by steps"
     workspace.train("0/pretrain.0", {"corpus0": 384}, "".join(log_line(step) for step in range(1, 7)))
