@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from specc.analysis.compile import Compilation, CompiledExperiment, compile_file
 from specc.cli.failures import WRONG_SPEC, colored
 from specc.cli.places import SHIPPED, recipe_path, shipped_folder, workspace_of
-from specc.diagnostics import as_json, nearest, render
-from specc.diagnostics.codes import CODES
+from specc.diagnostics import as_json, render
 from specc.graph.cost import Rates
 from specc.graph.plan import Plan
 from specc.store import Store
@@ -139,18 +138,4 @@ def list_shipped() -> int:
         for experiment, _ in program.experiments:
             text = next((m.text for m in experiment.members if isinstance(m, ast.Docstring)), "")
             print(f"{SHIPPED}{path.relative_to(folder)}  {experiment.name.text}: {printable(text)}")
-    return 0
-
-
-def explain_code(code: str) -> int:
-    """Say what a code stands for."""
-    found = CODES.get(code.upper())
-    if found is None:
-        close = nearest(code.upper(), CODES)
-        print(
-            f"error: there is no code `{printable(code)}`" + (f"; did you mean `{close}`?" if close else ""),
-            file=sys.stderr,
-        )
-        return 2
-    print(f"{code.upper()}: {found}")
     return 0

@@ -200,13 +200,16 @@ def specs() -> int:
 
 
 @specc.command()
-@click.argument("code")
+@click.argument("code", required=False)
 @told
-def explain(code: str) -> int:
-    """Say what a diagnostic's code stands for."""
-    from specc.cli.compiling import explain_code
+def explain(code: str | None) -> int:
+    """Say what a diagnostic's code means, with an example; without a code, list all.
 
-    return explain_code(code)
+    For instance: specc explain E0401
+    """
+    from specc.cli.explaining import explain_code, list_codes
+
+    return explain_code(code) if code else list_codes()
 
 
 def main() -> None:
