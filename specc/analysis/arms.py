@@ -63,6 +63,7 @@ def _factor(sweep: ast.Sweep, evaluator: Evaluator, report: Report) -> Factor | 
         return None
     nodes = sweep.values.items if isinstance(sweep.values, ast.ListOf) else ()
     rows: list[tuple[Value, ...]] = []
+    alike: dict[object, list[tuple[Value, ...]]] = {}  # a sweep of thousands compares each with few
     for place, item in enumerate(value):
         span = nodes[place].span if nodes else sweep.values.span
         row = item if sweep.zipped else (item,)
@@ -74,7 +75,8 @@ def _factor(sweep: ast.Sweep, evaluator: Evaluator, report: Report) -> Factor | 
                 help=f"write it like `{_example(value, len(sweep.names))}`",
             )
             return None
-        if row in rows:
+        rivals = alike.setdefault(_bucket(row), [])
+        if row in rivals:
             first = nodes[rows.index(row)].span if nodes else span
             report.add(
                 "E0304",
@@ -84,6 +86,7 @@ def _factor(sweep: ast.Sweep, evaluator: Evaluator, report: Report) -> Factor | 
                 help="remove one",
             )
             return None
+        rivals.append(row)
         rows.append(row)
     for column, name in enumerate(sweep.names):
         kinds = {_axis_type([row[column]]) for row in rows}
@@ -111,6 +114,13 @@ def _factor(sweep: ast.Sweep, evaluator: Evaluator, report: Report) -> Factor | 
                 )
             return None
     return Factor(tuple(name.text for name in sweep.names), tuple(rows), sweep.span)
+
+
+def _bucket(value: Value) -> object:
+    """Something hashable that equal values have in common."""
+    if isinstance(value, tuple):
+        return tuple(_bucket(item) for item in value)
+    return value.signature.name if isinstance(value, ComponentValue) else value
 
 
 def _example(rows: tuple[Value, ...], length: int) -> str:

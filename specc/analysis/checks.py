@@ -260,11 +260,11 @@ def corpus_limits(definition: Definition, points: Sequence[ResolvedPoint]) -> li
                 and row.total.unit.text.startswith("epoch")
             ):
                 continue
-            shown = f"{float(epochs):.3g}"
-            size = show_tokens(corpus.facts.train.tokens)
-            spent = show_tokens(resolved.table.row_total(name))
-            enough = -(-epochs.numerator // epochs.denominator)
             if epochs > Fraction(corpus.max_epochs):
+                shown = f"{float(epochs):.3g}"
+                size = show_tokens(corpus.facts.train.tokens)
+                spent = show_tokens(resolved.table.row_total(name))
+                enough = -(-epochs.numerator // epochs.denominator)
                 limit = show_number(Fraction(corpus.max_epochs))
                 found.append(
                     (

@@ -111,6 +111,7 @@ def plan_file(
     """Show what a recipe will do; nothing is written."""
     from specc.graph.show import plan_text
     from specc.store import open_workspace
+    from specc.streaming import json_pieces
 
     compilation = compiled(file, only, max_arms)
     if compilation.report.failed:
@@ -120,7 +121,10 @@ def plan_file(
         open_workspace(place)
     plans = make_plans(compilation, Store(place), workers, json_wanted)
     if json_wanted:
-        sys.stdout.write("[" + ",\n".join(plan.model_dump_json() for plan in plans) + "]\n")
+        for number, plan in enumerate(plans):
+            sys.stdout.write(",\n" if number else "[")
+            sys.stdout.writelines(json_pieces(plan))
+        sys.stdout.write("]\n")
     else:
         print("\n".join(plan_text(plan, all_tables) for plan in plans), end="")
     return 0

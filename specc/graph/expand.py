@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from sys import intern
 from typing import Any
 
 from specc.analysis.arms import axis_value
@@ -29,6 +30,11 @@ from specc.study import BASE, Arm, Cell, Measure, PlannedStep, StageRun, Study
 def expand(compiled: CompiledExperiment, rates: Rates) -> Study:
     """All arms of an experiment and the distinct steps that they need."""
     return _Expansion(compiled, rates).study()
+
+
+def corpus_role(index: int) -> str:
+    """Name of the input of a train step that holds one of its corpora; one object for all steps."""
+    return intern(f"corpus{index}")
 
 
 class _Expansion:
@@ -191,7 +197,7 @@ class _Expansion:
                     nominal=reading.nominal,
                     planned=reading.planned,
                     epochs=reading.planned / reading.corpus.facts.train.tokens,
-                    role=f"corpus{index}",
+                    role=corpus_role(index),
                 )
             )
         shown = self._settings.get(id(stage))
@@ -227,7 +233,7 @@ class _Expansion:
             return known
         inputs = {"parent": parent}
         for index, reading in enumerate(stage.readings):
-            inputs[f"corpus{index}"] = self._prepare(reading.corpus)
+            inputs[corpus_role(index)] = self._prepare(reading.corpus)
         shape = resolved.models[name].shape
         run = self._families.stage_states(stage, shape, inputs, seed, f"{label}/{name}")
         self._states[place] = run

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from specc.steps import Frozen
@@ -33,7 +34,8 @@ class StepCount(Frozen):
         return self.distinct - self.done
 
 
-class StepState(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepState:
     """Whether a step is done, and why it is to do if not."""
 
     key: str
@@ -81,6 +83,32 @@ def build_graph(study: Study) -> networkx.DiGraph:
     return graph
 
 
+def ordered(steps: Sequence[PlannedStep]) -> list[str]:
+    """Keys in an order in which each comes after its inputs: that of `networkx.topological_sort`.
+
+    A graph's dictionaries would take more memory than the steps of a large study themselves.
+
+    Raises:
+        ValueError: for a circle; the compiler makes none.
+    """
+    users: dict[str, list[str]] = {}
+    missing: dict[str, int] = {}
+    for step in steps:
+        sources = set(step.inputs.values())
+        missing[step.key] = len(sources)
+        for source in sources:
+            users.setdefault(source, []).append(step.key)
+    order = [step.key for step in steps if not missing[step.key]]
+    for key in order:  # which grows on the way
+        for user in users.get(key, ()):
+            missing[user] -= 1
+            if not missing[user]:
+                order.append(user)
+    if len(order) < len(missing):
+        raise ValueError(f"{len(missing) - len(order)} steps wait for each other")
+    return order
+
+
 def make_plan(
     study: Study,
     done: Iterable[str],
@@ -95,13 +123,11 @@ def make_plan(
         done: keys of finished steps. workers: steps that run at once.
         explained: whether to say of each step what state it is in, and why.
     """
-    import networkx
-
     finished = set(done)
     steps = {step.key: step for step in study.steps}
     todo = [step for step in study.steps if step.key not in finished]
     longest: dict[str, float] = {}
-    order = list(networkx.topological_sort(build_graph(study)))
+    order = ordered(study.steps)
     for key in order:
         if key not in finished:
             step = steps[key]

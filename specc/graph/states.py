@@ -74,11 +74,25 @@ class Families:
 
     def __init__(self) -> None:
         self._families: dict[str, Family] = defaultdict(Family)
+        self._of_stage: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
 
     def stage_states(
         self, stage: ResolvedStage, shape: ModelShape, inputs: dict[str, str], seed: int, label: str
     ) -> StageStates:
         """A stage with one parent (an input) and one seed, without states yet."""
+        params, of_key = self._parameters(stage)
+        params, of_key = params | {"seed": seed}, of_key | {"seed": seed}
+        family = self._families[canonical_json([inputs, of_key])]
+        return StageStates(stage, shape, inputs, family, label, params, of_key)
+
+    def _parameters(self, stage: ResolvedStage) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Parameters of a stage's train steps and what of them enters the key, with a seed of 0.
+
+        Made once for a stage: what its arms have of them in common is one object, never changed.
+        """
+        known = self._of_stage.get(id(stage))
+        if known is not None:
+            return known
         settings = stage.settings
         params = TrainParams(
             steps=0,
@@ -90,11 +104,10 @@ class Families:
             ),
             phases=(),
             optimizer=settings.optimizer,
-            seed=seed,
+            seed=0,
             clip=settings.clip,
             dropout=settings.dropout,
             dtype=settings.dtype,  # type: ignore[arg-type]  # checked to be one of the two
         )
-        of_key = identity(params)
-        family = self._families[canonical_json([inputs, of_key])]
-        return StageStates(stage, shape, inputs, family, label, params.model_dump(mode="json"), of_key)
+        known = self._of_stage[id(stage)] = (params.model_dump(mode="json"), identity(params))
+        return known
