@@ -22,7 +22,7 @@ MAX_ARMS = "--max-arms"
 class Commands(click.Group):
     """Commands in the order of a study, and errors told without a traceback."""
 
-    ORDER = ("check", "plan", "run", "status", "sql", "compare", "index", "specs", "explain")
+    ORDER = ("check", "plan", "run", "status", "sql", "compare", "graph", "index", "specs", "explain")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name in self.ORDER if name in self.commands]
@@ -177,6 +177,48 @@ def compare(
     from specc.cli.querying import show_comparisons
 
     return show_comparisons(name, workspace, experiment, as_json, as_csv)
+
+
+@specc.command()
+@_file
+@_only
+@_max_arms
+@_workspace
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "svg", "html", "dot", "mermaid"]),
+    help="Form; default: by the ending of -o, else text.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=str), help="Write to this file.")
+@click.option(
+    "--unfold",
+    multiple=True,
+    metavar="AXIS",
+    help="Draw the values of an axis apart; also recipe, seed, position, eval, or all.",
+)
+@told
+def graph(
+    file: str,
+    only: tuple[str, ...],
+    max_arms: int,
+    workspace: str | None,
+    form: str | None,
+    output: str | None,
+    unfold: tuple[str, ...],
+) -> int:
+    """Draw the steps of a recipe: what is made from what, and what is done.
+
+    Steps that differ by arm, seed or position alone are one node.
+
+    \b
+    Examples:
+      specc graph recipe.spec
+      specc graph recipe.spec -o recipe.html --unfold early
+    """
+    from specc.cli.drawing import draw_file
+
+    return draw_file(file, only, max_arms, workspace, form, output, unfold)
 
 
 @specc.command()

@@ -1,0 +1,153 @@
+"""What each step is in its experiment: a stage's state, an evaluation, or what those come from.
+
+Works on any operation: steps that no stage and no evaluation names are known by their label, and
+belong to the arms of the steps that use them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from specc.steps import RESUME
+from specc.study import PlannedStep, Study
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a step is.
+
+    Attributes:
+        name: of the stage, of the evaluation, or the label without the arm.
+        stage: that it belongs to; empty if none.
+        position: share of the stage that lies behind it, 1.0 at its end. steps: the same in
+            training steps.
+        arms: numbers of the arms that need it, in order.
+    """
+
+    op: str
+    name: str
+    stage: str
+    position: float
+    steps: int
+    arms: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """Readable name, whichever arm it is in."""
+        place = "" if self.position == 1.0 else f"@{self.steps} steps"
+        if self.stage and self.name != self.stage:
+            return f"{self.name} after {self.stage}{place}"
+        return self.name + place
+
+
+def ordered(steps: Iterable[PlannedStep]) -> list[str]:
+    """Keys in an order in which each comes after its inputs, else as the steps are given.
+
+    Inputs that are not among the steps are passed over. Steps in a circle, which no compiler makes
+    but a damaged file may hold, come last.
+    """
+    waiting: dict[str, int] = {}
+    consumers: dict[str, list[str]] = {}
+    listed = list(steps)
+    known = {step.key for step in listed}
+    for step in listed:
+        sources = set(step.inputs.values()) & known
+        waiting[step.key] = len(sources)
+        for source in sources:
+            consumers.setdefault(source, []).append(step.key)
+    ready = deque(key for key, count in waiting.items() if not count)
+    found: list[str] = []
+    while ready:
+        key = ready.popleft()
+        found.append(key)
+        for consumer in consumers.get(key, ()):
+            waiting[consumer] -= 1
+            if not waiting[consumer]:
+                ready.append(consumer)
+    if len(found) < len(waiting):
+        seen = set(found)
+        found += [key for key in waiting if key not in seen]
+    return found
+
+
+def consumers_of(steps: Iterable[PlannedStep]) -> dict[str, list[str]]:
+    """Key of a step -> keys of the steps that use what it makes, `resume` among them, in order."""
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        for source in dict.fromkeys(step.inputs.values()):
+            found.setdefault(source, []).append(step.key)
+    return found
+
+
+def uses_of(study: Study) -> dict[str, Use]:
+    """What each step of a study is, by its key."""
+    arms: dict[str, dict[int, None]] = {}
+    named: dict[str, tuple[str, str, float, int]] = {}
+    for run in study.stages:
+        ends = run.ends or (run.steps,) * len(run.segments)
+        for key, end in zip(run.segments, ends, strict=False):
+            named.setdefault(key, (run.stage, run.stage, end / run.steps if run.steps else 1.0, end))
+            arms.setdefault(key, {})[run.arm] = None
+    for measure in study.measures:
+        named.setdefault(measure.key, (measure.eval, measure.stage, measure.position, measure.steps))
+        arms.setdefault(measure.key, {})[measure.arm] = None
+    steps = {step.key: step for step in study.steps}
+    for key in reversed(ordered(study.steps)):
+        for role, source in steps[key].inputs.items():
+            if role != RESUME and source not in named:
+                arms.setdefault(source, {}).update(arms.get(key, {}))
+    labels = {arm.label for arm in study.arms}
+    found: dict[str, Use] = {}
+    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for step in study.steps:
+        mine = tuple(sorted(arms.get(step.key, {})))
+        mine = shared.setdefault(mine, mine)
+        name, stage, position, end = named.get(step.key) or (own_name(step, study, labels), "", 1.0, 0)
+        found[step.key] = Use(step.op, name, stage, position, end, mine)
+    return found
+
+
+def own_name(step: PlannedStep, study: Study, labels: set[str]) -> str:
+    """A label without the arm, the experiment and the seed that stand in it."""
+    label = step.label
+    cut = len(label)
+    while (cut := label.rfind("/", 0, cut)) > 0:
+        if label[:cut] in labels:
+            return label[cut + 1 :]
+    label = label.removeprefix(f"{study.experiment}/")
+    head, slash, last = label.rpartition("/")
+    return head if slash and last.startswith("seed=") else label or step.op
+
+
+def aliases(study: Study) -> dict[str, str]:
+    """Every readable name of a step -> its key: its label, and the names that it has in other arms."""
+    found = {step.label: step.key for step in reversed(study.steps)}
+    labels = {arm.arm: arm.label for arm in study.arms}
+    for run in study.stages:
+        ends = run.ends or (run.steps,) * len(run.segments)
+        for key, end in zip(run.segments, ends, strict=False):
+            place = "" if end == run.steps else f"@{end} steps"
+            found.setdefault(f"{labels[run.arm]}/{run.stage}{place}", key)
+    last: dict[str, str] = {}
+    for measure in study.measures:
+        whole = f"{labels[measure.arm]}/{measure.stage}/{measure.eval}"
+        found.setdefault(
+            f"{labels[measure.arm]}/{measure.stage}@{measure.steps} steps/{measure.eval}", measure.key
+        )
+        if measure.position == 1.0:
+            last[whole] = measure.key
+    return found | last
+
+
+def lineage(keys: Iterable[str], edges: Mapping[str, Iterable[str]]) -> dict[str, None]:
+    """All that is reached from some steps along edges, themselves included, nearest first."""
+    found = dict.fromkeys(keys)
+    waiting = deque(found)
+    while waiting:
+        for key in edges.get(waiting.popleft(), ()):
+            if key not in found:
+                found[key] = None
+                waiting.append(key)
+    return found
