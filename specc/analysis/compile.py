@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from specc.analysis.arms import MOST_ARMS, Factor, axes, count_points, factors, points, seeds
@@ -13,7 +14,8 @@ from specc.analysis.definition import Definition, apply, define
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.expectations import Arms, ExpectReader
 from specc.analysis.findings import Finding, report_findings
-from specc.analysis.load import Program, Scope, load
+from specc.analysis.load import DISK, Files, Program, Scope, load
+from specc.analysis.memory import Memory
 from specc.analysis.queries import check_queries
 from specc.analysis.resolve import ResolvedPoint, Variant
 from specc.diagnostics import Report, nearest
@@ -59,7 +61,12 @@ class Compilation:
 
 
 def compile_file(
-    path: str | Path, only: Sequence[str] = (), max_arms: int = MOST_ARMS, library: bool = False
+    path: str | Path,
+    only: Sequence[str] = (),
+    max_arms: int = MOST_ARMS,
+    library: bool = False,
+    files: Files = DISK,
+    memory: Memory[CompiledExperiment | None] | None = None,
 ) -> Compilation:
     """Read and check a recipe.
 
@@ -67,9 +74,11 @@ def compile_file(
         only: names of the experiments wanted; all of the file if empty.
         max_arms: an experiment with more arms is refused.
         library: whether a file may declare names for others to use, and no experiment.
+        files: where recipes are read from.
+        memory: what earlier compilations found, for an editor.
     """
     report = Report()
-    compilation = Compilation(report, load(path, report))
+    compilation = Compilation(report, load(path, report, files))
     found = compilation.program.experiments
     names = [experiment.name.text for experiment, _ in found]
     for name in only:
@@ -99,7 +108,12 @@ def compile_file(
         if only and node.name.text not in only:
             continue
         before = report.errors
-        compiled = _experiment(node, scope, str(path), digest, report, max_arms)
+        work = partial(_experiment, node, scope, str(path), digest, max_arms=max_arms)
+        if memory is None:
+            compiled = work(report)
+        else:
+            compiled, told = memory.recall(node, compilation.program, work)
+            report.merge(told)
         if compiled is not None and report.errors == before:
             compilation.experiments.append(compiled)
     return compilation

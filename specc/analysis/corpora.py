@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,7 @@ class CorpusReader:
             return None  # reported with the declarations
         from specc.corpora.locate import locate
         from specc.corpora.measure import measure
+        from specc.corpora.recent import StillCounting, ask
 
         args = value.args
         whole = value.signature.component(args)
@@ -99,9 +101,13 @@ class CorpusReader:
         try:
             files: tuple[Path, ...] = ()
             if "files" in args:
-                files = locate(args["files"], args.get("exclude", ()), base)
+                wanted = (args["files"], args.get("exclude", ()), base)
+                files = ask(wanted, partial(locate, *wanted))
                 self._outside(args["files"], where)
-            facts = measure(reader, files, tokenizer, held_out)
+            asked = (reader.model_dump_json(), files, tokenizer, held_out)
+            facts = ask(asked, partial(measure, reader, files, tokenizer, held_out))
+        except StillCounting:
+            return None
         except SpeccError as error:
             self.report.add("E0006", f"corpus `{name}`: {error.message}", where, help=error.help)
             return None

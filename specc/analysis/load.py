@@ -110,10 +110,23 @@ class Program:
         return [(item, first.scope) for item in first.tree.items if isinstance(item, ast.Experiment)]
 
 
-def load(path: str | Path, report: Report) -> Program:
+class Files:
+    """Where recipes are read from: the disk. An editor has its unsaved texts read instead."""
+
+    def read(self, path: Path, span: Span | None, report: Report) -> Source | None:
+        return read_source(path, span, report)
+
+    def parse(self, source: Source, report: Report) -> ast.File:
+        return parse(source, report)
+
+
+DISK = Files()
+
+
+def load(path: str | Path, report: Report, files: Files = DISK) -> Program:
     """Read a recipe and what it uses; mistakes go to the report."""
     program = Program()
-    _Loader(program, report).load(Path(path), None)
+    _Loader(program, report, files).load(Path(path), None)
     program.files.reverse()
     return program
 
@@ -121,7 +134,8 @@ def load(path: str | Path, report: Report) -> Program:
 class _Loader:
     """Depth-first reading; `open_files` are those whose `use` is being followed."""
 
-    def __init__(self, program: Program, report: Report) -> None:
+    def __init__(self, program: Program, report: Report, files: Files) -> None:
+        self.files = files
         self.program = program
         self.report = report
         self.open_files: list[str] = []
@@ -143,11 +157,11 @@ class _Loader:
         if len(self.loaded) + len(self.open_files) >= MOST_FILES:
             self.report.add("E0003", f"more than {MOST_FILES} files are used", span)
             return None
-        source = read_source(path, span, self.report)
+        source = self.files.read(path, span, self.report)
         if source is None:
             return None
         self.open_files.append(real)
-        tree = parse(source, self.report)
+        tree = self.files.parse(source, self.report)
         scope = Scope()
         for item in tree.items:
             self._declare(item, scope, path)

@@ -20,24 +20,24 @@ def check_queries(
     """Bind every query of an experiment; what DuckDB refuses is reported where it stands."""
     if not compares and not expects:
         return
-    from specc.results.bind import Binder
+    from specc.results.bind import kept_binder
 
-    with Binder(experiment, axes) as binder:
-        for sql in (*compares, *expects):
-            try:
-                columns = binder.bind(sql.text)
-            except QueryError as error:
-                report.add("E0601", error.message, _place(sql, error), help=error.help)
-                continue
-            if sql in expects and [kind for _, kind in columns] != ["BOOLEAN"]:
-                found = ", ".join(f"{name} {kind}" for name, kind in columns)
-                report.add(
-                    "E0602",
-                    "the query of an expectation gives one column, true or false",
-                    Span(sql.span.source, sql.start, sql.start + len(sql.text.rstrip())),
-                    notes=[f"this gives {found}"],
-                    help="write a comparison, for instance `select max(value) < 2 from results`",
-                )
+    binder = kept_binder(experiment, axes)
+    for sql in (*compares, *expects):
+        try:
+            columns = binder.bind(sql.text)
+        except QueryError as error:
+            report.add("E0601", error.message, _place(sql, error), help=error.help)
+            continue
+        if sql in expects and [kind for _, kind in columns] != ["BOOLEAN"]:
+            found = ", ".join(f"{name} {kind}" for name, kind in columns)
+            report.add(
+                "E0602",
+                "the query of an expectation gives one column, true or false",
+                Span(sql.span.source, sql.start, sql.start + len(sql.text.rstrip())),
+                notes=[f"this gives {found}"],
+                help="write a comparison, for instance `select max(value) < 2 from results`",
+            )
 
 
 def _place(sql: ast.Sql, error: QueryError) -> Span:

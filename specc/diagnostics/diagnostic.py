@@ -52,6 +52,11 @@ class Report:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _seen: set[tuple[object, ...]] = field(default_factory=set, repr=False)
 
+    def merge(self, other: Report) -> None:
+        """Add what another report has and this one doesn't."""
+        for diagnostic in other.diagnostics:
+            self._keep(diagnostic)
+
     def add(
         self,
         code: str,
@@ -65,12 +70,14 @@ class Report:
     ) -> None:
         if code not in CODES:
             raise KeyError(f"unknown diagnostic code {code}")
-        place: tuple[object, ...] = (code, title) if span is None else (code, span.source.name, span.start)
-        if place in self._seen:
-            return
-        self._seen.add(place)
         primary = None if span is None else Label(span, label)
-        self.diagnostics.append(Diagnostic(code, title, primary, tuple(secondary), tuple(notes), help))
+        self._keep(Diagnostic(code, title, primary, tuple(secondary), tuple(notes), help))
+
+    def _keep(self, diagnostic: Diagnostic) -> None:
+        where = (diagnostic.title,) if diagnostic.primary is None else _place(diagnostic.primary)
+        if (diagnostic.code, *where) not in self._seen:
+            self._seen.add((diagnostic.code, *where))
+            self.diagnostics.append(diagnostic)
 
     @property
     def errors(self) -> int:
@@ -86,9 +93,11 @@ class Report:
 
     def ordered(self) -> list[Diagnostic]:
         """In the order of the source text; those without a place come first."""
+        return sorted(
+            self.diagnostics, key=lambda found: _place(found.primary) if found.primary else ("", 0, 0)
+        )
 
-        def place(diagnostic: Diagnostic) -> tuple[str, int]:
-            label = diagnostic.primary
-            return ("", -1) if label is None else (label.span.source.name, label.span.start)
 
-        return sorted(self.diagnostics, key=place)
+def _place(label: Label) -> tuple[str, int, int]:
+    span = label.span
+    return (span.source.name, *span.source.position(span.start))

@@ -7,6 +7,7 @@ reconfigured by what it is given.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from types import TracebackType
 
 from specc.errors import QueryError
@@ -72,6 +73,19 @@ class Binder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def kept_binder(experiment: str, axes: Sequence[Axis]) -> Binder:
+    """A binder that stays open for the next time: an editor checks an experiment at every change.
+
+    Tables depend on the names and types of the axes only, and take longer than a query.
+    """
+    return _kept(experiment, tuple(axis.model_copy(update={"values": ()}) for axis in axes))
+
+
+@lru_cache(maxsize=8)
+def _kept(experiment: str, axes: tuple[Axis, ...]) -> Binder:
+    return Binder(experiment, axes)
 
 
 def bind(experiment: str, axes: Sequence[Axis], sql: str) -> list[tuple[str, str]]:
