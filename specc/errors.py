@@ -6,6 +6,7 @@
     ├── DiskFull            no space left where the workspace lies
     ├── DataError           a source file can't be read as what the recipe says it is
     ├── Diverged            training met a loss or gradient that is not a number
+    ├── PluginError         a component of an installed package can't be used
     └── QueryError          DuckDB refuses a query
 
 Mistakes in a recipe are not exceptions but diagnostics (`specc.diagnostics`).
@@ -49,6 +50,10 @@ class DataError(SpeccError):
 
 class Diverged(SpeccError):
     """Training met a loss or gradient norm that is not finite."""
+
+
+class PluginError(SpeccError):
+    """An installed package offers a component that can't be used."""
 
 
 class QueryError(SpeccError):

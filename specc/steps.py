@@ -22,10 +22,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from specc.canonical import digest
 
-VERSIONS = {"prepare": 1, "init": 1, "import": 1, "train": 1, "eval": 1}
+VERSIONS = {
+    "prepare": 1,
+    "init": 1,
+    "import": 1,
+    "train": 1,
+    "combine": 1,
+    "transform": 1,
+    "select": 1,
+    "eval": 1,
+}
 """Version of each operation; raised when its results change."""
 
-Op = Literal["prepare", "init", "import", "train", "eval"]
+Op = Literal["prepare", "init", "import", "train", "combine", "transform", "select", "eval"]
 
 
 class Frozen(BaseModel):
@@ -43,10 +52,14 @@ Ratio = Annotated[
 
 
 class Component(Frozen):
-    """A named component and the arguments that differ from its declared defaults."""
+    """A named component and the arguments that differ from its declared defaults.
+
+    `plugin` is the package that brings it and its version ("specc-lion 1.2.0"); "" for specc itself.
+    """
 
     name: str
     args: dict[str, Any] = Field(default_factory=dict)
+    plugin: str = ""
 
 
 # ---------------------------------------------------------------- prepare: files -> token files
@@ -136,12 +149,13 @@ class TrainParams(Frozen):
         sequence: tokens in a sequence. batch: sequences in a training step.
         sources: the mixture; shares sum to 1.
         phases: the learning-rate curve on these steps, and only there.
-        optimizer: name and arguments; its state is fresh at the start of a stage.
+        optimizer: name and arguments.
         clip: largest gradient norm; None for no clipping.
         dropout: probability at the embedding, the attention weights, both residual branches and
             the MLP's inner activations.
         dtype: "float32", or "bfloat16" for autocast with float32 weights.
         seed: seeds data order and dropout, from separate streams.
+        optimizer_state: "fresh" at the start of the stage, or "kept" as the parent left it.
     """
 
     steps: int
@@ -154,6 +168,7 @@ class TrainParams(Frozen):
     clip: float | None = None
     dropout: float = 0.0
     dtype: Literal["float32", "bfloat16"] = "float32"
+    optimizer_state: Literal["fresh", "kept"] = "fresh"
 
 
 class TrainExecution(Frozen):
@@ -172,6 +187,42 @@ class TrainExecution(Frozen):
     micro_batch: int | None = None
     log_every: int = 1
     checkpoint_seconds: float = 30.0
+
+
+# ---------------------------------------------------------------- combine, transform, select: checkpoints -> checkpoint
+
+
+class CombineParams(Frozen):
+    """A weighted sum of checkpoints: `weights[i]` belongs to the input "checkpoint<i>"; they sum to 1."""
+
+    weights: tuple[Ratio, ...]
+
+
+class TransformParams(Frozen):
+    """A checkpoint with a registered transform applied to its weights.
+
+    Attributes:
+        seed: of the arm, for transforms that draw random numbers; None for the others.
+    """
+
+    component: Component
+    seed: int | None = None
+
+
+class SelectParams(Frozen):
+    """The best of several checkpoints: "candidate<i>" is judged by the evaluation "result<i>".
+
+    A candidate whose training diverged, or whose result is not a number, is never chosen. Of equal
+    results the first in the order of the inputs is taken.
+    """
+
+    better: Literal["lower", "higher"]
+
+
+class SelectExecution(Frozen):
+    """Which arm each candidate comes from, in words; by role."""
+
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- eval: checkpoint + data -> results
@@ -217,6 +268,9 @@ PARAMS: dict[str, type[Frozen]] = {
     "init": InitParams,
     "import": ImportParams,
     "train": TrainParams,
+    "combine": CombineParams,
+    "transform": TransformParams,
+    "select": SelectParams,
     "eval": EvalParams,
 }
 EXECUTION: dict[str, type[Frozen]] = {
@@ -224,6 +278,9 @@ EXECUTION: dict[str, type[Frozen]] = {
     "init": Nothing,
     "import": ImportExecution,
     "train": TrainExecution,
+    "combine": Nothing,
+    "transform": Nothing,
+    "select": SelectExecution,
     "eval": EvalExecution,
 }
 
@@ -253,7 +310,8 @@ class Step(Frozen):
 
     Attributes:
         inputs: role -> key of a finished step. `train` has "parent" and "corpus0", "corpus1", ...;
-            `eval` has "checkpoint" and "corpus0".
+            `combine` has "checkpoint0", ...; `transform` has "checkpoint"; `select` has "candidate0",
+            "result0", ..., of which those that diverged may be missing; `eval` has "checkpoint" and "corpus0".
         params, execution: as the operation's classes above; see `parsed`.
         label: readable alias, for messages only.
     """

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.components import arguments
+from specc.components.plugins import implementation
 from specc.steps import Component
 
 
@@ -35,7 +36,9 @@ def _sgd(model: nn.Module, args: Mapping[str, Any]) -> torch.optim.Optimizer:
     )
 
 
-OPTIMIZERS: dict[str, Callable[[nn.Module, Mapping[str, Any]], torch.optim.Optimizer]] = {
+Build = Callable[[nn.Module, Mapping[str, Any]], torch.optim.Optimizer]
+
+OPTIMIZERS: dict[str, Build] = {
     "adamw": _adamw,
     "sgd": _sgd,
 }
@@ -43,7 +46,8 @@ OPTIMIZERS: dict[str, Callable[[nn.Module, Mapping[str, Any]], torch.optim.Optim
 
 def build_optimizer(model: nn.Module, component: Component) -> torch.optim.Optimizer:
     """The optimizer of a stage, with fresh state; the loop sets its rate before every update."""
-    return OPTIMIZERS[component.name](model, arguments(component))
+    build: Build = OPTIMIZERS.get(component.name) or implementation(component)
+    return build(model, arguments(component))
 
 
 def state_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

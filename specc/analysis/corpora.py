@@ -93,7 +93,8 @@ class CorpusReader:
 
         args = value.args
         whole = value.signature.component(args)
-        reader = Component(name=whole.name, args={k: v for k, v in whole.args.items() if k not in _SHARED})
+        own = {k: v for k, v in whole.args.items() if k not in _SHARED}
+        reader = whole.model_copy(update={"args": own})
         base = Path(value.span.source.name).parent
         held_out = Fraction(args.get("held_out", "0/1"))
         tokenizer = str(base / args["tokenizer"]) if args.get("tokenizer") else None

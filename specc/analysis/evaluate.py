@@ -31,6 +31,7 @@ from specc.analysis.values import (
 )
 from specc.components import COMPONENTS, Kind
 from specc.diagnostics import Label, Report, Span, nearest
+from specc.errors import PluginError
 from specc.language import ast
 
 Point = Mapping[str, Value]
@@ -321,7 +322,10 @@ class Evaluator:
         name = node.function.text
         if name == "take":
             return self._take(node, point, scope)
-        signature = COMPONENTS.get(name)
+        try:
+            signature = COMPONENTS.get(name)
+        except PluginError as error:
+            return self._refuse("E0702", error.message, node.function.span, help=error.help)
         if signature is None:
             close = nearest(name, [*COMPONENTS, *_FUNCTIONS])
             return self._refuse(

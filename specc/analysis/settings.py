@@ -20,6 +20,7 @@ from specc.analysis.values import (
     show,
     show_number,
     spelled,
+    spelled_component,
 )
 from specc.components import Kind
 from specc.diagnostics import Report, Span
@@ -70,10 +71,7 @@ class StageSettings:
     def shown(self) -> dict[str, str]:
         """The settings as text, for people and for the `stages` table."""
         return {
-            "optimizer": self.optimizer.name
-            + "("
-            + ", ".join(f"{k} = {v:g}" for k, v in sorted(self.optimizer.args.items()))
-            + ")",
+            "optimizer": spelled_component(self.optimizer),
             "schedule": spelled(self.schedule),
             "batch": f"{self.batch} sequences",
             "sequence": f"{self.sequence} tokens",

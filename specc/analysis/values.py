@@ -11,6 +11,7 @@ from typing import Any
 
 from specc.components import Signature
 from specc.diagnostics import Span
+from specc.steps import Component
 
 
 class Unit(Enum):
@@ -262,6 +263,12 @@ def spelled(value: ComponentValue) -> str:
     """A component with all that was given to it."""
     args = ", ".join(f"{name} = {_show_argument(arg)}" for name, arg in value.args.items())
     return f"{value.signature.name}({args})"
+
+
+def spelled_component(component: Component) -> str:
+    """A component as it enters a key, its arguments in order of their names."""
+    args = ", ".join(f"{name} = {_show_argument(arg)}" for name, arg in sorted(component.args.items()))
+    return f"{component.name}({args})"
 
 
 def _show_argument(arg: Any) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from specc.components.builtin import BUILTIN
+from specc.components.plugins import Registry
 from specc.components.signature import REQUIRED, Kind, Parameter, Signature, Type
 from specc.steps import Component
 
 __all__ = ["COMPONENTS", "REQUIRED", "Kind", "Parameter", "Signature", "Type", "arguments"]
 
-COMPONENTS: dict[str, Signature] = {signature.name: signature for signature in BUILTIN}
-"""Signatures by name; a name has one meaning in all kinds."""
+COMPONENTS = Registry(BUILTIN)
+"""Signatures by name, those of installed packages included; a name has one meaning in all kinds."""
 
 
 def arguments(component: Component) -> dict[str, object]:

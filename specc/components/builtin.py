@@ -105,7 +105,7 @@ _FILES = P("files", Type.PATHS, "path or glob; `stdlib:` and `package:` name ins
 _EXCLUDE = P(
     "exclude", Type.STRINGS, "globs, from the root of `files`, that are left out", (), identity=False
 )
-_CORPUS = (
+CORPUS_PARAMETERS = (
     P("held_out", Type.SHARE, "share of the documents, by hash, kept for evaluation", "0/1"),
     P("tokenizer", Type.PATH, "a `tokenizers` JSON file; default: bytes", "", identity=False),
     P(
@@ -132,7 +132,7 @@ CORPORA = (
             _EXCLUDE,
             P("min_bytes", Type.INT, "shorter documents are left out, in bytes", 1, low=1),
             P("max_bytes", Type.INT, "longer documents are left out, in bytes; 0 for no limit", 0, low=0),
-            *_CORPUS,
+            *CORPUS_PARAMETERS,
         ),
         positional=1,
     ),
@@ -144,7 +144,7 @@ CORPORA = (
             _FILES,
             _EXCLUDE,
             P("min_bytes", Type.INT, "shorter documents are left out, in bytes", 80, low=1),
-            *_CORPUS,
+            *CORPUS_PARAMETERS,
         ),
         positional=1,
     ),
@@ -159,7 +159,7 @@ CORPORA = (
             P("prompt", Type.STRING, "field that holds the prompt", ""),
             P("completion", Type.STRING, "field that holds the completion", ""),
             P("options", Type.STRING, "field that holds the list of options, for `choice`", ""),
-            *_CORPUS,
+            *CORPUS_PARAMETERS,
         ),
         positional=1,
     ),
@@ -174,7 +174,7 @@ CORPORA = (
             P("prompt", Type.STRING, "column that holds the prompt", ""),
             P("completion", Type.STRING, "column that holds the completion", ""),
             P("options", Type.STRING, "column that holds the list of options, for `choice`", ""),
-            *_CORPUS,
+            *CORPUS_PARAMETERS,
         ),
         positional=1,
     ),
@@ -202,7 +202,7 @@ CORPORA = (
             P("key_length", Type.INT, "symbols in a key", 2, low=1, high=4),
             P("keys", Type.INT, "symbols that keys are made of", 32, low=2, high=64),
             P("values", Type.INT, "symbols that values are made of", 32, low=2, high=64),
-            *_CORPUS,
+            *CORPUS_PARAMETERS,
         ),
         traits=frozenset({"generated", "prompts"}),
     ),
@@ -216,38 +216,41 @@ CORPORA = (
             P("branching", Type.INT, "successors of each letter, equally likely", 4, low=1, high=64),
             P("document", Type.TOKENS, "tokens in a document, its end token included", 32, low=2),
             P("seed", Type.INT, "seed of the chain and of the text", 0, low=0),
-            *_CORPUS,
+            *CORPUS_PARAMETERS,
         ),
         traits=frozenset({"generated"}),
     ),
 )
 
-_DATA = P("data", Type.DATA, "what is measured on", identity=False)
+DATA_PARAMETER = P("data", Type.DATA, "what is measured on", identity=False)
 
 EVALUATIONS = (
     Signature(
         "loss",
         Kind.EVALUATION,
         "Mean cross-entropy per target token, in nats; `n` counts target tokens.",
-        (_DATA,),
+        (DATA_PARAMETER,),
         positional=1,
         metric="loss",
+        better="lower",
     ),
     Signature(
         "perplexity",
         Kind.EVALUATION,
         "exp of the mean cross-entropy per target token; `n` counts target tokens.",
-        (_DATA,),
+        (DATA_PARAMETER,),
         positional=1,
         metric="perplexity",
+        better="lower",
     ),
     Signature(
         "exact_match",
         Kind.EVALUATION,
         "Share of prompts whose greedy continuation is exactly the completion; `n` counts prompts.",
-        (_DATA,),
+        (DATA_PARAMETER,),
         positional=1,
         metric="exact_match",
+        better="higher",
         traits=frozenset({"prompts"}),
     ),
     Signature(
@@ -255,7 +258,7 @@ EVALUATIONS = (
         Kind.EVALUATION,
         "Share of prompts whose correct option has the highest likelihood; `n` counts prompts.",
         (
-            _DATA,
+            DATA_PARAMETER,
             P(
                 "normalise",
                 Type.STRING,
@@ -266,8 +269,84 @@ EVALUATIONS = (
         ),
         positional=1,
         metric="accuracy",
+        better="higher",
         traits=frozenset({"prompts", "options"}),
     ),
 )
 
-BUILTIN = (*MODELS, *OPTIMIZERS, *SCHEDULES, *CORPORA, *EVALUATIONS)
+_CHECKPOINT = P("checkpoint", Type.CHECKPOINT, "whose weights are changed", identity=False)
+
+CHECKPOINT_TRANSFORMS = (
+    Signature(
+        "quantize",
+        Kind.CHECKPOINT,
+        "Matrices of the layers rounded to the nearest of 2^bits levels, and stored as what they round to. "
+        "absmax: s = max|w| / (2^(bits-1) - 1), w becomes s round(w / s). "
+        "affine: s = (max w - min w) / (2^bits - 1), w becomes min w + s round((w - min w) / s). "
+        "Halves round to even. Norms and biases stay.",
+        (
+            _CHECKPOINT,
+            P("bits", Type.INT, "bits of a weight", low=2, high=16),
+            P(
+                "group",
+                Type.INT,
+                "successive weights of an output row that share a scale, the last ones may be fewer; 0: a row",
+                0,
+                low=0,
+            ),
+            P(
+                "scheme",
+                Type.STRING,
+                "symmetric around zero, or between the smallest and the largest weight",
+                "absmax",
+                choices=("absmax", "affine"),
+            ),
+            P("embeddings", Type.BOOL, "whether embeddings and the output head are rounded too", False),
+        ),
+        positional=1,
+        source="absmax: Dettmers et al. 2022, arXiv 2208.07339, section 2; affine: Jacob et al. 2018, "
+        "arXiv 1712.05877, section 2.1",
+    ),
+    Signature(
+        "perturb",
+        Kind.CHECKPOINT,
+        "Gaussian noise added to every matrix, embeddings included; norms and biases stay. With W a matrix "
+        "of n weights and z standard normal: none: W + sigma z. rms: W + sigma |W| / sqrt(n) z. frobenius: "
+        "W + sigma |W| / |z| z, which moves W by exactly sigma of its norm. inverse_frobenius: "
+        "W + sigma / |W| z. |.| is the Frobenius norm.",
+        (
+            _CHECKPOINT,
+            P("sigma", Type.FLOAT, "size of the noise", low=0),
+            P("seed", Type.INT, "which draw; with the seed of the arm it decides on the noise", 0, low=0),
+            P(
+                "normalise",
+                Type.STRING,
+                "how the noise is scaled to a matrix",
+                "frobenius",
+                choices=("none", "rms", "frobenius", "inverse_frobenius"),
+            ),
+        ),
+        positional=1,
+        source="Springer et al. 2025, arXiv 2503.19206; inverse_frobenius is what the code of Watts et al. 2026, "
+        "arXiv 2605.02105, does",
+        traits=frozenset({"random"}),
+    ),
+    Signature(
+        "prune",
+        Kind.CHECKPOINT,
+        "In every matrix of the layers, the given share of the weights, those of smallest magnitude, set to 0; "
+        "of n weights floor(share n). Embeddings, the output head, norms and biases stay.",
+        (_CHECKPOINT, P("share", Type.SHARE, "share of each matrix that is set to 0")),
+        positional=1,
+        source="Han et al. 2015, arXiv 1506.02626",
+    ),
+    Signature(
+        "reset_optimizer",
+        Kind.CHECKPOINT,
+        "The same weights without the state of the optimizer.",
+        (_CHECKPOINT,),
+        positional=1,
+    ),
+)
+
+BUILTIN = (*MODELS, *OPTIMIZERS, *SCHEDULES, *CORPORA, *EVALUATIONS, *CHECKPOINT_TRANSFORMS)

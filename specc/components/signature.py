@@ -30,6 +30,7 @@ class Type(Enum):
     PATHS = "a quoted path or glob, or a list of them"
     PATH = "a quoted path"
     DATA = "a data set, for instance `skill.held_out`"
+    CHECKPOINT = "a checkpoint, for instance `pretrain`"
 
 
 class Kind(Enum):
@@ -40,6 +41,7 @@ class Kind(Enum):
     SCHEDULE = "schedule"
     CORPUS = "corpus"
     EVALUATION = "evaluation"
+    CHECKPOINT = "checkpoint transform"
 
 
 REQUIRED: Any = object()
@@ -79,8 +81,11 @@ class Signature:
     Attributes:
         positional: how many leading parameters may be given without a name.
         source: paper or specification behind a formula.
-        metric: for evaluations, the name and direction of what is measured.
-        traits: facts that the checker needs, for instance "prompts".
+        metric: for evaluations, the name of what is measured.
+        better: for evaluations, which results `best` prefers: "lower" or "higher"; "" if neither.
+        traits: facts that the checker needs, for instance "prompts"; "random" for a checkpoint transform
+            that draws from the seed of the arm.
+        plugin: package and version that brings it; "" for specc itself.
     """
 
     name: str
@@ -90,7 +95,9 @@ class Signature:
     positional: int = 0
     source: str = ""
     metric: str = ""
+    better: str = ""
     traits: frozenset[str] = field(default_factory=frozenset)
+    plugin: str = ""
 
     def parameter(self, name: str) -> Parameter | None:
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
@@ -106,4 +113,4 @@ class Signature:
             for p in self.parameters
             if p.identity and p.name in args and args[p.name] != p.default
         }
-        return Component(name=self.name, args=kept)
+        return Component(name=self.name, args=kept, plugin=self.plugin)

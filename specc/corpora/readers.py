@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from specc.components import arguments
+from specc.components.plugins import implementation
 from specc.corpora.contents import by_content
 from specc.corpora.docstrings import read_docstrings
 from specc.corpora.documents import Document
@@ -45,7 +46,8 @@ def read_documents(reader: Component, files: Sequence[Path | str]) -> Iterator[D
 def read_in_order(reader: Component, files: Sequence[Path]) -> Iterator[Document]:
     """The documents of files that are in their canonical order already; see `read_documents`."""
     empty = True
-    for document in READERS[reader.name](files, arguments(reader)):
+    read: Reader = READERS.get(reader.name) or implementation(reader)
+    for document in read(files, arguments(reader)):
         empty = False
         yield document
     if empty:

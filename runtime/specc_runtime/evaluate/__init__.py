@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 from specc.components import COMPONENTS
+from specc.components.plugins import implementation
 from specc.errors import DataError, SpeccError
 from specc.flops import evaluation_flops_per_token
 from specc.steps import EvalExecution, EvalParams
@@ -75,7 +76,8 @@ def evaluate(attempt: Attempt) -> Manifest:
         batch_tokens=execution.batch_tokens,
         evaluator=params.evaluator,
     )
-    measured = EVALUATORS[params.evaluator.name](task)
+    evaluator: Evaluator = EVALUATORS.get(params.evaluator.name) or implementation(params.evaluator)
+    measured = evaluator(task)
     write_samples(attempt, measured)
     result = {
         "metric": COMPONENTS[params.evaluator.name].metric,

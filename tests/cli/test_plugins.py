@@ -1,0 +1,127 @@
+"""Components of another package, installed as a user would and named in a recipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from recipe import Study
+
+PACKAGE = Path(__file__).parents[1] / "plugin"
+
+SPEC = """
+model tiny = llama(layers = 1, width = 16, heads = 1, context = 32 tokens)
+
+experiment shelf {
+  corpus additions = sums(largest = 20, held_out = 10%, max_epochs = 50)
+  allocate { additions 5_120 tokens { pretrain: 100% } }
+  stage pretrain from tiny {
+    optimizer = sign_sgd(momentum = 0.8)
+    schedule  = constant(peak = 1e-3)
+    batch     = 8 sequences
+  }
+  eval spread = entropy(additions.held_out) after pretrain every 50%
+}
+"""
+
+
+@dataclass(frozen=True)
+class Shelved(Study):
+    """A study beside which the package lies."""
+
+    site: Path = Path()
+
+    def environment(self) -> dict[str, str]:
+        environment = super().environment()
+        return environment | {"PYTHONPATH": f"{self.site}{os.pathsep}{environment['PYTHONPATH']}"}
+
+
+def install(source: Path, site: Path) -> None:
+    """Install a package into a folder of its own, without network."""
+    command = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index"]
+    command += ["--quiet", "--disable-pip-version-check", "--target", str(site), str(source)]
+    subprocess.run(command, check=True)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the package is installed."""
+    folder = tmp_path_factory.mktemp("site")
+    source = tmp_path_factory.mktemp("source") / "plugin"
+    shutil.copytree(PACKAGE, source)
+    install(source, folder)
+    return folder
+
+
+@pytest.fixture
+def shelved(tmp_path: Path, site: Path) -> Shelved:
+    study = Shelved(tmp_path, site)
+    study.write(SPEC)
+    return study
+
+
+def test_a_recipe_runs_with_the_components_of_a_package(shelved: Shelved) -> None:
+    shelved.specc("run", "small.spec")
+    rows = json.loads(shelved.specc("sql", "--json", "select metric, value, n from results").stdout)
+    assert [row["metric"] for row in rows] == ["entropy", "entropy"]
+    assert all(0 < row["value"] < 6 and row["n"] > 20 for row in rows)
+    again = shelved.specc("run", "small.spec")
+    assert "all 6 steps were done before" in again.stderr
+
+
+def test_the_version_of_the_package_is_in_the_keys(shelved: Shelved, tmp_path: Path) -> None:
+    keys = {step["label"]: step["key"] for step in steps(shelved)}
+    source, site = tmp_path / "newer", tmp_path / "newer_site"
+    shutil.copytree(PACKAGE, source)
+    project = source / "pyproject.toml"
+    project.write_text(project.read_text().replace('version = "0.1.0"', 'version = "0.2.0"'))
+    install(source, site)
+    newer = {step["label"]: step["key"] for step in steps(Shelved(shelved.folder, site))}
+    same = {label for label in keys if keys[label] == newer[label]}
+    assert same == {"shelf/llama/seed=0"}
+
+
+def steps(study: Study) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(study.specc("plan", "small.spec", "--json").stdout)[0][
+        "study"
+    ]["steps"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("sums(larges = 20", "`sums` has no parameter `larges`"),
+        ('sums(largest = "20"', "`largest` needs a whole number, not a string"),
+        ("sums(largest = 0", "`largest` is 0; it must be 1 to 999"),
+        ("sum(largest = 20", "there is no component `sum`"),
+    ],
+)
+def test_its_components_are_checked_like_those_of_specc(shelved: Shelved, wrong: str, message: str) -> None:
+    shelved.write(SPEC.replace("sums(largest = 20", wrong))
+    assert message in shelved.specc("check", "small.spec", code=1).stderr
+
+
+def test_without_the_package_there_is_no_such_component(shelved: Shelved) -> None:
+    alone = Study(shelved.folder)
+    assert "there is no component `sums`" in alone.specc("check", "small.spec", code=1).stderr
+
+
+def test_a_package_that_cannot_be_imported_is_told_with_its_name(shelved: Shelved, tmp_path: Path) -> None:
+    site = tmp_path / "broken"
+    shutil.copytree(shelved.site, site)
+    (site / "specc_shelf" / "__init__.py").write_text("import a_module_that_is_not_there\n")
+    said = Shelved(shelved.folder, site).specc("check", "small.spec", code=1).stderr
+    assert "error[E0702]: `sums` of the package specc-shelf 0.1.0 can't be loaded" in said
+    assert "a_module_that_is_not_there" in said
+
+
+def test_a_recipe_cannot_name_a_module(shelved: Shelved) -> None:
+    shelved.write(SPEC.replace("sums(", "specc_shelf.work.read_sums("))
+    assert "error[E0102]" in shelved.specc("check", "small.spec", code=1).stderr

@@ -1,0 +1,38 @@
+"""A corpus, an optimizer and an evaluation of another package.
+
+This module is imported by the compiler, so it imports no torch; the work is done in
+`specc_shelf.work`.
+"""
+
+from specc.components import Kind, Parameter, Signature, Type
+from specc.components.plugins import Plugin
+
+SUMS = Plugin(
+    Signature(
+        "sums",
+        Kind.CORPUS,
+        "Sums of two whole numbers: the prompt is `7+5=`, the completion `12`.",
+        (Parameter("largest", Type.INT, "largest summand", 9, low=1, high=999),),
+        traits=frozenset({"prompts"}),
+    ),
+    "specc_shelf.work:read_sums",
+)
+SIGN_SGD = Plugin(
+    Signature(
+        "sign_sgd",
+        Kind.OPTIMIZER,
+        "Moves every weight by the learning rate, against the sign of its momentum.",
+        (Parameter("momentum", Type.FLOAT, "decay of the gradient's mean", 0.9, low=0, high=1),),
+        source="Bernstein et al. 2018, arXiv 1802.04434",
+    ),
+    "specc_shelf.work:build_sign_sgd",
+)
+ENTROPY = Plugin(
+    Signature(
+        "entropy",
+        Kind.EVALUATION,
+        "Mean entropy of the prediction of the first token, in nats; `n` counts documents.",
+        metric="entropy",
+    ),
+    "specc_shelf.work:measure_entropy",
+)

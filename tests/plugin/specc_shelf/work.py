@@ -1,0 +1,55 @@
+"""What the components of `specc_shelf` do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from specc.corpora.documents import Document
+from specc_runtime.evaluate.measured import Measured, Task
+
+
+def read_sums(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[Document]:
+    """Every pair of summands from 0 to `largest`."""
+    for first in range(args["largest"] + 1):
+        for second in range(args["largest"] + 1):
+            yield Document(prompt=f"{first}+{second}=", completion=str(first + second))
+
+
+class SignSGD(torch.optim.Optimizer):
+    """w -= lr sign(m), with m = beta m + (1 - beta) g."""
+
+    def __init__(self, parameters: Any, momentum: float) -> None:
+        super().__init__(parameters, {"lr": 0.0, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                mean = state.setdefault("momentum", torch.zeros_like(parameter))
+                mean.lerp_(parameter.grad, 1 - group["momentum"])
+                parameter.sub_(mean.sign(), alpha=group["lr"])
+
+
+def build_sign_sgd(model: torch.nn.Module, args: Mapping[str, Any]) -> torch.optim.Optimizer:
+    return SignSGD(model.parameters(), args["momentum"])
+
+
+def measure_entropy(task: Task) -> Measured:
+    """Entropy of the distribution after each document's first token."""
+    samples = []
+    for number in range(task.split.documents):
+        first = torch.tensor(task.document(number)[:1].astype("int64"), device=task.device)[None]
+        with torch.no_grad():
+            logits = task.model(input_ids=first, use_cache=False).logits[0, -1].float()
+        entropy = float(torch.distributions.Categorical(logits=logits).entropy())
+        samples.append({"document": task.document_id(number), "value": entropy, "n": 1})
+    values = torch.tensor([sample["value"] for sample in samples], dtype=torch.float64)
+    error = float(values.std() / len(values) ** 0.5) if len(values) > 1 else None
+    return Measured(float(values.mean()), len(samples), error, samples, len(samples))
