@@ -1,12 +1,14 @@
 """What a user is told about a recipe, as values; see `diagnostic`, `codes` and `render`."""
 
 from specc.diagnostics.diagnostic import Diagnostic, Label, Report, Severity
+from specc.diagnostics.fixes import Edit
 from specc.diagnostics.render import as_json, render
 from specc.diagnostics.source import Source, Span
 from specc.diagnostics.suggest import nearest
 
 __all__ = [
     "Diagnostic",
+    "Edit",
     "Label",
     "Report",
     "Severity",

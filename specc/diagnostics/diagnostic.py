@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from specc.diagnostics.codes import CODES
+from specc.diagnostics.fixes import Edit, replacement
 from specc.diagnostics.source import Span
 
 
@@ -31,6 +32,7 @@ class Diagnostic:
         code: from `specc.diagnostics.codes`; E for errors, W for warnings.
         title: what is wrong. Only `help` says what to write.
         primary: the smallest span that shows the problem; None where there is no source text.
+        fix: edits that remove the mistake, for an editor to offer; empty if it takes more thought.
     """
 
     code: str
@@ -39,6 +41,7 @@ class Diagnostic:
     secondary: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     help: str | None = None
+    fix: tuple[Edit, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -67,11 +70,19 @@ class Report:
         secondary: Iterable[Label] = (),
         notes: Iterable[str] = (),
         help: str | None = None,
+        fix: Iterable[Edit] | None = None,
     ) -> None:
+        """Add a diagnostic, unless there is one of its code and place.
+
+        Without `fix`, a help of the form "write `x`" is one where x can replace what the span shows;
+        give an empty one where that is not what it means.
+        """
         if code not in CODES:
             raise KeyError(f"unknown diagnostic code {code}")
         primary = None if span is None else Label(span, label)
-        self._keep(Diagnostic(code, title, primary, tuple(secondary), tuple(notes), help))
+        if fix is None:
+            fix = replacement(span, help) if span is not None else ()
+        self._keep(Diagnostic(code, title, primary, tuple(secondary), tuple(notes), help, tuple(fix)))
 
     def _keep(self, diagnostic: Diagnostic) -> None:
         where = (diagnostic.title,) if diagnostic.primary is None else _place(diagnostic.primary)
