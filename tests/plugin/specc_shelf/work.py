@@ -26,7 +26,7 @@ class SignSGD(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": 0.0, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # the loop gives no closure
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is None:
@@ -48,7 +48,8 @@ def measure_entropy(task: Task) -> Measured:
         first = torch.tensor(task.document(number)[:1].astype("int64"), device=task.device)[None]
         with torch.no_grad():
             logits = task.model(input_ids=first, use_cache=False).logits[0, -1].float()
-        entropy = float(torch.distributions.Categorical(logits=logits).entropy())
+        log_likelihoods = torch.log_softmax(logits, dim=0)
+        entropy = -float((log_likelihoods.exp() * log_likelihoods).sum())
         samples.append({"document": task.document_id(number), "value": entropy, "n": 1})
     values = torch.tensor([sample["value"] for sample in samples], dtype=torch.float64)
     error = float(values.std() / len(values) ** 0.5) if len(values) > 1 else None
