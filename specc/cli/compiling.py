@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from specc.analysis.compile import Compilation, CompiledExperiment, compile_file
 from specc.cli.failures import WRONG_SPEC, colored
@@ -130,16 +131,23 @@ def plan_file(
     return 0
 
 
-def list_shipped() -> int:
-    """Names and descriptions of the recipes that come with specc."""
+def shipped_recipes() -> list[tuple[str, Path, str]]:
+    """The recipes with experiments that come with specc: name, path, and what each asks."""
     from specc.analysis.load import load
     from specc.diagnostics import Report
     from specc.language import ast
 
     folder = shipped_folder()
+    found = []
     for path in sorted(folder.rglob("*.spec")):
-        program = load(path, Report())
-        for experiment, _ in program.experiments:
+        for experiment, _ in load(path, Report()).experiments:
             text = next((m.text for m in experiment.members if isinstance(m, ast.Docstring)), "")
-            print(f"{SHIPPED}{path.relative_to(folder)}  {experiment.name.text}: {printable(text)}")
+            found.append((str(path.relative_to(folder).with_suffix("")), path, text))
+    return found
+
+
+def list_shipped() -> int:
+    """Names and descriptions of the recipes that come with specc."""
+    for name, _, text in shipped_recipes():
+        print(f"{SHIPPED}{name}.spec  {printable(text)}")
     return 0

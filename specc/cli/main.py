@@ -22,7 +22,7 @@ MAX_ARMS = "--max-arms"
 class Commands(click.Group):
     """Commands in the order of a study, and errors told without a traceback."""
 
-    ORDER = ("check", "plan", "run", "status", "sql", "compare", "graph", "index", "specs", "explain")
+    ORDER = ("new", "check", "plan", "run", "status", "sql", "compare", "graph", "index", "specs", "explain")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name in self.ORDER if name in self.commands]
@@ -58,6 +58,22 @@ _workers = click.option(
     "-j", "--workers", type=click.IntRange(min=1), help="Steps done at once; default: one per processor."
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@specc.command()
+@click.argument("folder", type=click.Path(path_type=str))
+@click.option(
+    "--from", "source", metavar="RECIPE", help="Copy a recipe that comes with specc; `paper` lists them."
+)
+@told
+def new(folder: str, source: str | None) -> int:
+    """Start a project: a folder with a recipe that runs, data for it, and a .gitignore.
+
+    For instance: specc new my_study
+    """
+    from specc.cli.starting import new_project
+
+    return new_project(folder, source)
 
 
 @specc.command()
