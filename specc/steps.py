@@ -119,13 +119,32 @@ class Source(Frozen):
 
     Attributes:
         corpus: name of the input (a key of `Step.inputs`) that holds its prepared tokens.
-        share: exact share of the stage's sequences.
+        share: exact share of the stage's sequences that no interval places; 0 for a placed source.
         start: token of this corpus' endless stream at which the stage begins to read.
+        span: tokens, in whole sequences, after which it is read again from `start`; None for never.
     """
 
     corpus: str
     share: Ratio
     start: int = 0
+    span: int | None = None
+
+
+class Placed(Frozen):
+    """A source in an interval: `first` is its share of the interval's sequences, or, if `last` is
+    given, the share at its beginning, which changes in a straight line to `last` at its end."""
+
+    source: int
+    first: Ratio
+    last: Ratio | None = None
+
+
+class Interval(Frozen):
+    """Sequences [start, stop) of a stage in which sources are placed; see `specc.placement`."""
+
+    start: int
+    stop: int
+    placed: tuple[Placed, ...]
 
 
 class Phase(Frozen):
@@ -147,7 +166,8 @@ class TrainParams(Frozen):
 
     Attributes:
         sequence: tokens in a sequence. batch: sequences in a training step.
-        sources: the mixture; shares sum to 1.
+        sources: the mixture; shares sum to 1, or to 0 where intervals cover the stage.
+        intervals: where in the stage sources are placed, as far as these steps go; in order.
         phases: the learning-rate curve on these steps, and only there.
         optimizer: name and arguments.
         clip: largest gradient norm; None for no clipping.
@@ -165,6 +185,7 @@ class TrainParams(Frozen):
     phases: tuple[Phase, ...]
     optimizer: Component
     seed: int
+    intervals: tuple[Interval, ...] = ()
     clip: float | None = None
     dropout: float = 0.0
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -220,7 +241,7 @@ class SelectParams(Frozen):
 
 
 class SelectExecution(Frozen):
-    """Which arm each candidate comes from, in words; by role."""
+    """Which arm each candidate comes from, in words; by its number."""
 
     labels: dict[str, str] = Field(default_factory=dict)
 

@@ -13,13 +13,14 @@ A token is a target, predicted from what precedes it, unless
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specc.mixture import places
+from specc.placement import Interleave
+from specc.steps import Interval
 from specc_runtime.order import Stream
 
 IGNORED = -100
@@ -66,6 +67,8 @@ class Mixture:
     Attributes:
         roles: input of the step behind each stream. starts: cursor of each stream at the stage's
             first sequence. sequence: tokens in a row.
+        spans: tokens of each stream after which it is read again from its start; None for never.
+        intervals: where in the stage streams are placed.
     """
 
     roles: tuple[str, ...]
@@ -73,14 +76,27 @@ class Mixture:
     shares: tuple[Fraction, ...]
     starts: tuple[int, ...]
     sequence: int
+    spans: tuple[int | None, ...] = ()
+    intervals: tuple[Interval, ...] = ()
+    _interleave: Interleave = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_interleave", Interleave(self.shares, self.intervals))
+
+    def _cursor(self, source: int, number: int) -> int:
+        """Where in its stream a source's sequence of this number begins."""
+        span = self.spans[source] if self.spans else None
+        if span is not None:
+            number %= max(1, span // self.sequence)
+        return self.starts[source] + number * self.sequence
 
     def batch(self, start: int, stop: int) -> tuple[Batch, dict[str, int]]:
         """Sequences [start, stop) of the stage, and how many tokens each corpus gave."""
         rows: list[list[int]] = [[] for _ in self.streams]
         cursors: list[list[int]] = [[] for _ in self.streams]
-        for row, (source, number) in enumerate(places(self.shares, start, stop)):
+        for row, (source, number) in enumerate(self._interleave.places(start, stop)):
             rows[source].append(row)
-            cursors[source].append(self.starts[source] + number * self.sequence)
+            cursors[source].append(self._cursor(source, number))
         shape = (stop - start, self.sequence)
         tokens, place, prompt = (np.empty(shape, dtype=np.int64) for _ in range(3))
         counted: dict[str, int] = {}

@@ -94,7 +94,7 @@ def open_segment(attempt: Attempt) -> Segment:
     model = models.load(folder, device, models.attention_kernel(device, params.dtype))
     add_dropout(model, params.dropout)
     optimizer = build_optimizer(model, params.optimizer)
-    if origin.step > 0:
+    if origin.step > 0 or params.optimizer_state == "kept":
         read_optimizer(folder, model, optimizer)
     return Segment(
         attempt,
@@ -129,4 +129,6 @@ def open_mixture(attempt: Attempt, params: TrainParams, vocab: int) -> Mixture:
         shares=tuple(source.share for source in params.sources),
         starts=tuple(source.start for source in params.sources),
         sequence=params.sequence,
+        spans=tuple(source.span for source in params.sources),
+        intervals=params.intervals,
     )

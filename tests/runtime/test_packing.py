@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from specc.mixture import counts
+from specc.steps import Interval, Placed
 from specc_runtime import model as models
 from specc_runtime.order import Stream
 from specc_runtime.packing import IGNORED, Mixture, pack
@@ -111,3 +112,34 @@ def test_sequences_of_a_corpus_follow_each_other_in_its_stream() -> None:
     rows = [row.tolist() for row in batch.tokens if 99 not in row]
     assert len(rows) == 5
     assert np.concatenate(rows).tolist() == mine.read(np.array([40]), 40)[0].reshape(-1).tolist()
+
+
+def test_placed_streams_lie_where_they_are_placed_and_leave_the_base_as_it_is() -> None:
+    streams = tuple(stream(str(number), 5, 3 + number, number) for number in range(3))
+    half = Fraction(1, 2)
+    late = Interval(start=20, stop=40, placed=(Placed(source=2, first=half),))
+    shares = (Fraction(2, 3), Fraction(1, 3), Fraction(0))
+    placed = Mixture(("a", "b", "c"), streams, shares, (0, 6, 0), 8, intervals=(late,))
+    plain = Mixture(("a", "b"), streams[:2], shares[:2], (0, 6), 8)
+    batch, counted = placed.batch(0, 40)
+    rows = [int(row[0]) for row in batch.tokens]
+    assert rows[:20].count(2) == 0
+    assert rows[20:].count(2) == 10
+    assert counted["c"] == 80
+    base = [row.tolist() for row in batch.tokens if row[0] != 2]
+    assert base == plain.batch(0, 30)[0].tokens.tolist()
+
+
+def test_a_span_is_read_again_from_its_start() -> None:
+    split = Split(
+        tokens=np.arange(60, dtype=np.uint16),
+        offsets=np.array([0, 10, 25, 60], dtype=np.int64),
+        prompts=np.zeros(3, dtype=np.int32),
+        ids=np.arange(3, dtype=np.uint64),
+    )
+    mine = Stream(split, 0, "mine")
+    # 20 tokens hold two whole sequences of 8.
+    mixture = Mixture(("a",), (mine,), (Fraction(1),), (16,), 8, spans=(20,))
+    rows = mixture.batch(0, 5)[0].tokens
+    first, second = mine.read(np.array([16, 24]), 8)[0]
+    assert rows.tolist() == [row.tolist() for row in (first, second, first, second, first)]
