@@ -210,7 +210,7 @@ class TrainExecution(Frozen):
     checkpoint_seconds: float = 30.0
 
 
-# ---------------------------------------------------------------- combine, transform, select: checkpoints -> checkpoint
+# ---------------------------------------------------------------- combine, transform, select: -> checkpoint
 
 
 class CombineParams(Frozen):
@@ -332,7 +332,7 @@ class Step(Frozen):
     Attributes:
         inputs: role -> key of a finished step. `train` has "parent" and "corpus0", "corpus1", ...;
             `combine` has "checkpoint0", ...; `transform` has "checkpoint"; `select` has "candidate0",
-            "result0", ..., of which those that diverged may be missing; `eval` has "checkpoint" and "corpus0".
+            "result0", ..., without those that diverged; `eval` has "checkpoint" and "corpus0".
         params, execution: as the operation's classes above; see `parsed`.
         label: readable alias, for messages only.
     """

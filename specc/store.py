@@ -72,6 +72,12 @@ class Manifest(Frozen):
       that carried loss) since the start of the stage, also where an earlier state of the stage gave a
       part of it; `lineage_steps` and `lineage_tokens` (since initialisation), `loss` (mean over
       the last ten training steps; null if they had no target), `tokens_per_second`.
+    * combine: `parameters`, `non_embedding`, `vocab`, and the `lineage_steps` and `lineage_tokens` of the
+      input that has seen the most tokens.
+    * transform: as combine, of its input, and `changed` (weights that are not what they were) and
+      `relative_change` (norm of the change over the norm of the weights).
+    * select: as combine, of the chosen one, and `chosen` (its key), `label` (its arm), `value` (its
+      result), and `results` (of all candidates by label; null for those that can't win).
     * eval: `metric`, `value` (null if not a number), `n`, `stderr` (null if unknown).
     """
 

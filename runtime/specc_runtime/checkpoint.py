@@ -83,7 +83,7 @@ def read_optimizer(folder: Path, model: nn.Module, optimizer: torch.optim.Optimi
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(
             f"the optimizer state in {folder} can't be read: {error}",
-            "a stage can only go on from its own earlier segment",
+            "train the stage that it comes from again",
         ) from error
 
 

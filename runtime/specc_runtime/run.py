@@ -18,6 +18,9 @@ OPERATIONS = {
     "init": "specc_runtime.init:initialise",
     "import": "specc_runtime.imported:import_checkpoint",
     "train": "specc_runtime.train:train",
+    "combine": "specc_runtime.combine:combine",
+    "transform": "specc_runtime.transform:transform",
+    "select": "specc_runtime.select:select",
     "eval": "specc_runtime.evaluate:evaluate",
 }
 """Operation -> the function that does it, imported when it is first needed."""

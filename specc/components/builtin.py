@@ -274,7 +274,7 @@ EVALUATIONS = (
     ),
 )
 
-_CHECKPOINT = P("checkpoint", Type.CHECKPOINT, "whose weights are changed", identity=False)
+CHECKPOINT_PARAMETER = P("checkpoint", Type.CHECKPOINT, "whose weights are changed", identity=False)
 
 CHECKPOINT_TRANSFORMS = (
     Signature(
@@ -285,12 +285,12 @@ CHECKPOINT_TRANSFORMS = (
         "affine: s = (max w - min w) / (2^bits - 1), w becomes min w + s round((w - min w) / s). "
         "Halves round to even. Norms and biases stay.",
         (
-            _CHECKPOINT,
+            CHECKPOINT_PARAMETER,
             P("bits", Type.INT, "bits of a weight", low=2, high=16),
             P(
                 "group",
                 Type.INT,
-                "successive weights of an output row that share a scale, the last ones may be fewer; 0: a row",
+                "successive weights of a row that share a scale, the last ones may be fewer; 0: the row",
                 0,
                 low=0,
             ),
@@ -315,7 +315,7 @@ CHECKPOINT_TRANSFORMS = (
         "W + sigma |W| / |z| z, which moves W by exactly sigma of its norm. inverse_frobenius: "
         "W + sigma / |W| z. |.| is the Frobenius norm.",
         (
-            _CHECKPOINT,
+            CHECKPOINT_PARAMETER,
             P("sigma", Type.FLOAT, "size of the noise", low=0),
             P("seed", Type.INT, "which draw; with the seed of the arm it decides on the noise", 0, low=0),
             P(
@@ -327,16 +327,16 @@ CHECKPOINT_TRANSFORMS = (
             ),
         ),
         positional=1,
-        source="Springer et al. 2025, arXiv 2503.19206; inverse_frobenius is what the code of Watts et al. 2026, "
-        "arXiv 2605.02105, does",
+        source="Springer et al. 2025, arXiv 2503.19206; inverse_frobenius is what the code of Watts et al. "
+        "2026, arXiv 2605.02105, does",
         traits=frozenset({"random"}),
     ),
     Signature(
         "prune",
         Kind.CHECKPOINT,
-        "In every matrix of the layers, the given share of the weights, those of smallest magnitude, set to 0; "
-        "of n weights floor(share n). Embeddings, the output head, norms and biases stay.",
-        (_CHECKPOINT, P("share", Type.SHARE, "share of each matrix that is set to 0")),
+        "In every matrix of the layers, the given share of the weights, those of smallest magnitude, set to "
+        "0; of n weights floor(share n). Embeddings, the output head, norms and biases stay.",
+        (CHECKPOINT_PARAMETER, P("share", Type.SHARE, "share of each matrix that is set to 0")),
         positional=1,
         source="Han et al. 2015, arXiv 1506.02626",
     ),
@@ -344,7 +344,7 @@ CHECKPOINT_TRANSFORMS = (
         "reset_optimizer",
         Kind.CHECKPOINT,
         "The same weights without the state of the optimizer.",
-        (_CHECKPOINT,),
+        (CHECKPOINT_PARAMETER,),
         positional=1,
     ),
 )
