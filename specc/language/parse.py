@@ -40,7 +40,7 @@ def parse(source: Source, report: Report) -> ast.File:
     node = _attempt(source, 0, source.text, "file", None)
     if node is not None:
         return node  # type: ignore[no-any-return]  # start "file" builds a File
-    items = [_recover(source, piece, "item", report) for piece in pieces(source.text, 0, len(source.text))]
+    items = [recover(source, piece, "item", report) for piece in pieces(source.text, 0, len(source.text))]
     return ast.File(Span(source, 0, len(source.text)), tuple(items))
 
 
@@ -72,7 +72,7 @@ def _attempt(source: Source, base: int, text: str, start: str, report: Report | 
         return None
 
 
-def _recover(source: Source, piece: Piece, start: str, report: Report) -> Any:
+def recover(source: Source, piece: Piece, start: str, report: Report) -> Any:
     """Parse an item; if that fails and it has a body, parse the parts of the body.
 
     What can't be parsed becomes `Broken`, so that nobody complains that it is missing.
@@ -90,12 +90,12 @@ def _recover(source: Source, piece: Piece, start: str, report: Report) -> Any:
     head = source.text[piece.start : piece.open_brace] + "{}"
     shell = _attempt(source, piece.start, head, start, report)
     parts = [
-        _recover(source, inner, inside, report)
+        recover(source, inner, inside, report)
         for inner in pieces(source.text, piece.open_brace + 1, piece.close_brace)
     ]
     if shell is None:
         return _broken(source, piece)
-    return _filled(shell, tuple(parts), Span(source, piece.start, piece.stop))
+    return filled(shell, tuple(parts), Span(source, piece.start, piece.stop))
 
 
 def _broken(source: Source, piece: Piece) -> ast.Broken:
@@ -108,7 +108,7 @@ def _broken(source: Source, piece: Piece) -> ast.Broken:
     return ast.Broken(span, match[1], name)
 
 
-def _filled(shell: Any, parts: tuple[Any, ...], span: Span) -> Any:
+def filled(shell: Any, parts: tuple[Any, ...], span: Span) -> Any:
     """An item whose head was parsed alone, with the parts of its body."""
     match shell:
         case ast.Experiment():
@@ -122,7 +122,7 @@ def _filled(shell: Any, parts: tuple[Any, ...], span: Span) -> Any:
         case ast.Recipe():
             return ast.Recipe(span, shell.name, shell.parameters, shell.extends, parts)
         case ast.Override():
-            return ast.Override(span, _filled(shell.item, parts, span))
+            return ast.Override(span, filled(shell.item, parts, span))
     return shell
 
 
