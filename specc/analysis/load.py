@@ -241,7 +241,18 @@ class _Loader:
 
 def read_source(path: Path, span: Span | None, report: Report) -> Source | None:
     """Read a recipe's text; only regular files of bounded size are opened."""
-    shown = os.path.relpath(path) if not path.is_absolute() or path.is_relative_to(Path.cwd()) else str(path)
+    data = read_bytes(path, span, report)
+    return None if data is None else decoded(data, _shown(path), span, report)
+
+
+def _shown(path: Path) -> str:
+    """A path as messages name it: from here, unless it was given as an absolute one elsewhere."""
+    return os.path.relpath(path) if not path.is_absolute() or path.is_relative_to(Path.cwd()) else str(path)
+
+
+def read_bytes(path: Path, span: Span | None, report: Report) -> bytes | None:
+    """Read a recipe's file; of one that is larger than a recipe may be, enough to say so."""
+    shown = _shown(path)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(handle, "rb") as file:
@@ -249,7 +260,7 @@ def read_source(path: Path, span: Span | None, report: Report) -> Source | None:
             if not stat.S_ISREG(mode):
                 report.add("E0001", f"`{shown}` is not a regular file", span, help="name a .spec file")
                 return None
-            data = file.read(4 * LARGEST + 1)
+            return file.read(4 * LARGEST + 1)
     except IsADirectoryError:
         report.add("E0001", f"`{shown}` is a folder", span, help="name a .spec file in it")
         return None
@@ -263,6 +274,10 @@ def read_source(path: Path, span: Span | None, report: Report) -> Source | None:
             "E0001", f"can't read `{shown}`: {(error.strerror or str(error)).lower()}", span, help=help
         )
         return None
+
+
+def decoded(data: bytes, shown: str, span: Span | None, report: Report) -> Source | None:
+    """The text of a recipe named `shown`, without a byte-order mark, lines ended by line feeds."""
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
     try:

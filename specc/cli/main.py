@@ -22,7 +22,20 @@ MAX_ARMS = "--max-arms"
 class Commands(click.Group):
     """Commands in the order of a study, and errors told without a traceback."""
 
-    ORDER = ("new", "check", "plan", "run", "status", "sql", "compare", "graph", "index", "specs", "explain")
+    ORDER = (
+        "new",
+        "check",
+        "fmt",
+        "plan",
+        "run",
+        "status",
+        "sql",
+        "compare",
+        "graph",
+        "index",
+        "specs",
+        "explain",
+    )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name in self.ORDER if name in self.commands]
@@ -87,6 +100,25 @@ def check(file: str, only: tuple[str, ...], max_arms: int, as_json: bool) -> int
     from specc.cli.compiling import check_file
 
     return check_file(file, only, max_arms, as_json)
+
+
+@specc.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=str, allow_dash=True))
+@click.option(
+    "--check", is_flag=True, help="Write nothing; name the files that would change, and exit with 1."
+)
+@click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
+@told
+def fmt(files: tuple[str, ...], check: bool, diff: bool) -> int:
+    """Bring recipes into the canonical form.
+
+    Two spaces a level, an item a line, columns aligned, lines of 100 columns; comments stay where
+    they are. FILES may be folders, for all recipes in them, and - for standard input, which is
+    printed. What can't be parsed is reported and left as it is. There are no options of style.
+    """
+    from specc.cli.formatting import format_files
+
+    return format_files(files, check, diff)
 
 
 @specc.command()

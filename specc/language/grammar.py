@@ -48,3 +48,13 @@ def parse_tree(text: str, start: str) -> Tree[Token]:
     lark, layout = _built(("file",) if start == "file" else PIECES)
     layout.text = text
     return lark.parse(text, start=start)
+
+
+def parse_tokens(text: str) -> tuple[Tree[Token], list[Token]]:
+    """Parse a file, and give its tokens along with the tree: those that the layout left, line ends included.
+
+    Raises:
+        UnexpectedInput, TooDeep: if the text is not in the language.
+    """
+    _, layout = _built(("file",))
+    return parse_tree(text, "file"), layout.tokens

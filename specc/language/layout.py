@@ -41,17 +41,20 @@ class Layout(PostLex):
     Those inside ( ) and [ ], after {, an operator, comma or colon, before an operator or a word that
     goes on with a statement, and repeated ones. What comes next is read from `text`: asking the
     lexer for it would be too early, since what it may be depends on whether the line has ended.
+    What the parser is given is kept in `tokens`.
     """
 
     always_accept = ("_NL",)
 
     def __init__(self) -> None:
         self.text = ""
+        self.tokens: list[Token] = []
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         open_brackets: list[str] = []
         previous = "_NL"
         positions = False
+        self.tokens = []
         for token in stream:
             if token.type in _OPEN:
                 open_brackets.append(token.type)
@@ -72,4 +75,5 @@ class Layout(PostLex):
             elif token.type not in ("NUMBER", "NAME"):
                 positions = False
             previous = token.type
+            self.tokens.append(token)
             yield token
