@@ -5,6 +5,7 @@ What a failure leads to:
 * a worker that was killed: its step is tried once more, and goes on from its checkpoint;
 * a damaged input: it is set aside and made again in the same run, once;
 * a full disk or a workspace that can't be written: nothing more is started;
+* training that diverged: as anything else, but a selection goes on without that candidate;
 * anything else: what needs the step is blocked, the rest goes on.
 """
 
@@ -24,6 +25,9 @@ POLL_SECONDS = 0.2
 
 HALTING = ("DiskFull", "WorkspaceError")
 """Classes of failures that the next step would meet too."""
+
+DIVERGED = "Diverged"
+"""Class of a failure that a selection among several checkpoints does without."""
 
 
 class Drive:
@@ -106,7 +110,7 @@ class Drive:
             self.watch.stopped(event.slot)
         elif not self.tried_again(event):
             self.halted = self.halted or event.error in HALTING
-            self.watch.failed(event, self.schedule.fail(event.key))
+            self.watch.failed(event, self.schedule.fail(event.key, event.error == DIVERGED))
 
     def tried_again(self, event: Failed) -> bool:
         """Send a step back to those that wait, if its failure deserves that."""

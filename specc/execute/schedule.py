@@ -6,6 +6,9 @@ artifact is given a step that uses it, those that nothing waits for first (evalu
 numbers can be read while the run goes on), as long as that doesn't make the run longer: there is
 plenty of other work, or that step's own path is at least half of the longest.
 
+A selection doesn't wait for candidates whose training has diverged: it is done with what is left of
+its inputs, once all others are there.
+
 Everything is linear in steps and edges, and nothing recurses: each step enters two heaps once for
 each time it becomes ready, and entries of steps that have been taken are skipped when met.
 """
@@ -13,7 +16,7 @@ each time it becomes ready, and entries of steps that have been taken are skippe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from heapq import heappop, heappush
 
@@ -25,6 +28,11 @@ LEAST_SECONDS = 1e-3
 LOCAL_ROLES = ("parent", "checkpoint")
 """Inputs worth having loaded already."""
 
+
+SELECT = "select"
+"""Operation whose inputs may be lost: "candidate<i>" and "result<i>" go together."""
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 PLENTY = 2.0
 """Work is plenty while it keeps all slots busy for this many times the longest path."""
@@ -63,6 +71,7 @@ class Schedule:
     Attributes:
         path: key -> predicted seconds from the step's start to the end of all that needs it.
         seconds_todo: predicted seconds of the steps that have not begun.
+        diverged: steps that diverged, and those blocked by one; a selection does without them.
 
     Args:
         steps: all steps, each key once, in any order.
@@ -91,6 +100,7 @@ class Schedule:
         self.counts = Counts(total=len(self.steps), reused=reused, todo=len(self.steps) - reused)
         self.seconds_todo = sum(step.seconds for step in steps if self.state[step.key] is not State.DONE)
         self.missing: dict[str, int] = {}
+        self.diverged: set[str] = set()
         self.ready: list[Entry] = []
         self.ready_by_input: dict[str, list[Entry]] = {}
         for key, state in self.state.items():
@@ -99,7 +109,7 @@ class Schedule:
 
     def wait(self, key: str) -> None:
         """Count the inputs that a step lacks: it is ready if there are none, blocked if one failed."""
-        states = [self.state[made] for made in set(self.steps[key].inputs.values())]
+        states = [self.state[made] for made in set(self.awaited(key).values())]
         self.missing[key] = sum(1 for state in states if state is not State.DONE)
         if State.FAILED in states or State.BLOCKED in states:
             self.block(key)
@@ -108,6 +118,14 @@ class Schedule:
             self.offer(key)
         else:
             self.state[key] = State.WAITING
+
+    def awaited(self, key: str) -> dict[str, str]:
+        """Inputs that a step can't do without, by role: of a selection not those that diverged."""
+        inputs = self.steps[key].inputs
+        if self.steps[key].op != SELECT or self.diverged.isdisjoint(inputs.values()):
+            return inputs
+        lost = {role.lstrip(LETTERS) for role, made in inputs.items() if made in self.diverged}
+        return {role: made for role, made in inputs.items() if role.lstrip(LETTERS) not in lost}
 
     def offer(self, key: str) -> None:
         """Make a step ready to be taken."""
@@ -138,7 +156,8 @@ class Schedule:
         self.counts.todo -= 1
         self.counts.running += 1
         self.seconds_todo -= self.steps[best].seconds
-        return self.steps[best]
+        step = self.steps[best]
+        return replace(step, inputs=self.awaited(best)) if step.op == SELECT else step
 
     def first_ready(self, heap: list[Entry]) -> str | None:
         while heap and self.state[heap[0][3]] is not State.READY:
@@ -155,7 +174,7 @@ class Schedule:
                 if self.missing[user] == 0:
                     self.offer(user)
 
-    def fail(self, key: str) -> list[str]:
+    def fail(self, key: str, diverged: bool = False) -> list[str]:
         """A running step has failed for good.
 
         Returns:
@@ -163,15 +182,25 @@ class Schedule:
         """
         self.leave(key, State.FAILED)
         self.counts.failed += 1
-        return self.block_users(key)
+        return self.block_users(key, diverged)
 
-    def block_users(self, key: str) -> list[str]:
-        """Block all that waits for a step, near or far; each step is met once in a run."""
+    def block_users(self, key: str, diverged: bool = False) -> list[str]:
+        """Block all that waits for a step, near or far; each step is met once in a run.
+
+        Args:
+            diverged: whether selections can do without it.
+        """
         blocked = []
         frontier = [key]
         while frontier:
-            for user in self.users[frontier.pop()]:
-                if self.state[user] in (State.WAITING, State.READY):
+            made = frontier.pop()
+            if diverged:
+                self.diverged.add(made)
+            for user in self.users[made]:
+                if diverged and self.steps[user].op == SELECT:
+                    if self.state[user] is State.WAITING:
+                        self.wait(user)
+                elif self.state[user] in (State.WAITING, State.READY):
                     self.block(user)
                     blocked.append(user)
                     frontier.append(user)

@@ -2,7 +2,8 @@
 
 A step that diverged publishes nothing, and so nothing downstream of it is ever measured. Left out,
 its arm would be missing from every comparison and look like one that has not been run yet; so what
-depends on it counts as measured, with a result that is not a number.
+depends on it counts as measured, with a result that is not a number. A selection goes on without the
+candidates that diverged, and has diverged itself only if all of them have.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def record(connection: DuckDBPyConnection, workspace: Path) -> None:
              SELECT experiment, step FROM planned.failures WHERE error = 'Diverged'
              UNION
              SELECT e.experiment, e.child FROM downstream d
-             JOIN planned.edges e ON e.experiment = d.experiment AND e.parent = d.step)
+             JOIN planned.edges e ON e.experiment = d.experiment AND e.parent = d.step
+             JOIN planned.steps s ON s.experiment = e.experiment AND s.step = e.child AND s.op <> 'select')
            SELECT * FROM downstream"""
     )
     connection.execute("UPDATE recorded.meta SET failures = ?", [seen])

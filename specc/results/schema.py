@@ -66,10 +66,14 @@ _ARM = (
 _STEP = C("step", "VARCHAR", "key of the step, 64 hex digits")
 _STAGE = C("stage", "VARCHAR", "name of the stage")
 _PLACE = (
-    _STAGE,
+    C(
+        "stage",
+        "VARCHAR",
+        "name of the stage; of a checkpoint that is computed, its name by `let`, else as it is written",
+    ),
     C("position", "DOUBLE", "share of the stage behind the measured checkpoint; 1 at its end"),
-    C("steps", "BIGINT", "training steps of the stage behind the checkpoint"),
-    C("tokens", "BIGINT", "tokens of the stage behind the checkpoint"),
+    C("steps", "BIGINT", "training steps of the stage behind the checkpoint; 0 if it is computed"),
+    C("tokens", "BIGINT", "tokens of the stage behind the checkpoint; 0 if it is computed"),
     C("eval", "VARCHAR", "name of the evaluation"),
     C("metric", "VARCHAR", "what the evaluation measures, for instance `loss`"),
 )
@@ -107,7 +111,7 @@ TABLES: tuple[Table, ...] = (
         (
             _EXPERIMENT,
             _STEP,
-            C("op", "VARCHAR", "operation: prepare, init, import, train, eval"),
+            C("op", "VARCHAR", "operation: prepare, init, import, train, combine, transform, select, eval"),
             C(
                 "state",
                 "VARCHAR",
@@ -137,7 +141,11 @@ TABLES: tuple[Table, ...] = (
             _EXPERIMENT,
             C("parent", "VARCHAR", "key of the step that is read"),
             C("child", "VARCHAR", "key of the step that reads"),
-            C("role", "VARCHAR", "input that the parent is: `parent`, `checkpoint`, `corpus0`, ..."),
+            C(
+                "role",
+                "VARCHAR",
+                "input that the parent is: `parent`, `checkpoint`, `corpus0`, `checkpoint0`, `candidate0`, ...",
+            ),
         ),
     ),
     Table(
@@ -222,8 +230,8 @@ TABLES: tuple[Table, ...] = (
             *_ARM,
             C("eval", "VARCHAR", "name of the evaluation"),
             C("metric", "VARCHAR", "what the evaluation measures"),
-            C("after", "VARCHAR", "the earlier stage"),
-            C("stage", "VARCHAR", "the later stage"),
+            C("after", "VARCHAR", "the earlier stage, or checkpoint that is computed"),
+            C("stage", "VARCHAR", "the later one"),
             C("value_after", "DOUBLE", "the result right after the earlier stage"),
             C("value", "DOUBLE", "the result after the later stage"),
             C("change", "DOUBLE", "`value` - `value_after`: of a loss, what was forgotten"),

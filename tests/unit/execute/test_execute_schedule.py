@@ -178,3 +178,54 @@ def test_heap_operations_grow_with_steps_and_edges_only(shape: str, monkeypatch:
     assert len(order) == count
     assert all(position[made] < position[each.key] for each in steps for made in each.inputs.values())
     assert operations <= 4 * count
+
+
+def selection(count: int) -> list[PlannedStep]:
+    """Candidates c0, c1, ..., their evaluations e0, e1, ..., the choice among them and what needs it."""
+    steps = []
+    inputs: dict[str, str] = {}
+    for number in range(count):
+        steps += [step(f"c{number}"), step(f"e{number}", f"c{number}")]
+        inputs |= {f"candidate{number}": f"c{number}", f"result{number}": f"e{number}"}
+    chosen = PlannedStep(key="chosen", op="select", inputs=inputs, params={}, execution={}, label="")
+    return [*steps, chosen, step("after", "chosen")]
+
+
+def test_a_selection_does_without_what_diverged() -> None:
+    schedule = Schedule(selection(3), (), slots=3)
+    for _ in range(3):
+        taken(schedule)
+    schedule.finish("c0")
+    assert schedule.fail("c1", diverged=True) == ["e1"]
+    assert schedule.state["chosen"] is State.WAITING
+    schedule.finish("c2")
+    for number in (0, 2):
+        taken(schedule)
+        schedule.finish(f"e{number}")
+    found = schedule.take()
+    assert found is not None
+    assert found.inputs == {"candidate0": "c0", "result0": "e0", "candidate2": "c2", "result2": "e2"}
+    schedule.finish("chosen")
+    assert taken(schedule) == "after"
+    assert (schedule.counts.failed, schedule.counts.blocked, schedule.counts.todo) == (1, 1, 0)
+
+
+def test_a_selection_is_asked_even_if_all_diverged() -> None:
+    schedule = Schedule(selection(2), (), slots=2)
+    taken(schedule), taken(schedule)
+    schedule.fail("c0", diverged=True)
+    schedule.fail("c1", diverged=True)
+    found = schedule.take()
+    assert found is not None
+    assert (found.key, found.inputs) == ("chosen", {})
+
+
+@pytest.mark.parametrize("diverged_first", [True, False])
+def test_a_selection_does_not_do_without_what_failed(diverged_first: bool) -> None:
+    schedule = Schedule(selection(2), (), slots=2)
+    taken(schedule), taken(schedule)
+    for key, diverged in sorted({"c0": True, "c1": False}.items(), reverse=not diverged_first):
+        schedule.fail(key, diverged)
+    assert schedule.state["chosen"] is schedule.state["after"] is State.BLOCKED
+    assert schedule.take() is None
+    assert schedule.counts.todo == 0
