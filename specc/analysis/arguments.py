@@ -73,7 +73,7 @@ class Arguments:
                 f"`{signature.name}` needs the {word} {names}",
                 span,
                 notes=[f"`{p.name}`: {p.doc}" for p in missing],
-                help=f"write `{_example(signature, missing)}`",
+                help=f"write `{example_call(signature, missing)}`",
             )
             good = False
         return (args if good else None), spans
@@ -235,7 +235,7 @@ def _bounds(parameter: Parameter) -> str:
     return f"at most {parameter.high:g}"
 
 
-_SAMPLES = {
+SAMPLES = {
     Type.INT: "4",
     Type.FLOAT: "1e-3",
     Type.SHARE: "5%",
@@ -248,13 +248,15 @@ _SAMPLES = {
     Type.RATE: "10%",
     Type.PATHS: '"data/*.txt"',
     Type.PATH: '"folder"',
-    Type.DATA: "corpus.held_out",
+    Type.DATA: "web.held_out",
+    Type.CHECKPOINT: "pretrain",
 }
 
 
-def _example(signature: Signature, missing: Sequence[Parameter]) -> str:
+def example_call(signature: Signature, missing: Sequence[Parameter]) -> str:
+    """A call of a component with sample values of some parameters."""
     positional = signature.parameters[: signature.positional]
-    parts = [_SAMPLES[p.type] if p in positional else f"{p.name} = {_SAMPLES[p.type]}" for p in missing]
+    parts = [SAMPLES[p.type] if p in positional else f"{p.name} = {SAMPLES[p.type]}" for p in missing]
     return f"{signature.name}({', '.join(parts)})"
 
 

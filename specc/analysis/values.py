@@ -261,24 +261,25 @@ def show(value: Value) -> str:
 
 def spelled(value: ComponentValue) -> str:
     """A component with all that was given to it."""
-    args = ", ".join(f"{name} = {_show_argument(arg)}" for name, arg in value.args.items())
+    args = ", ".join(f"{name} = {show_argument(arg)}" for name, arg in value.args.items())
     return f"{value.signature.name}({args})"
 
 
 def spelled_component(component: Component) -> str:
     """A component as it enters a key, its arguments in order of their names."""
-    args = ", ".join(f"{name} = {_show_argument(arg)}" for name, arg in sorted(component.args.items()))
+    args = ", ".join(f"{name} = {show_argument(arg)}" for name, arg in sorted(component.args.items()))
     return f"{component.name}({args})"
 
 
-def _show_argument(arg: Any) -> str:
+def show_argument(arg: Any) -> str:
+    """An argument or a default of a component, as a recipe would write it."""
     if isinstance(arg, float):
         return f"{arg:g}"
     if isinstance(arg, int) and not isinstance(arg, bool):
         return f"{arg:_}" if arg >= 10000 else str(arg)
     if isinstance(arg, str) and re.fullmatch(r"\d+/\d+", arg):
         return show_share(Fraction(arg))
-    return show(arg) if not isinstance(arg, tuple) else "[" + ", ".join(map(_show_argument, arg)) + "]"
+    return show(arg) if not isinstance(arg, tuple) else "[" + ", ".join(map(show_argument, arg)) + "]"
 
 
 def identity_of(value: Value) -> object:

@@ -20,7 +20,7 @@ def explain_code(code: str) -> int:
         close = nearest(known, CODES)
         print(f"error: there is no code `{printable(code)}`", file=sys.stderr)
         print(
-            f" = help: write `{close}`, or `specc explain` for all of them" if close else _ALL,
+            f"  = help: write `{close}`, or `specc explain` for all of them" if close else _ALL,
             file=sys.stderr,
         )
         return 2
@@ -28,7 +28,7 @@ def explain_code(code: str) -> int:
     return 0
 
 
-_ALL = " = help: `specc explain` lists all codes"
+_ALL = "  = help: `specc explain` lists all codes"
 
 
 def list_codes() -> int:
@@ -51,3 +51,23 @@ def explained(found: Explanation) -> str:
 def _example(title: str, example: Example) -> str:
     name = f" (in `{example.file}`)" if example.file else ""
     return f"{title[:-1]}{name}:\n\n{textwrap.indent(example.text, '    ')}"
+
+
+def show_reference(name: str | None, kind: str) -> int:
+    """Print a page of the reference, all of it as Markdown, or the names of its pages."""
+    from specc.reference.pages import listing, markdown, page, page_markdown, page_text, pages
+
+    if name is None:
+        print(markdown() if kind == "markdown" else listing(), end="")
+        return 0
+    found = page(name)
+    if found is None:
+        close = nearest(name, [each.name for each in pages()])
+        print(f"error: the language has no word `{printable(name)}`", file=sys.stderr)
+        print(
+            f"  = help: write `{close}`" if close else "  = help: `specc reference` lists them",
+            file=sys.stderr,
+        )
+        return 2
+    print(page_markdown(found) + "\n" if kind == "markdown" else page_text(found), end="")
+    return 0

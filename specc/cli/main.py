@@ -35,6 +35,7 @@ class Commands(click.Group):
         "index",
         "specs",
         "explain",
+        "reference",
     )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -300,6 +301,20 @@ def explain(code: str | None) -> int:
     from specc.cli.explaining import explain_code, list_codes
 
     return explain_code(code) if code else list_codes()
+
+
+@specc.command()
+@click.argument("name", required=False)
+@click.option("--format", "kind", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
+@told
+def reference(name: str | None, kind: str) -> int:
+    """Say what an item, setting or component is: parameters, types, defaults, an example.
+
+    Without a name, list them. For instance: specc reference cosine
+    """
+    from specc.cli.explaining import show_reference
+
+    return show_reference(name, kind)
 
 
 def main() -> None:

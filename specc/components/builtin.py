@@ -27,6 +27,7 @@ MODELS = (
             P("init_std", Type.FLOAT, "standard deviation of the initial weights", 0.02, above=0),
         ),
         source="Touvron et al. 2023, arXiv 2302.13971",
+        example="llama(layers = 2, width = 64, heads = 2, context = 128 tokens)",
     ),
     Signature(
         "checkpoint",
@@ -34,6 +35,7 @@ MODELS = (
         "A local checkpoint in the hub's format: a folder with config.json and *.safetensors.",
         (P("path", Type.PATH, "the folder", identity=False),),
         positional=1,
+        example='checkpoint("models/smollm")',
     ),
 )
 
@@ -85,6 +87,7 @@ SCHEDULES = (
         "Warm-up, then half a cosine to the floor.",
         (_PEAK, _WARMUP, _FLOOR, _HORIZON),
         source="Loshchilov and Hutter 2017, arXiv 1608.03983",
+        example="cosine(peak = 3e-3, warmup = 5%, floor = 10%)",
     ),
     Signature(
         "wsd",
@@ -98,6 +101,7 @@ SCHEDULES = (
             _HORIZON,
         ),
         source="Hu et al. 2024, arXiv 2404.06395",
+        example="wsd(peak = 3e-3, warmup = 5%, decay = 20%)",
     ),
 )
 
@@ -135,6 +139,7 @@ CORPORA = (
             *CORPUS_PARAMETERS,
         ),
         positional=1,
+        example='text("stdlib:email/*.py", held_out = 5%)',
     ),
     Signature(
         "docstrings",
@@ -147,6 +152,7 @@ CORPORA = (
             *CORPUS_PARAMETERS,
         ),
         positional=1,
+        example='docstrings("stdlib:email/*.py", held_out = 5%)',
     ),
     Signature(
         "jsonl",
@@ -162,6 +168,7 @@ CORPORA = (
             *CORPUS_PARAMETERS,
         ),
         positional=1,
+        example='jsonl("data/skill.jsonl", prompt = "question", completion = "answer", held_out = 5%)',
     ),
     Signature(
         "parquet",
@@ -177,6 +184,7 @@ CORPORA = (
             *CORPUS_PARAMETERS,
         ),
         positional=1,
+        example='parquet("data/web.parquet", text = "body")',
     ),
     Signature(
         "facts",
@@ -205,6 +213,7 @@ CORPORA = (
             *CORPUS_PARAMETERS,
         ),
         traits=frozenset({"generated", "prompts"}),
+        example="facts(count = 96, held_out = 10%)",
     ),
     Signature(
         "markov",
@@ -219,6 +228,7 @@ CORPORA = (
             *CORPUS_PARAMETERS,
         ),
         traits=frozenset({"generated"}),
+        example="markov(tokens = 40K tokens, held_out = 5%)",
     ),
 )
 
@@ -233,6 +243,7 @@ EVALUATIONS = (
         positional=1,
         metric="loss",
         better="lower",
+        example="loss(take(web.held_out, 1K tokens))",
     ),
     Signature(
         "perplexity",
@@ -242,6 +253,7 @@ EVALUATIONS = (
         positional=1,
         metric="perplexity",
         better="lower",
+        example="perplexity(web.held_out)",
     ),
     Signature(
         "exact_match",
@@ -252,6 +264,7 @@ EVALUATIONS = (
         metric="exact_match",
         better="higher",
         traits=frozenset({"prompts"}),
+        example="exact_match(skill.held_out)",
     ),
     Signature(
         "choice",
@@ -271,6 +284,7 @@ EVALUATIONS = (
         metric="accuracy",
         better="higher",
         traits=frozenset({"prompts", "options"}),
+        example="choice(quiz.held_out)",
     ),
 )
 

@@ -85,6 +85,7 @@ class Signature:
         better: for evaluations, which results `best` prefers: "lower" or "higher"; "" if neither.
         traits: facts that the checker needs, for instance "prompts"; "random" for a checkpoint transform
             that draws from the seed of the arm.
+        example: a call that compiles; "" where sample values of the required parameters make one.
         plugin: package and version that brings it; "" for specc itself.
     """
 
@@ -97,6 +98,7 @@ class Signature:
     metric: str = ""
     better: str = ""
     traits: frozenset[str] = field(default_factory=frozenset)
+    example: str = ""
     plugin: str = ""
 
     def parameter(self, name: str) -> Parameter | None:

@@ -1,0 +1,185 @@
+"""Pages of the reference: one for each item, setting and component, as data and as text."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from specc.analysis.arguments import example_call
+from specc.analysis.definition import INHERITED, SETTINGS
+from specc.analysis.values import show_argument
+from specc.components import COMPONENTS, Kind, Parameter, Signature
+from specc.reference.definitions import Item, items
+
+GROUPS = ("items", "settings", *(kind.value for kind in Kind))
+"""What pages are grouped by, in order."""
+
+WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A parameter: its type in words, its default as it is written ("" if it must be given)."""
+
+    name: str
+    type: str
+    default: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What can be said of a word of the language.
+
+    Attributes:
+        group: one of `GROUPS`. forms: how it is written.
+        facts: further facts, by name: where it comes from, what it measures, which package brings it.
+    """
+
+    name: str
+    group: str
+    forms: tuple[str, ...]
+    text: str
+    rows: tuple[Row, ...] = ()
+    example: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+def pages() -> tuple[Page, ...]:
+    """Every page, grouped; components of installed packages too."""
+    found = [*map(_item, items()), *map(_setting, SETTINGS), *map(_component, COMPONENTS.values())]
+    return tuple(sorted(found, key=lambda page: GROUPS.index(page.group)))
+
+
+def page(name: str) -> Page | None:
+    """The page of a name; None if there is none."""
+    return next((found for found in pages() if found.name == name), None)
+
+
+def _item(item: Item) -> Page:
+    facts = (("paper", item.paper),) if item.paper else ()
+    return Page(item.name, "items", item.forms, item.text, example=item.example, facts=facts)
+
+
+def _setting(name: str) -> Page:
+    inherited = "taken from the parent stage if not given" if name in INHERITED else "a stage's own"
+    return Page(name, "settings", (f"{name} = VALUE",), SETTINGS[name], facts=(("inheritance", inherited),))
+
+
+def _component(signature: Signature) -> Page:
+    facts = (
+        ("measures", signature.metric),
+        ("source", signature.source),
+        ("package", signature.plugin),
+    )
+    required = [p for p in signature.parameters if p.required]
+    return Page(
+        signature.name,
+        signature.kind.value,
+        (_form(signature),),
+        signature.doc,
+        tuple(map(_row, signature.parameters)),
+        signature.example or example_call(signature, required),
+        tuple((name, fact) for name, fact in facts if fact),
+    )
+
+
+def _form(signature: Signature) -> str:
+    parts = [p.name if p.required else f"{p.name} = {show_argument(p.default)}" for p in signature.parameters]
+    return f"{signature.name}({', '.join(parts)})"
+
+
+def _row(parameter: Parameter) -> Row:
+    kind = parameter.type.value.partition(", for instance")[0]
+    if parameter.choices:
+        kind = " or ".join(f'"{choice}"' for choice in parameter.choices)
+    return Row(
+        parameter.name,
+        kind + _bounds(parameter),
+        "" if parameter.required else show_argument(parameter.default),
+        parameter.doc,
+    )
+
+
+def _bounds(parameter: Parameter) -> str:
+    low, high, above = parameter.low, parameter.high, parameter.above
+    if low is not None and high is not None:
+        return f", {low:g} to {high:g}"
+    if low is not None:
+        return f", at least {low:g}"
+    return f", above {above:g}" if above is not None else ""
+
+
+# ---- as text
+
+
+def page_text(found: Page) -> str:
+    """A page for a terminal."""
+    forms = "\n".join(textwrap.fill(form, WIDTH, subsequent_indent="    ") for form in found.forms)
+    parts = [forms, textwrap.fill(found.text, WIDTH)]
+    if found.rows:
+        parts.append(_table(found.rows))
+    if found.facts:
+        parts.append("\n".join(f"{name}: {fact}" for name, fact in found.facts))
+    if found.example:
+        parts.append("for instance\n\n" + textwrap.indent(found.example, "    "))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: tuple[Row, ...]) -> str:
+    names = max(len(row.name) for row in rows)
+    lines = []
+    for row in rows:
+        default = f" (default {row.default})" if row.default else " (required)"
+        text = f"{row.text}; {row.type}{default}"
+        lines.append(
+            textwrap.fill(
+                text, WIDTH, initial_indent=f"  {row.name:<{names}}  ", subsequent_indent=" " * (names + 4)
+            )
+        )
+    return "\n".join(lines)
+
+
+def listing() -> str:
+    """Names of all pages, by group."""
+    found = pages()
+    lines = []
+    for group in GROUPS:
+        names = [each.name for each in found if each.group == group]
+        if names:
+            lines.append(textwrap.fill(f"{group}: {', '.join(names)}", WIDTH, subsequent_indent="    "))
+    return "\n".join(lines) + "\n"
+
+
+def markdown() -> str:
+    """The whole reference as Markdown."""
+    parts = [
+        "# Reference of the language",
+        "Made by `specc reference --format markdown` from what the compiler checks with.",
+    ]
+    found = pages()
+    for group in GROUPS:
+        members = [each for each in found if each.group == group]
+        if members:
+            parts.append(f"## {group[0].upper()}{group[1:]}" + ("" if group.endswith("s") else "s"))
+            parts.extend(map(page_markdown, members))
+    return "\n\n".join(parts) + "\n"
+
+
+def page_markdown(found: Page) -> str:
+    """A page as Markdown, under a heading of the third level."""
+    parts = [
+        f"### {found.name}",
+        "````\n" + "\n".join(found.forms) + "\n````",
+        found.text,
+    ]
+    if found.rows:
+        lines = ["| parameter | type | default | |", "| --- | --- | --- | --- |"]
+        for row in found.rows:
+            cells = (f"`{row.name}`", row.type, f"`{row.default}`" if row.default else "required", row.text)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        parts.append("\n".join(lines))
+    parts.extend(f"{name[0].upper()}{name[1:]}: {fact}" for name, fact in found.facts)
+    if found.example:
+        parts.append(f"````spec\n{found.example}\n````")
+    return "\n\n".join(parts)

@@ -1,0 +1,89 @@
+"""The reference speaks of every word of the language, and its examples compile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from framing import framed
+from specc.analysis.arguments import SAMPLES
+from specc.analysis.compile import compile_file
+from specc.analysis.definition import SETTINGS
+from specc.components import COMPONENTS, Type
+from specc.diagnostics import render
+from specc.language.keywords import keywords
+from specc.reference.definitions import FOLDER, ORDER
+from specc.reference.pages import listing, markdown, page, page_text, pages
+
+ROOT = Path(__file__).parents[2]
+NEEDS_FILES = {"checkpoint", "jsonl", "parquet", "choice"}
+"""Components whose examples name files of the reader's own."""
+
+SETTINGS_AROUND = """
+  optimizer = adamw()
+  schedule  = constant(peak = 1e-3)
+  batch     = 8 sequences
+"""
+FRAMES = {
+    "model": "stage pretrain from {} {{" + SETTINGS_AROUND + "}}",
+    "optimizer": "optimizer = {}\nschedule = constant(peak = 1e-3)\nbatch = 8 sequences",
+    "schedule": "optimizer = adamw()\nschedule = {}\nbatch = 8 sequences",
+    "corpus": "corpus read = {}\nallocate {{ read {{ pretrain: 2_560 tokens }} }}",
+    "evaluation": "eval measured = {} after pretrain",
+    "checkpoint transform": "eval measured = loss(web.held_out) after {}",
+    "data transform": "eval measured = loss({}) after pretrain",
+}
+"""Where a component of each kind stands in a recipe."""
+
+
+def check(text: str, folder: Path) -> str:
+    """What is printed of a piece of a recipe; "" if it is good."""
+    (folder / "models.spec").write_text((ROOT / "specs/models.spec").read_text())
+    path = folder / "example.spec"
+    path.write_text(framed(text))
+    report = compile_file(path, library=True).report
+    return path.read_text() + render(report) if report.diagnostics else ""
+
+
+def test_there_is_a_page_for_each_item_of_the_grammar() -> None:
+    assert set(ORDER) == set(keywords().items) == {path.stem for path in FOLDER.glob("*.md")}
+
+
+def test_there_is_a_page_for_each_setting_and_component() -> None:
+    names = [found.name for found in pages()]
+    assert set(names) >= set(SETTINGS) | set(COMPONENTS)
+    assert len(names) == len(set(names))
+
+
+def test_every_type_has_a_sample_for_help_texts() -> None:
+    assert set(SAMPLES) == set(Type)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_the_example_of_an_item_compiles(name: str, tmp_path: Path) -> None:
+    found = page(name)
+    assert found is not None
+    assert name in found.example
+    assert not check(found.example, tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(set(COMPONENTS.builtin) - NEEDS_FILES))
+def test_the_example_of_a_component_compiles(name: str, tmp_path: Path) -> None:
+    found = page(name)
+    assert found is not None
+    frame = FRAMES[COMPONENTS[name].kind.value]
+    assert not check(frame.format(found.example), tmp_path)
+
+
+def test_a_page_shows_types_defaults_units_and_source() -> None:
+    found = page("cosine")
+    assert found is not None
+    text = page_text(found)
+    for part in ("peak", "required", "default 0%", "steps, tokens or a percentage", "arXiv 1608.03983"):
+        assert part in text
+
+
+def test_the_whole_reference_holds_every_page() -> None:
+    text = markdown()
+    assert all(f"### {found.name}\n" in text and found.name in listing() for found in pages())
