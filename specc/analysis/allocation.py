@@ -14,6 +14,7 @@ from specc.analysis.balance import Balance
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.findings import Finding
+from specc.analysis.places import Placement, mean_share, read_place
 from specc.analysis.table import Table, TableCell
 from specc.analysis.values import ERROR, Amount, Unit, Value, Word, describe
 from specc.diagnostics import Label
@@ -76,7 +77,10 @@ class Solver:
             if row.total is not None:
                 axes.update(self.evaluator.dependencies(row.total))
             for cell in row.cells:
-                axes.update(self.evaluator.dependencies(cell.value))
+                places = (position for place in cell.places for position in place.positions)
+                for part in (cell.value, cell.to, *places):
+                    if part is not None:
+                        axes.update(self.evaluator.dependencies(part))
         return tuple(sorted(axes))
 
     def solve(self, point: Point, stages_known: bool = True) -> tuple[Table | None, list[Finding]]:
@@ -107,7 +111,11 @@ class Solver:
             good = self._propagate(cells, totals, point, findings)
         if not good:
             return None, findings
-        table = Table({(cell.corpus, cell.stage): cell.tokens or 0 for cell in cells})
+        table = Table(
+            {(cell.corpus, cell.stage): cell.tokens or 0 for cell in cells},
+            {(cell.corpus, cell.stage): cell.place for cell in cells if cell.place is not None},
+            {(cell.corpus, cell.stage): cell.node for cell in cells},
+        )
         if not self.balance.compare(cells, totals, point, table, findings):
             return None, findings
         return table, findings
@@ -130,17 +138,14 @@ class Solver:
                 )
             )
             return None
-        if cell.places or cell.to is not None:
-            where = cell.places[0].span if cell.places else cell.value.span
-            findings.append(
-                Finding(
-                    "E0701",
-                    "this version of specc can't place tokens within a stage",
-                    where,
-                    help="leave it out: tokens are spread evenly over the stage",
-                )
-            )
+        place = read_place(cell, self.evaluator, point, findings)
+        if place is ERROR:
             return None
+        if isinstance(place, Placement):
+            read.place = place
+            if place.kind == "ramp":
+                read.value = mean_share(place)
+                return read
         if isinstance(value, Word) and not read.of_stage:
             return read
         if not isinstance(value, Amount) or value.unit not in (Unit.SHARE, Unit.TOKENS, Unit.EPOCHS):

@@ -5,7 +5,7 @@ Work is shared between points: what depends on some axes only is done once for t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from specc.analysis.allocation import Solver
@@ -14,15 +14,17 @@ from specc.analysis.curve import learning_rate_phases
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.findings import Finding
+from specc.analysis.intervals import Length, PlacedCell, lay_out
 from specc.analysis.measures import EvalPlan, MeasureReader, mark_of
 from specc.analysis.models import Model, ModelReader
+from specc.analysis.places import Placement
 from specc.analysis.settings import SettingsReader, StageSettings
 from specc.analysis.table import Table
 from specc.analysis.values import ERROR, ComponentValue, StageValue, identity_of, show_tokens
 from specc.canonical import digest
-from specc.diagnostics import Label, Report, nearest
-from specc.mixture import counts
-from specc.steps import Phase, identity
+from specc.diagnostics import Label, Report, Span, nearest
+from specc.placement import Interleave
+from specc.steps import Interval, Phase, identity
 
 LARGEST_LOSS = Fraction(1, 50)
 """Share of a stage's tokens that may be lost to rounding before a warning is given."""
@@ -35,7 +37,8 @@ class Reading:
     Attributes:
         nominal: tokens as declared. planned: after rounding to whole steps and sequences.
         start: token of the corpus' stream at which the stage begins.
-        share: exact share of the stage's sequences.
+        share: exact share of the sequences that have no place in the stage; 0 if these have one.
+        place: where in the stage it is read. begins: sequence of the stage with which that begins.
     """
 
     corpus: Corpus
@@ -43,11 +46,14 @@ class Reading:
     planned: int
     start: int
     share: Fraction
+    place: Placement | None = None
+    begins: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResolvedStage:
-    """A stage at a point; `readings` are in the order of the mixture, largest share first.
+    """A stage at a point; `readings` are in the order of the mixture: those without a place first, the
+    largest share before the others, then those with one, as they begin; `intervals` places them.
 
     Compared by identity: equal stages of different points are the same object.
     """
@@ -58,6 +64,16 @@ class ResolvedStage:
     nominal: int
     readings: tuple[Reading, ...]
     phases: tuple[Phase, ...]
+    intervals: tuple[Interval, ...] = ()
+
+    def counts(self, sequences: int) -> list[int]:
+        """How many of the first `sequences` of the stage each reading gives."""
+        return Interleave([reading.share for reading in self.readings], self.intervals).counts(sequences)
+
+    @property
+    def unplaced(self) -> int:
+        """How many readings have no place; they come first."""
+        return sum(reading.place is None for reading in self.readings)
 
     @property
     def tokens(self) -> int:
@@ -267,7 +283,7 @@ class Variant:
         cursors = dict(begins[parent.stage])
         if not before.readings:
             return cursors
-        read = counts([reading.share for reading in before.readings], end * before.settings.batch)
+        read = before.counts(end * before.settings.batch)
         for reading, sequences in zip(before.readings, read, strict=True):
             cursors[reading.corpus.name] = reading.start + sequences * before.settings.sequence
         return cursors
@@ -289,26 +305,31 @@ class Variant:
             name,
             id(settings),
             tuple(
-                (corpus, id(corpora[corpus]), tokens, cursors.get(corpus, 0))
+                (
+                    corpus,
+                    id(corpora[corpus]),
+                    tokens,
+                    cursors.get(corpus, 0),
+                    table.places.get((corpus, name)),
+                )
                 for corpus, tokens in nominal.items()
             ),
         )
         if key not in self._stages:
-            self._stages[key] = self._resolve_stage(
-                name, settings, nominal, corpora, cursors, point, findings
-            )
+            self._stages[key] = self._resolve_stage(name, settings, table, corpora, cursors, point, findings)
         return self._stages[key]
 
     def _resolve_stage(
         self,
         name: str,
         settings: StageSettings,
-        nominal: dict[str, int],
+        table: Table,
         corpora: dict[str, Corpus | None],
         cursors: dict[str, int],
         point: Point,
         findings: list[tuple[Point, Finding]],
     ) -> ResolvedStage | None:
+        nominal = table.stage(name)
         total = sum(nominal.values())
         steps = total // settings.step_tokens
         definition = self.definition.stages[name]
@@ -329,19 +350,61 @@ class Variant:
                 )
             )
             return None
-        found = [(corpus, tokens) for name_, tokens in nominal.items() if (corpus := corpora[name_])]
-        found.sort(key=lambda pair: (-pair[1], digest(identity(pair[0].params))))
         lost = total - steps * settings.step_tokens
         if lost > total * LARGEST_LOSS:
             findings.append((point, self._lost(name, settings, steps, lost, total)))
-        shares = [Fraction(tokens, total) for _, tokens in found]
-        sequences = counts(shares, steps * settings.batch) if found else []
-        readings = tuple(
-            Reading(corpus, tokens, count * settings.sequence, cursors.get(corpus.name, 0), share)
-            for (corpus, tokens), share, count in zip(found, shares, sequences, strict=True)
-        )
+        rows = [
+            Reading(
+                corpus, tokens, 0, cursors.get(corpus.name, 0), Fraction(0), table.places.get((row, name))
+            )
+            for row, tokens in nominal.items()
+            if (corpus := corpora[row])
+        ]
+        mixed = self._mixed(name, settings, steps, rows, table)
+        if isinstance(mixed, Finding):
+            findings.append((point, mixed))
+            return None
+        readings, intervals = mixed
         phases = learning_rate_phases(settings, steps, self.report) if steps else ()
-        return ResolvedStage(name, settings, steps, total, readings, phases)
+        return ResolvedStage(name, settings, steps, total, readings, phases, intervals)
+
+    def _mixed(
+        self, name: str, settings: StageSettings, steps: int, rows: list[Reading], table: Table
+    ) -> tuple[tuple[Reading, ...], tuple[Interval, ...]] | Finding:
+        """The mixture of a stage: its readings in order, with what each gives, and where they are placed."""
+        if not steps:
+            return (), ()
+        n = steps * settings.batch
+        base = [reading for reading in rows if reading.place is None]
+        base.sort(key=lambda reading: (-reading.nominal, digest(identity(reading.corpus.params))))
+        placed = [reading for reading in rows if reading.place is not None]
+        span = self.definition.stages[name].span
+        total = sum(reading.nominal for reading in rows)
+        layout = lay_out(
+            [
+                PlacedCell(
+                    reading.corpus.name, reading.nominal, reading.place, _placed_at(reading, name, table)
+                )
+                for reading in placed
+                if reading.place is not None
+            ],
+            len(base),
+            Length(name, span, n, settings.batch, settings.sequence, total),
+        )
+        if isinstance(layout, Finding):
+            return layout
+        unplaced = sum(reading.nominal for reading in base)
+        shares = [Fraction(reading.nominal, unplaced) for reading in base]
+        ordered = [replace(reading, share=share) for reading, share in zip(base, shares, strict=True)]
+        ordered += [
+            replace(placed[index], begins=begins)
+            for index, begins in zip(layout.order, layout.begins, strict=True)
+        ]
+        given = Interleave([reading.share for reading in ordered], layout.intervals).counts(n)
+        return tuple(
+            replace(reading, planned=count * settings.sequence)
+            for reading, count in zip(ordered, given, strict=True)
+        ), layout.intervals
 
     def _lost(self, name: str, settings: StageSettings, steps: int, lost: int, total: int) -> Finding:
         step = settings.step_tokens
@@ -361,3 +424,10 @@ class Variant:
 def id_of(point: Point, axis: str) -> object:
     """A hashable stand-in for an axis' value at a point."""
     return identity_of(point.get(axis, ERROR))
+
+
+def _placed_at(reading: Reading, stage: str, table: Table) -> Span:
+    """Where the place of a cell is written."""
+    assert reading.place is not None
+    node = table.nodes[reading.corpus.name, stage]
+    return reading.place.span or node.value.span

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from specc.analysis.places import Placement
 from specc.analysis.values import Value
 from specc.language import ast
 
 
 @dataclass(slots=True)
 class Table:
-    """Tokens by (corpus, stage); cells that are not in it are empty."""
+    """Tokens by (corpus, stage); cells that are not in it are empty.
+
+    Attributes:
+        places: where in the stage the tokens of a cell lie, of those cells that say so.
+        nodes: cells as written. replay: tokens of each stage that are read again, where any are.
+    """
 
     tokens: dict[tuple[str, str], int] = field(default_factory=dict)
+    places: dict[tuple[str, str], Placement] = field(default_factory=dict)
+    nodes: dict[tuple[str, str], ast.Cell] = field(default_factory=dict)
+    replay: dict[str, int] = field(default_factory=dict)
 
     def stage(self, stage: str) -> dict[str, int]:
         """Tokens of each corpus in a stage, without empty ones."""
@@ -34,6 +43,7 @@ class TableCell:
     node: ast.Cell
     value: Value
     tokens: int | None = None
+    place: Placement | None = None
 
     @property
     def of_stage(self) -> bool:

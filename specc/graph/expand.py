@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from sys import intern
 from typing import Any
 
 from specc.analysis.arms import axis_value
@@ -16,7 +15,7 @@ from specc.analysis.resolve import ResolvedPoint, ResolvedStage
 from specc.analysis.values import StageValue, show, spelled
 from specc.flops import evaluation_flops_per_token, training_flops_per_token
 from specc.graph.cost import Rates
-from specc.graph.states import Families, StageStates
+from specc.graph.states import Families, StageStates, corpus_role
 from specc.steps import (
     RESUME,
     DataSet,
@@ -30,11 +29,6 @@ from specc.study import BASE, Arm, Cell, Measure, PlannedStep, StageRun, Study
 def expand(compiled: CompiledExperiment, rates: Rates) -> Study:
     """All arms of an experiment and the distinct steps that they need."""
     return _Expansion(compiled, rates).study()
-
-
-def corpus_role(index: int) -> str:
-    """Name of the input of a train step that holds one of its corpora; one object for all steps."""
-    return intern(f"corpus{index}")
 
 
 class _Expansion:
@@ -122,6 +116,8 @@ class _Expansion:
             for phase in stage.phases:
                 if phase.shape == "constant" and phase.stop < stage.steps:
                     cuts[name].add(phase.stop)
+            # Up to where a placed corpus begins, arms that differ in it are the same.
+            cuts[name].update(reading.begins // stage.settings.batch for reading in stage.readings)
         for plan in resolved.evals:
             for mark in plan.marks:
                 cuts[mark.stage].add(mark.step)
@@ -244,11 +240,12 @@ class _Expansion:
         known = run.keys.get(step)
         if known is not None:
             return known
-        key, own, curve = run.state(step)
+        state = run.state(step)
+        key = state.key
         if key not in self.steps:
             end = "" if step == run.stage.steps else f"@{step} steps"
-            self._add(key, "train", run.inputs, run.params | own, {}, run.label + end)
-            run.family.add(step, curve, key)
+            self._add(key, "train", state.inputs, run.params | state.own, {}, run.label + end)
+            run.family.add(step, run.course(step), key)
             self._resumable.append((key, run, step))
         run.keys[step] = key
         return key
@@ -259,7 +256,7 @@ class _Expansion:
     def _resume(self) -> None:
         """For each state, the latest earlier one that it can go on from, and what is left to do."""
         for key, run, step in self._resumable:
-            first, before = run.family.latest_before(step, run.stage.phases)
+            first, before = run.family.latest_before(step, run)
             planned = self.steps[key]
             settings = run.stage.settings
             tokens = (step - first) * settings.step_tokens

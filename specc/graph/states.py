@@ -10,34 +10,46 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from specc.analysis.curve import clipped
 from specc.analysis.resolve import ResolvedStage
 from specc.canonical import canonical_json
+from specc.placement import clipped_intervals
 from specc.shapes import ModelShape
-from specc.steps import Phase, Source, TrainParams, identity, step_key
+from specc.steps import Source, TrainParams, identity, step_key
+
+Course = tuple[Hashable, ...]
+"""What a state is made of beside what its family has in common: the learning-rate curve up to it, and
+the sources that are placed before it with their intervals."""
+
+
+def corpus_role(index: int) -> str:
+    """Name of the input of a train step that holds one of its corpora; one object for all steps."""
+    return intern(f"corpus{index}")
 
 
 @dataclass(slots=True)
 class Family:
-    """States of stages that train alike but for the learning-rate curve: steps -> curve so far -> key."""
+    """States of stages that train alike but for their course: steps -> course so far -> key."""
 
-    states: dict[int, dict[tuple[Phase, ...], str]] = field(default_factory=dict)
+    states: dict[int, dict[Course, str]] = field(default_factory=dict)
     _ordered: list[int] = field(default_factory=list)
 
-    def add(self, steps: int, curve: tuple[Phase, ...], key: str) -> None:
-        self.states.setdefault(steps, {})[curve] = key
+    def add(self, steps: int, course: Course, key: str) -> None:
+        self.states.setdefault(steps, {})[course] = key
         self._ordered.clear()
 
-    def latest_before(self, steps: int, phases: tuple[Phase, ...]) -> tuple[int, str | None]:
-        """The latest state before `steps` training steps on a stage's curve: its steps and key; 0 if none."""
+    def latest_before(self, steps: int, run: StageStates) -> tuple[int, str | None]:
+        """The latest state before `steps` training steps on a stage's course: steps and key; 0 if none."""
         if not self._ordered:
             self._ordered.extend(sorted(self.states))
         for place in range(bisect_left(self._ordered, steps) - 1, -1, -1):
             earlier = self._ordered[place]
-            key = self.states[earlier].get(clipped(phases, 0, earlier))
+            key = self.states[earlier].get(run.course(earlier))
             if key is not None:
                 return earlier, key
         return 0, None
@@ -49,7 +61,7 @@ class StageStates:
 
     Attributes:
         inputs: roles of its train steps -> keys. params, identity: of its steps, but for how many
-            training steps they do and on which curve.
+            training steps they do, on which curve, and which of the placed sources they come to.
         keys: of its states, by training steps.
     """
 
@@ -62,11 +74,51 @@ class StageStates:
     identity: dict[str, Any]
     keys: dict[int, str] = field(default_factory=dict)
 
-    def state(self, steps: int) -> tuple[str, dict[str, Any], tuple[Phase, ...]]:
-        """Key, own parameters and curve of the state after some training steps."""
+    def state(self, steps: int) -> State:
+        """The state after some training steps: nothing in it depends on what comes after them."""
+        own: dict[str, Any] = {
+            "steps": steps,
+            "phases": [phase.model_dump() for phase in clipped(self.stage.phases, 0, steps)],
+        }
+        if not self.stage.intervals:
+            return State(step_key("train", self.identity | own, self.inputs), own, self.inputs)
+        reached = self._reached(steps)
+        intervals = clipped_intervals(self.stage.intervals, steps * self.stage.settings.batch)
+        unread = {corpus_role(index) for index in range(reached, len(self.stage.readings))}
+        inputs = {role: key for role, key in self.inputs.items() if role not in unread}
+        of_key = self.identity | own | {"sources": self.identity["sources"][:reached]}
+        if intervals:
+            of_key["intervals"] = [each.model_dump(mode="json", exclude_defaults=True) for each in intervals]
+        own["sources"] = self.params["sources"][:reached]
+        own["intervals"] = [each.model_dump(mode="json") for each in intervals]
+        return State(step_key("train", of_key, inputs), own, inputs)
+
+    def course(self, steps: int) -> Course:
+        """What tells the state after some training steps from others of its family."""
         curve = clipped(self.stage.phases, 0, steps)
-        own = {"steps": steps, "phases": [phase.model_dump() for phase in curve]}
-        return step_key("train", self.identity | own, self.inputs), own, curve
+        if not self.stage.intervals:
+            return curve
+        stage = self.stage
+        base = stage.unplaced
+        placed = tuple(
+            (self.inputs[corpus_role(index)], stage.readings[index].start)
+            for index in range(base, self._reached(steps))
+        )
+        return (*curve, *placed, *clipped_intervals(stage.intervals, steps * stage.settings.batch))
+
+    def _reached(self, steps: int) -> int:
+        """Sources of which something is read in the first `steps` training steps, or that have no place."""
+        end = steps * self.stage.settings.batch
+        return sum(reading.place is None or reading.begins < end for reading in self.stage.readings)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state's key, the parameters that are its own, and the inputs of the step that makes it."""
+
+    key: str
+    own: dict[str, Any]
+    inputs: dict[str, str]
 
 
 class Families:
@@ -82,7 +134,10 @@ class Families:
         """A stage with one parent (an input) and one seed, without states yet."""
         params, of_key = self._parameters(stage)
         params, of_key = params | {"seed": seed}, of_key | {"seed": seed}
-        family = self._families[canonical_json([inputs, of_key])]
+        common = of_key | {"sources": of_key["sources"][: stage.unplaced]}
+        placed = {corpus_role(index) for index in range(stage.unplaced, len(stage.readings))}
+        unplaced = {role: key for role, key in inputs.items() if role not in placed}
+        family = self._families[canonical_json([unplaced, common])]
         return StageStates(stage, shape, inputs, family, label, params, of_key)
 
     def _parameters(self, stage: ResolvedStage) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -99,7 +154,7 @@ class Families:
             sequence=settings.sequence,
             batch=settings.batch,
             sources=tuple(
-                Source(corpus=f"corpus{index}", share=reading.share, start=reading.start)
+                Source(corpus=corpus_role(index), share=reading.share, start=reading.start)
                 for index, reading in enumerate(stage.readings)
             ),
             phases=(),
