@@ -31,6 +31,7 @@ class Commands(click.Group):
         "status",
         "sql",
         "compare",
+        "diff",
         "graph",
         "index",
         "specs",
@@ -226,6 +227,41 @@ def compare(
     from specc.cli.querying import show_comparisons
 
     return show_comparisons(name, workspace, experiment, as_json, as_csv)
+
+
+@specc.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="[B]", required=False)
+@click.option("--since", metavar="REVISION", help="Compare A at this git revision with A now; default: HEAD.")
+@_only
+@_max_arms
+@_workspace
+@_json
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if steps differ.")
+@told
+def diff(
+    first: str,
+    second: str | None,
+    since: str | None,
+    only: tuple[str, ...],
+    max_arms: int,
+    workspace: str | None,
+    as_json: bool,
+    exit_code: bool,
+) -> int:
+    """Say what differs between two recipes, what that makes new, and what is confounded.
+
+    A change of the text that changes no step, as of a comment or a name, is told as such.
+
+    \b
+    Examples:
+      specc diff old.spec new.spec
+      specc diff recipe.spec                  what has changed since the last commit
+      specc diff recipe.spec --since v1.0
+    """
+    from specc.cli.differing import diff_files
+
+    return diff_files(first, second, since, only, max_arms, workspace, as_json, exit_code)
 
 
 @specc.command()

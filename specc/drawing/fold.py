@@ -10,7 +10,8 @@ from specc.diagnostics import nearest
 from specc.errors import QueryError
 from specc.graph.axes import axis_text
 from specc.graph.parameters import stage_parameters, step_parameters
-from specc.graph.uses import Use, ordered, uses_of
+from specc.graph.plan import ordered
+from specc.graph.uses import Use, uses_of
 from specc.steps import RESUME
 from specc.study import PlannedStep, StageRun, Study
 from specc.words import count, printable

@@ -40,21 +40,23 @@ def arm_text(study: Study, arm: Arm, seed: bool = True) -> str:
     return printable(", ".join(parts))
 
 
-def points_text(study: Study, arms: Iterable[int], most: int = 4) -> str:
+def points_text(study: Study, arms: Iterable[int], most: int = 5) -> str:
     """Which arms of a study, by their points in the sweep without seeds; "all arms" if so."""
     chosen = set(arms)
     if len(chosen) == len(study.arms):
         return "all arms" if len(chosen) > 1 else "the only arm"
-    named: dict[str, None] = {}
-    several = False
     recipes = any(arm.recipe != BASE for arm in study.arms)
     types = {axis.name: axis.type for axis in study.axes}
+    named: dict[str, None] = {}
     for arm in study.arms:
         if arm.arm in chosen:
             parts = [arm.recipe] if recipes else []
             parts += [f"{k} = {axis_text(v, types[k])}" for k, v in arm.axes.items() if k in types]
             named[", ".join(parts) or f"seed = {arm.seed}"] = None
-            several = True
     listed = list(named)
-    more = f"; ... {len(listed) - most} more" if len(listed) > most else ""
-    return printable("; ".join(listed[:most])) + more if several else "no arm"
+    more = f", ... {len(listed) - most} more" if len(listed) > most else ""
+    if not recipes and len(study.axes) <= 1:  # the name once, then its values
+        name = listed[0].partition(" = ")[0] if listed else ""
+        values = [text.removeprefix(f"{name} = ") for text in listed[:most]]
+        return printable(f"{name} = {', '.join(values)}") + more if listed else "no arm"
+    return printable("; ".join(listed[:most])) + more.replace(",", ";", 1)

@@ -21,9 +21,10 @@ def flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
     """
     for name, value in params.items():
         path = f"{prefix}{name}"
-        if isinstance(value, Mapping) and set(value) == {"name", "args"}:
+        if isinstance(value, Mapping) and {"name", "args"} <= set(value):
+            rest = {key: each for key, each in value.items() if key not in ("name", "args")}
             yield path, value["name"]
-            yield from flat(value["args"], f"{path}.")
+            yield from flat(rest | value["args"], f"{path}.")
         elif isinstance(value, Mapping):
             yield from flat(value, f"{path}.")
         else:
@@ -41,7 +42,7 @@ def shown(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, Mapping):
-        if set(value) == {"name", "args"}:
+        if {"name", "args"} <= set(value):
             return f"{shown(value['name'])}({_pairs(value['args'])})"
         return "{" + _pairs(value) + "}"
     if isinstance(value, list | tuple):

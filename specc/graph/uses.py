@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from specc.graph.plan import ordered
 from specc.steps import RESUME
 from specc.study import PlannedStep, Study
 
@@ -42,36 +43,6 @@ class Use:
         return self.name + place
 
 
-def ordered(steps: Iterable[PlannedStep]) -> list[str]:
-    """Keys in an order in which each comes after its inputs, else as the steps are given.
-
-    Inputs that are not among the steps are passed over. Steps in a circle, which no compiler makes
-    but a damaged file may hold, come last.
-    """
-    waiting: dict[str, int] = {}
-    consumers: dict[str, list[str]] = {}
-    listed = list(steps)
-    known = {step.key for step in listed}
-    for step in listed:
-        sources = set(step.inputs.values()) & known
-        waiting[step.key] = len(sources)
-        for source in sources:
-            consumers.setdefault(source, []).append(step.key)
-    ready = deque(key for key, count in waiting.items() if not count)
-    found: list[str] = []
-    while ready:
-        key = ready.popleft()
-        found.append(key)
-        for consumer in consumers.get(key, ()):
-            waiting[consumer] -= 1
-            if not waiting[consumer]:
-                ready.append(consumer)
-    if len(found) < len(waiting):
-        seen = set(found)
-        found += [key for key in waiting if key not in seen]
-    return found
-
-
 def consumers_of(steps: Iterable[PlannedStep]) -> dict[str, list[str]]:
     """Key of a step -> keys of the steps that use what it makes, `resume` among them, in order."""
     found: dict[str, list[str]] = {}
@@ -99,13 +70,25 @@ def uses_of(study: Study) -> dict[str, Use]:
             if role != RESUME and source not in named:
                 arms.setdefault(source, {}).update(arms.get(key, {}))
     labels = {arm.label for arm in study.arms}
+    models = _model_names(study, steps)
     found: dict[str, Use] = {}
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     for step in study.steps:
         mine = tuple(sorted(arms.get(step.key, {})))
         mine = shared.setdefault(mine, mine)
-        name, stage, position, end = named.get(step.key) or (own_name(step, study, labels), "", 1.0, 0)
+        name, stage, position, end = named.get(step.key) or ("", "", 1.0, 0)
+        name = name or models.get(step.key) or own_name(step, study, labels)
         found[step.key] = Use(step.op, name, stage, position, end, mine)
+    return found
+
+
+def _model_names(study: Study, steps: Mapping[str, PlannedStep]) -> dict[str, str]:
+    """Steps that lineages begin with -> the name that the recipe gives to the model."""
+    found: dict[str, str] = {}
+    for run in study.stages:
+        first = steps[run.segments[0]].inputs.get("parent") if run.segments else run.checkpoint
+        if first is not None and first in steps and steps[first].op in ("init", "import") and run.parent:
+            found.setdefault(first, run.parent)
     return found
 
 
