@@ -56,6 +56,8 @@ class Cell:
         nominal: tokens as declared. planned: after rounding to whole steps and sequences.
         epochs: planned tokens over the tokens of the corpus' training split.
         role: input of the train steps that holds this corpus ("corpus0", ...).
+        place: where in the stage these tokens lie, as people write it; empty for an even spread.
+        replay_of: the earlier stage whose tokens these are, read again; empty for tokens of the row.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ROW
@@ -66,6 +68,8 @@ class Cell:
     planned: int
     epochs: float | None
     role: str
+    place: str = ""
+    replay_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

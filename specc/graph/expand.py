@@ -194,6 +194,7 @@ class _Expansion:
                     planned=reading.planned,
                     epochs=reading.planned / reading.corpus.facts.train.tokens,
                     role=corpus_role(index),
+                    place=str(reading.place) if reading.place is not None else "",
                 )
             )
         shown = self._settings.get(id(stage))

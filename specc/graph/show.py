@@ -82,7 +82,7 @@ def _budgets(study: Study, all_tables: bool) -> str:
     groups: dict[object, list[Arm]] = {}
     for arm in study.arms:
         key = (
-            tuple((c.stage, c.corpus, c.nominal, c.planned) for c in cells[arm.arm]),
+            tuple((c.stage, c.corpus, c.nominal, c.planned, c.place, c.replay_of) for c in cells[arm.arm]),
             tuple(run.steps for run in runs[arm.arm]),
         )
         groups.setdefault(key, []).append(arm)
@@ -96,18 +96,21 @@ def _budgets(study: Study, all_tables: bool) -> str:
 
 def _budget(study: Study, arms: Sequence[Arm], cells: Sequence[Cell], runs: Sequence[StageRun]) -> str:
     stages = [run.stage for run in runs]
-    by_place = {(cell.corpus, cell.stage): cell for cell in cells}
-    corpora = list(dict.fromkeys(cell.corpus for cell in cells))
+    by_row: dict[str, dict[str, list[Cell]]] = {}
+    for cell in sorted(cells, key=lambda cell: bool(cell.replay_of)):
+        row_name = f"{cell.corpus} again" if cell.replay_of else cell.corpus
+        by_row.setdefault(row_name, {}).setdefault(cell.stage, []).append(cell)
     header: list[list[str]] = [["", *(part for stage in stages for part in (stage, "")), ""]]
     header.append(["tokens", *(part for _ in stages for part in ("nominal", "planned")), "epochs"])
     rows = []
-    for corpus in corpora:
-        row = [corpus]
+    for name, by_stage in by_row.items():
+        row = [name]
         epochs = 0.0
         for stage in stages:
-            cell = by_place.get((corpus, stage))
-            row += [f"{cell.nominal:,}", f"{cell.planned:,}"] if cell else ["-", "-"]
-            epochs += (cell.epochs or 0.0) if cell else 0.0
+            here = by_stage.get(stage, [])
+            nominal, planned = sum(cell.nominal for cell in here), sum(cell.planned for cell in here)
+            row += [f"{nominal:,}", f"{planned:,}"] if here else ["-", "-"]
+            epochs += sum(cell.epochs or 0.0 for cell in here)
         rows.append([*row, f"{epochs:.2f}"])
     total, steps = ["total"], ["steps"]
     for run in runs:
@@ -115,7 +118,8 @@ def _budget(study: Study, arms: Sequence[Arm], cells: Sequence[Cell], runs: Sequ
         total += [f"{nominal:,}", f"{run.tokens:,}"]
         steps += ["", f"{run.steps:,}"]
     table = aligned([*header, *rows, [*total, ""], [*steps, ""]])
-    return f"{_arms(study, arms)}\n{table}"
+    places = [printable(f"  {cell.corpus} in {cell.stage}: {cell.place}") for cell in cells if cell.place]
+    return "\n".join([_arms(study, arms), table, *places])
 
 
 def _arms(study: Study, arms: Sequence[Arm]) -> str:
