@@ -65,7 +65,10 @@ def _pad(columns: Sequence[tuple[Sequence[Part], int | None]]) -> None:
 
 def _align_rows(run: list[Item]) -> None:
     """Corpus, total and cells of an allocation."""
-    _pad([(item.parts, 1 if len(item.parts) > 2 else None) for item in run])
+    longest = max(len(item.first.text) for item in run)
+    for item in run:
+        if len(item.parts) > 2:
+            first_word(item.parts[1]).pad = longest - len(item.first.text)
     braces = []
     for item in run:
         if len(item.parts) < 2 or flat(item.parts[:-1]) is None:

@@ -121,18 +121,22 @@ def _write_remarks(page: Page, remarks: list[Remark], indent: int) -> None:
 
 
 def _after_equal(page: Page, parts: Sequence[Part], indent: int, further: int, reserve: int) -> bool:
-    """Break after `=` if that is enough, where the value itself has no brackets that could be broken."""
+    """Break after `=`, where that is enough for a value without brackets to break, and before comparisons."""
     place = next((n for n, part in enumerate(parts) if isinstance(part, Word) and part.kind == "EQUAL"), None)
     if place is None or place + 1 == len(parts) or first_word(parts[0]).kind == "EVAL":
+        return False
+    if flat(parts[: place + 1]) is None:
         return False
     value = parts[place + 1 :]
     if any(isinstance(part, Group) for part in value) and not any(map(_breaks, value[1:])):
         return False
     text = flat(value)
-    if text is None or further + width(text) + reserve > WIDTH:
+    enough = text is not None and further + width(text) + reserve <= WIDTH
+    if first_word(value[0]).before or not (enough or any(map(_is_clause, value))):
         return False
     _write(page, parts[: place + 1], indent, further, 0)
-    page.begin(further, text)
+    page.begin(further)
+    _write(page, value, further, further, reserve)
     return True
 
 

@@ -1,4 +1,4 @@
-"""From lark's tree to the syntax tree; recursion is bounded by the brackets that the layout allows."""
+"""From lark's tree to the syntax tree, without recursion: inner nodes are built first."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ class Builder:
     def __init__(self, source: Source, base: int = 0) -> None:
         self.source = source
         self.base = base
+        self.built: dict[int, Any] = {}
 
     def build(self, tree: Tree[Token]) -> Any:
         """The node of a tree."""
-        name = "except_" if tree.data == "except" else tree.data
-        method: Callable[[Tree[Token]], Any] = getattr(self, name)
-        return method(tree)
+        trees = [tree]
+        for outer in trees:
+            trees.extend(child for child in outer.children if not isinstance(child, str))
+        for part in reversed(trees):
+            # What stands after a value, as in `a with (...)`, is built with it.
+            if part.data not in ("with", "at"):
+                name = "except_" if part.data == "except" else part.data
+                method: Callable[[Tree[Token]], Any] = getattr(self, name)
+                self.built[id(part)] = method(part)
+        node = self.built[id(tree)]
+        self.built = {}
+        return node
 
     def span(self, tree: Tree[Token]) -> Span:
         if tree.meta.empty:
@@ -38,7 +48,9 @@ class Builder:
 
     def children(self, tree: Tree[Token]) -> list[Any]:
         """Nodes and identifiers of a tree's children, in order."""
-        return [self.word(child) if isinstance(child, str) else self.build(child) for child in tree.children]
+        return [
+            self.word(child) if isinstance(child, str) else self.built[id(child)] for child in tree.children
+        ]
 
     # ---- expressions
 
@@ -113,7 +125,7 @@ class Builder:
     product = sum
 
     def postfix(self, tree: Tree[Token]) -> Any:
-        value = self.build(tree.children[0])  # type: ignore[arg-type]  # the first child is a tree
+        value = self.built[id(tree.children[0])]
         if len(tree.children) > DEEPEST:
             raise TooDeep(self.span(tree.children[DEEPEST]).start - self.base, "`with` or `@`")  # type: ignore[arg-type]  # a tree
         for part in tree.children[1:]:
@@ -137,7 +149,7 @@ class Builder:
 
     def use(self, tree: Tree[Token]) -> ast.Use:
         path, *names = tree.children
-        return ast.Use(self.span(tree), self.text(path), tuple(self.build(name) for name in names))  # type: ignore[arg-type]  # names are trees
+        return ast.Use(self.span(tree), self.text(path), tuple(self.built[id(name)] for name in names))
 
     def use_name(self, tree: Tree[Token]) -> ast.UseName:
         words = self.children(tree)

@@ -11,7 +11,7 @@ from lark.lark import PostLex
 if TYPE_CHECKING:
     from lark import Token
 
-DEEPEST = 64
+DEEPEST = 32
 """Brackets that may be open at once."""
 
 _OPEN = {"LPAR": "(", "LSQB": "[", "LBRACE": "{"}
@@ -29,7 +29,7 @@ GOES_ON = re.compile(r"(?:\s|#[^\n]*)*(?:[<>*/+\-]|[=!]=|(?:by|given|after|every
 class TooDeep(Exception):
     """Brackets, or changes of one value, nested deeper than `DEEPEST`."""
 
-    def __init__(self, offset: int, what: str = "open bracket") -> None:
+    def __init__(self, offset: int, what: str = "open brackets") -> None:
         super().__init__(offset)
         self.offset = offset
         self.what = what

