@@ -73,14 +73,12 @@ class Layer:
             total += Fraction(count * (min(max(x, start), stop) - start), stop - start)
         return total
 
-    def density(self, x: int) -> Fraction:
-        """Share of the sequences right behind position `x`."""
+    def density(self, start: int, x: int) -> Fraction:
+        """Share of the sequences at position `x` of the interval that begins at `start`."""
         if self.ramp is not None:
             first, last = self.ramp
             return first + (last - first) * Fraction(x, self.ends)
-        return sum(
-            (Fraction(c, stop - start) for start, stop, c in self.pieces if start <= x < stop), Fraction(0)
-        )
+        return sum((Fraction(c, b - a) for a, b, c in self.pieces if a <= start < b), Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +98,7 @@ def lay_out(cells: Sequence[PlacedCell], base: int, length: Length) -> Layout | 
         base: number of sources without a place; those with one are numbered behind them.
     """
     layers: list[Layer] = []
+    ranges: list[tuple[int, int]] = []
     early, late = 0, length.n
     numbers = _numbers(cells, base, length)
     late -= sum(
@@ -116,16 +115,18 @@ def lay_out(cells: Sequence[PlacedCell], base: int, length: Length) -> Layout | 
             pieces = _pieces(cell, count, length)
         if isinstance(pieces, Finding):
             return pieces
+        ranges += [(start, stop) for start, stop, _ in pieces]
         if count:
             ramp = _scaled(cell.placement, count, length.n) if cell.placement.kind == "ramp" else None
             layers.append(Layer(cell, index, count, pieces, ramp))
+    hole = _hole(ranges, length) if not base else None
+    too_small = next((found for layer in layers if (found := _too_small(layer, length)) is not None), None)
+    if hole is not None or too_small is not None:
+        return hole or too_small  # type: ignore[return-value]  # one of them is there
     layers.sort(key=lambda layer: layer.begins)
     intervals = _intervals(layers, base, length)
     if isinstance(intervals, Finding):
         return intervals
-    hole = _hole(intervals, length) if not base else None
-    if hole is not None:
-        return hole
     begun = {layer.index: layer.begins for layer in layers}
     order = sorted(range(len(cells)), key=lambda index: (begun.get(index, length.n), index))
     return Layout(tuple(order), intervals, tuple(begun.get(index, length.n) for index in order))
@@ -169,28 +170,18 @@ def _pieces(cell: PlacedCell, count: int, length: Length) -> list[tuple[int, int
     for position in placement.positions:
         at = sequences_at(position, length.batch, length.sequence, length.n, length.nominal)
         if at is None:
-            return _outside(cell, f"{position}", length)
+            return _outside(cell, f"the place of `{cell.corpus}` goes to {position},", "", length)
         found.append(at)
     if placement.kind == "within":
         start, stop = found
-        if count > stop - start:
-            holds = _counted(max(0, stop - start), length)
-            return Finding(
-                "E0421",
-                f"`{cell.corpus}` does not fit into its place in stage `{length.stage}`",
-                cell.span,
-                f"this holds {holds}; `{cell.corpus}` has {_counted(count, length)}",
-                help=f"make the place wider, or spend less of `{cell.corpus}` in the stage",
-                key=(length.stage, cell.corpus),
-                amount=f"{show_tokens(cell.tokens)} tokens",
-            )
         return [(start, stop, count)]
     pieces = []
     bursts = sorted(found)
     for number, start in enumerate(bursts):
         size = count * (number + 1) // len(bursts) - count * number // len(bursts)
         if start + size > length.n:
-            return _outside(cell, f"a burst of {_counted(size, length)} at {_tokens(start, length)}", length)
+            where = f"at {_tokens(start, length)} begin {_counted(size, length)}; "
+            return _outside(cell, f"a burst of `{cell.corpus}` reaches", where, length)
         if number + 1 < len(bursts) and start + size > bursts[number + 1]:
             room = _counted(bursts[number + 1] - start, length)
             return Finding(
@@ -208,12 +199,30 @@ def _pieces(cell: PlacedCell, count: int, length: Length) -> list[tuple[int, int
     return pieces or [(0, length.n, 0)]
 
 
-def _outside(cell: PlacedCell, what: str, length: Length) -> Finding:
+def _too_small(layer: Layer, length: Length) -> Finding | None:
+    """Say so if a window holds less than the tokens that lie in it."""
+    cell = layer.cell
+    start, stop, count = layer.pieces[0]
+    if cell.placement.kind != "within" or count <= stop - start:
+        return None
+    holds = _counted(max(0, stop - start), length)
     return Finding(
         "E0421",
-        f"{what} lies behind the end of stage `{length.stage}`",
+        f"`{cell.corpus}` does not fit into its place in stage `{length.stage}`",
         cell.span,
-        f"the stage has {show_tokens(length.nominal)} tokens, "
+        f"this holds {holds}; `{cell.corpus}` has {_counted(count, length)}",
+        help=f"make the place wider, or spend less of `{cell.corpus}` in the stage",
+        key=(length.stage, cell.corpus),
+        amount=f"{show_tokens(cell.tokens)} tokens",
+    )
+
+
+def _outside(cell: PlacedCell, what: str, where: str, length: Length) -> Finding:
+    return Finding(
+        "E0421",
+        f"{what} beyond the end of stage `{length.stage}`",
+        cell.span,
+        f"{where}the stage has {show_tokens(length.nominal)} tokens, "
         f"{length.n // length.batch} steps of {length.batch} x {length.sequence}",
         help="place it earlier, or make the stage longer",
         key=(length.stage, cell.corpus),
@@ -237,8 +246,9 @@ def _intervals(layers: Sequence[Layer], base: int, length: Length) -> tuple[Inte
                 less = min(over, numbers[index])
                 numbers[index] -= less
                 over -= less
-        crowded = any(sum(layer.density(x) for layer in here) > 1 for x in (start, stop - 1))
-        if over > 0 or crowded:
+        # A sequence of each layer is rounding; what is more is too much at one end of a ramp.
+        most = max(sum(layer.density(start, x) for layer in here) for x in (start, stop))
+        if over > 0 or most > 1 + Fraction(len(here), stop - start):
             return _crowded(here, start, stop, length)
         placed = []
         for layer, number in zip(here, numbers, strict=True):
@@ -257,7 +267,7 @@ def _placed(layer: Layer, source: int, number: int, others: int, start: int, sto
     mean = Fraction(number, size)
     if layer.ramp is None:
         return Placed(source=source, first=mean)
-    tilt = (layer.density(stop) - layer.density(start)) / 2
+    tilt = (layer.density(start, stop) - layer.density(start, start)) / 2
     # Rounding may leave a little less room than the slope asks for.
     most = min(mean, 1 - Fraction(others, size) - mean)
     tilt = max(-most, min(most, tilt))
@@ -269,8 +279,8 @@ def _placed(layer: Layer, source: int, number: int, others: int, start: int, sto
 
 
 def _crowded(here: Sequence[Layer], start: int, stop: int, length: Length) -> Finding:
-    at = max((start, stop - 1), key=lambda x: sum(layer.density(x) for layer in here))
-    densities = [layer.density(at) for layer in here]
+    at = max((start, stop), key=lambda x: sum(layer.density(start, x) for layer in here))
+    densities = [layer.density(start, at) for layer in here]
     names = " and ".join(f"`{layer.cell.corpus}`" for layer in here)
     parts = " + ".join(show_share(density) for density in densities)
     total = sum(densities, Fraction(0))
@@ -288,23 +298,25 @@ def _crowded(here: Sequence[Layer], start: int, stop: int, length: Length) -> Fi
     )
 
 
-def _hole(intervals: Sequence[Interval], length: Length) -> Finding | None:
+def _hole(ranges: Sequence[tuple[int, int]], length: Length) -> Finding | None:
     """Where nothing is read, in a stage of which every corpus has a place."""
     position = 0
-    for interval in intervals:
-        if interval.start > position:
+    after = length.n
+    for start, stop in sorted(ranges):
+        if start > position:
+            after = start
             break
-        if sum((p.first + (p.first if p.last is None else p.last) for p in interval.placed), Fraction(0)) < 2:
-            break
-        position = interval.stop
+        position = max(position, stop)
     if position >= length.n:
         return None
-    end = next((interval.start for interval in intervals if interval.start > position), length.n)
+    first = f"from {_tokens(position, length)} on" if position else "at its beginning"
     return Finding(
         "E0423",
-        f"stage `{length.stage}` has nothing to read from {_tokens(position, length)} on",
+        f"stage `{length.stage}` has nothing to read {first}",
         length.span,
-        f"up to {_tokens(end, length)} the places of its corpora leave room, and nothing is without a place",
+        f"all of its corpora have places, and none of them lies before {_tokens(after, length)}"
+        if not position
+        else f"all of its corpora have places, and none lies between there and {_tokens(after, length)}",
         help="leave out the place of one corpus: it is then read wherever there is room",
         key=(length.stage,),
     )
