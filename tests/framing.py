@@ -59,7 +59,7 @@ def _members(piece: str) -> str:
     def mentioned(name: str) -> bool:
         return bool(re.search(rf"\b{name}\b", piece))
 
-    stages = [n for n in STAGES if n == "pretrain" or (mentioned(n) and not declared("override stage", n))]
+    stages = [n for n in STAGES if n == "pretrain" or mentioned(n)]
     if re.search(r"^\s*stage \w+ from (?!pretrain|posttrain|finetune)", piece, re.MULTILINE):
         stages = [n for n in stages if mentioned(n)]
     if "finetune" in stages and not declared("stage", "finetune") and "posttrain" not in stages:
