@@ -32,6 +32,7 @@ class Commands(click.Group):
         "sql",
         "compare",
         "diff",
+        "why",
         "graph",
         "index",
         "specs",
@@ -262,6 +263,31 @@ def diff(
     from specc.cli.differing import diff_files
 
     return diff_files(first, second, since, only, max_arms, workspace, as_json, exit_code)
+
+
+@specc.command()
+@click.argument("words", nargs=-1, required=True, metavar="[FILE] STEP")
+@_only
+@_max_arms
+@_workspace
+@_json
+@told
+def why(
+    words: tuple[str, ...], only: tuple[str, ...], max_arms: int, workspace: str | None, as_json: bool
+) -> int:
+    """Say what a step is for, what it comes from, and whether it is done.
+
+    STEP is a label, the end of one, or the beginning of a key. Without FILE it is looked up in the
+    runs of the workspace, the latest first.
+
+    \b
+    Examples:
+      specc why early=25%/seed=1/posttrain
+      specc why recipe.spec 3f2a9c1b
+    """
+    from specc.cli.asking import tell_why
+
+    return tell_why(words, only, max_arms, workspace, as_json)
 
 
 @specc.command()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from specc.analysis.compile import CompiledExperiment, RecipeArms
 from specc.analysis.resolve import ResolvedStage
+from specc.analysis.values import ComponentValue
 from specc.diagnostics import Span
 from specc.difference.causes import DATA
 from specc.study import BASE
@@ -27,12 +29,18 @@ class Origins:
             corpora: whose tokens in the stage `subject` it is about; none for all that it reads.
         """
         span = self._span(kind, subject, name, recipe, corpora)
-        if span is None:
-            return ""
+        return self._shown(span) if span is not None else ""
+
+    def set_at(self, stage: str, setting: str, recipe: str) -> str:
+        """The line that gives a setting of a stage; empty if it is a default."""
+        arms = self.recipes.get(recipe)
+        resolved = next((p.stages[stage] for p in arms.points if stage in p.stages), None) if arms else None
+        span = self._setting(resolved, setting) if resolved is not None else None
+        return self._shown(span) if span is not None else ""
+
+    def _shown(self, span: Span) -> str:
         line, _ = span.source.position(span.start)
-        if span.source.name == self.experiment.spec:
-            return f"line {line}"
-        return f"{span.source.name}:{line}"
+        return f"line {line}" if span.source.name == self.experiment.spec else f"{span.source.name}:{line}"
 
     def _span(self, kind: str, subject: str, name: str, recipe: str, corpora: Sequence[str]) -> Span | None:
         arms = self.recipes.get(recipe) or self.recipes.get(BASE)
@@ -50,6 +58,9 @@ class Origins:
             if subject == "recipe":
                 base = self.recipes[BASE].definition
                 return base.recipes[name].name.span if name in base.recipes else None
+        value = next((value for value in _components(arms) if value.name == subject), None)
+        if value is not None:
+            return value.spans.get(name.partition(".")[0], value.span)
         binding = definition.scope.find(subject)
         return binding.span if binding is not None else None
 
@@ -82,3 +93,13 @@ class Origins:
         if setting == "schedule" and argument in settings.schedule.spans:
             return settings.schedule.spans[argument]
         return settings.parent.span if name == "from" else settings.spans.get(setting)
+
+
+def _components(arms: RecipeArms) -> Iterator[ComponentValue]:
+    """Models and corpora of a recipe, as they are at the points of the sweep."""
+    for point in arms.points:
+        for model in point.models.values():
+            yield model.value
+        for stage in point.stages.values():
+            for reading in stage.readings:
+                yield replace(reading.corpus.value, name=reading.corpus.name)

@@ -13,7 +13,7 @@ from specc.graph.parameters import stage_parameters, step_parameters
 from specc.graph.plan import ordered
 from specc.graph.uses import Use, uses_of
 from specc.steps import RESUME
-from specc.study import PlannedStep, StageRun, Study
+from specc.study import Cell, PlannedStep, StageRun, Study
 from specc.words import count, printable
 
 RECIPE, SEED, POSITION, EVAL, ALL = "recipe", "seed", "position", "eval", "all"
@@ -246,6 +246,9 @@ def _nodes(
     for run in study.stages:
         for key in run.segments:
             runs.setdefault(key, []).append(run)
+    cells: dict[tuple[int, str], list[Cell]] = {}
+    for cell in study.cells:
+        cells.setdefault((cell.arm, cell.stage), []).append(cell)
     nodes: list[Node] = []
     place: dict[str, int] = {}
     for keys in groups.values():
@@ -266,13 +269,16 @@ def _nodes(
             node.tokens += step.tokens
             node.flops += step.flops
             node.seconds += step.seconds
-        node.parameters = _parameters(keys, steps, runs)
+        node.parameters = _parameters(keys, steps, runs, cells)
         nodes.append(node)
     return nodes, place
 
 
 def _parameters(
-    keys: Iterable[str], steps: Mapping[str, PlannedStep], runs: Mapping[str, list[StageRun]]
+    keys: Iterable[str],
+    steps: Mapping[str, PlannedStep],
+    runs: Mapping[str, list[StageRun]],
+    cells: Mapping[tuple[int, str], list[Cell]],
 ) -> dict[str, tuple[str, ...]]:
     """Values of each parameter over the steps of a node, the first few and then "..."."""
     found: dict[str, dict[str, None]] = {}
@@ -280,11 +286,20 @@ def _parameters(
     for key in keys:
         own = runs.get(key, ())
         for source in own or (steps[key],):
-            mark: object = id(source.params) if isinstance(source, PlannedStep) else _settings_mark(source)
+            read = () if isinstance(source, PlannedStep) else cells.get((source.arm, source.stage), ())
+            mark: object
+            if isinstance(source, PlannedStep):
+                mark = id(source.params)
+            else:  # stages of several arms often share their settings
+                amounts = tuple(cell.planned for cell in read)
+                mark = (id(source.settings), source.steps, source.tokens, source.parent, amounts)
             if mark in seen:
                 continue
             seen.add(mark)
-            named = stage_parameters(source) if isinstance(source, StageRun) else step_parameters(source)
+            if isinstance(source, PlannedStep):
+                named = step_parameters(source)
+            else:
+                named = stage_parameters(source, read)
             for name, value in named.items():
                 values = found.setdefault(name, {})
                 if len(values) <= MOST_VALUES:
@@ -293,11 +308,6 @@ def _parameters(
         name: (*list(values)[:MOST_VALUES], *(["..."] if len(values) > MOST_VALUES else []))
         for name, values in found.items()
     }
-
-
-def _settings_mark(run: StageRun) -> object:
-    """Stages of several arms often share their settings; what else they show is in the mark."""
-    return id(run.settings), run.steps, run.tokens, run.parent
 
 
 def _edges(steps: Iterable[PlannedStep], place: Mapping[str, int]) -> tuple[Edge, ...]:

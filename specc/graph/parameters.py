@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from specc.study import PlannedStep, StageRun
+from specc.study import Cell, PlannedStep, StageRun
 from specc.words import printable
 
 MOST_CHARACTERS = 120
@@ -82,10 +82,19 @@ def step_parameters(step: PlannedStep) -> dict[str, str]:
     }
 
 
-def stage_parameters(run: StageRun) -> dict[str, str]:
-    """What a stage is trained with: the settings of the recipe, resolved."""
+def stage_parameters(run: StageRun, cells: Sequence[Cell] = (), steps: int | None = None) -> dict[str, str]:
+    """What a stage is trained with: the settings of the recipe, resolved.
+
+    Args:
+        cells: what it reads. steps: up to which of its training steps; None for all.
+    """
+    done = run.steps if steps is None else steps
+    tokens = run.tokens * done // run.steps if run.steps else 0
     settings = {name: cut(shown(value)) for name, value in run.settings.items()}
-    return {"from": printable(run.parent), "steps": f"{run.steps:,}", "tokens": f"{run.tokens:,}"} | settings
+    found = {"from": printable(run.parent), "steps": f"{done:,}", "tokens": f"{tokens:,}"}
+    if cells:
+        found["reads"] = cut(", ".join(f"{printable(cell.corpus)} {cell.planned:,}" for cell in cells))
+    return found | settings
 
 
 def arguments(text: str) -> dict[str, str] | None:
