@@ -24,6 +24,7 @@ from specc.canonical import digest
 
 VERSIONS = {
     "prepare": 1,
+    "dataset": 1,
     "init": 1,
     "import": 1,
     "train": 1,
@@ -34,7 +35,7 @@ VERSIONS = {
 }
 """Version of each operation; raised when its results change."""
 
-Op = Literal["prepare", "init", "import", "train", "combine", "transform", "select", "eval"]
+Op = Literal["prepare", "dataset", "init", "import", "train", "combine", "transform", "select", "eval"]
 
 
 class Frozen(BaseModel):
@@ -65,6 +66,13 @@ class Component(Frozen):
 # ---------------------------------------------------------------- prepare: files -> token files
 
 
+class NamedSplit(Frozen):
+    """A part of a corpus, by document hash, beside those for training and held out."""
+
+    name: str
+    share: Ratio
+
+
 class PrepareParams(Frozen):
     """Read documents, split them by hash, tokenise them once.
 
@@ -73,12 +81,14 @@ class PrepareParams(Frozen):
         fingerprint: digest of the content that is read; empty for generators.
         tokenizer: "byte", or the SHA-256 of a `tokenizers` JSON file.
         held_out: share of the documents, by document hash, that is never trained on.
+        splits: further parts; see `specc.corpora.documents.split_of`.
     """
 
     reader: Component
     fingerprint: str = ""
     tokenizer: str = "byte"
     held_out: Ratio = Fraction(0)
+    splits: tuple[NamedSplit, ...] = ()
 
 
 class PrepareExecution(Frozen):
@@ -86,6 +96,33 @@ class PrepareExecution(Frozen):
 
     files: tuple[str, ...] = ()
     tokenizer_path: str | None = None
+
+
+# ---------------------------------------------------------------- dataset: token files -> token files
+
+DATA_SPLIT = "data"
+"""Name of the one split that a `dataset` step makes."""
+
+
+class DataSet(Frozen):
+    """Documents of a prepared corpus, or of another `dataset` step.
+
+    Attributes:
+        corpus: name of the input that holds the tokens.
+        split: "train", "held_out" or the name of another split; `DATA_SPLIT` of a `dataset` step.
+        tokens: if given, whole documents in stored order until this many tokens are reached.
+    """
+
+    corpus: str
+    split: str
+    tokens: int | None = None
+
+
+class DataSetParams(Frozen):
+    """Make a data set out of others, by a registered transform; their documents come one after another."""
+
+    component: Component
+    data: tuple[DataSet, ...]
 
 
 # ---------------------------------------------------------------- init, import: -> checkpoint
@@ -122,12 +159,14 @@ class Source(Frozen):
         share: exact share of the stage's sequences that no interval places; 0 for a placed source.
         start: token of this corpus' endless stream at which the stage begins to read.
         span: tokens, in whole sequences, after which it is read again from `start`; None for never.
+        split: which of its splits is read.
     """
 
     corpus: str
     share: Ratio
     start: int = 0
     span: int | None = None
+    split: str = "train"
 
 
 class Placed(Frozen):
@@ -249,20 +288,6 @@ class SelectExecution(Frozen):
 # ---------------------------------------------------------------- eval: checkpoint + data -> results
 
 
-class DataSet(Frozen):
-    """Documents of a prepared corpus.
-
-    Attributes:
-        corpus: name of the input that holds the tokens.
-        split: "train" or "held_out".
-        tokens: if given, whole documents in stored order until this many tokens are reached.
-    """
-
-    corpus: str
-    split: Literal["train", "held_out"]
-    tokens: int | None = None
-
-
 class EvalParams(Frozen):
     """Measure a checkpoint on a data set; `sequence` is the longest window, in tokens."""
 
@@ -286,6 +311,7 @@ class Nothing(Frozen):
 
 PARAMS: dict[str, type[Frozen]] = {
     "prepare": PrepareParams,
+    "dataset": DataSetParams,
     "init": InitParams,
     "import": ImportParams,
     "train": TrainParams,
@@ -296,6 +322,7 @@ PARAMS: dict[str, type[Frozen]] = {
 }
 EXECUTION: dict[str, type[Frozen]] = {
     "prepare": PrepareExecution,
+    "dataset": Nothing,
     "init": Nothing,
     "import": ImportExecution,
     "train": TrainExecution,
@@ -330,9 +357,10 @@ class Step(Frozen):
     """A step as a worker receives it, in JSON.
 
     Attributes:
-        inputs: role -> key of a finished step. `train` has "parent" and "corpus0", "corpus1", ...;
-            `combine` has "checkpoint0", ...; `transform` has "checkpoint"; `select` has "candidate0",
-            "result0", ..., without those that diverged; `eval` has "checkpoint" and "corpus0".
+        inputs: role -> key of a finished step. `dataset` has "corpus0", "corpus1", ...; `train` has
+            "parent" and "corpus0", "corpus1", ...; `combine` has "checkpoint0", ...; `transform` has
+            "checkpoint"; `select` has "candidate0", "result0", ..., without those that diverged; `eval`
+            has "checkpoint" and "corpus0".
         params, execution: as the operation's classes above; see `parsed`.
         label: readable alias, for messages only.
     """

@@ -105,12 +105,56 @@ SCHEDULES = (
     ),
 )
 
+REPLAYS = (
+    Signature(
+        "past",
+        Kind.REPLAY,
+        "A share of the stage reads again what the stages before it have read, the recent ones more of it.",
+        (
+            P("share", Type.SHARE, "share of the stage that is read again"),
+            P(
+                "decay",
+                Type.SHARE,
+                "weight of a stage's tokens for each stage that lies between: the parent has 100%, "
+                "its parent this, the one before it the square of this",
+                "1/1",
+            ),
+        ),
+        example="past(share = 10%, decay = 50%)",
+    ),
+)
+
+STOPS = (
+    Signature(
+        "early_stop",
+        Kind.STOP,
+        "The stage ends where an evaluation no longer gets better; what it is allocated is the most it reads.",
+        (
+            P("eval", Type.EVAL, "what is measured"),
+            P("every", Type.LENGTH, "how often: steps, tokens or a share of the stage", "1/20"),
+            P("patience", Type.INT, "evaluations in a row without improvement that end the stage", 3, low=1),
+            P("min_delta", Type.FLOAT, "what counts as improvement is larger than this", 0.0, low=0),
+            P("restore", Type.BOOL, "whether the stage ends with the best weights, not the last ones", True),
+            P("min", Type.LENGTH, "before this the stage does not end", "0/1"),
+        ),
+        positional=1,
+        source="Prechelt 1998, Early Stopping - But When?, criterion UP",
+        example="early_stop(skill_loss, every = 10%, patience = 2)",
+    ),
+)
+
 _FILES = P("files", Type.PATHS, "path or glob; `stdlib:` and `package:` name installed files", identity=False)
 _EXCLUDE = P(
     "exclude", Type.STRINGS, "globs, from the root of `files`, that are left out", (), identity=False
 )
 CORPUS_PARAMETERS = (
     P("held_out", Type.SHARE, "share of the documents, by hash, kept for evaluation", "0/1"),
+    P(
+        "splits",
+        Type.SPLITS,
+        "further parts, by hash, that belong neither to `.train` nor to `.held_out`: names and shares",
+        (),
+    ),
     P("tokenizer", Type.PATH, "a `tokenizers` JSON file; default: bytes", "", identity=False),
     P(
         "max_epochs",
@@ -213,7 +257,7 @@ CORPORA = (
             *CORPUS_PARAMETERS,
         ),
         traits=frozenset({"generated", "prompts"}),
-        example="facts(count = 96, held_out = 10%)",
+        example="facts(count = 96, held_out = 10%, max_epochs = 100)",
     ),
     Signature(
         "markov",
@@ -363,4 +407,147 @@ CHECKPOINT_TRANSFORMS = (
     ),
 )
 
-BUILTIN = (*MODELS, *OPTIMIZERS, *SCHEDULES, *CORPORA, *EVALUATIONS, *CHECKPOINT_TRANSFORMS)
+DOCUMENTS_PARAMETER = P("data", Type.DOCUMENTS, "whose documents are taken", identity=False)
+_SEED = P("seed", Type.INT, "which draw; the seed of the run has no part in it", 0, low=0)
+_SHARE_OF_DOCUMENTS = P("share", Type.SHARE, "share of the documents, by hash of their ids", "1/1")
+_SIDE = P(
+    "side",
+    Type.STRING,
+    "of documents with a prompt: what is changed",
+    "both",
+    choices=("both", "prompt", "completion"),
+)
+
+DATA_TRANSFORMS = (
+    Signature(
+        "take",
+        Kind.DATA,
+        "The first whole documents that together reach some tokens, in the order of the files.",
+        (DOCUMENTS_PARAMETER, P("tokens", Type.TOKENS, "when to stop, end tokens included", low=1)),
+        positional=2,
+    ),
+    Signature(
+        "concat",
+        Kind.DATA,
+        "The documents of several data sets together.",
+        (DOCUMENTS_PARAMETER,),
+        positional=1,
+        traits=frozenset({"several"}),
+    ),
+    Signature(
+        "where",
+        Kind.DATA,
+        "The documents for which every condition holds that is given.",
+        (
+            DOCUMENTS_PARAMETER,
+            P("min_tokens", Type.TOKENS, "shortest document, prompt and end token included", 0, low=0),
+            P("max_tokens", Type.TOKENS, "longest document, the same; 0 for no limit", 0, low=0),
+            P("contains", Type.STRING, "text that a document holds, prompt included, letter by letter", ""),
+            P(
+                "share",
+                Type.SHARE,
+                "share of the documents, by hash of their ids; a smaller share is part of a larger one",
+                "1/1",
+            ),
+            P("part", Type.INT, "which of the disjoint parts of that share, from 0", 0, low=0),
+            _SEED,
+        ),
+        positional=1,
+    ),
+    Signature(
+        "shuffle_labels",
+        Kind.DATA,
+        "Completions handed on among prompts, so that none keeps its own unless another has the same: label "
+        "noise.",
+        (DOCUMENTS_PARAMETER, _SHARE_OF_DOCUMENTS, _SEED),
+        positional=1,
+        source="Zhang et al. 2017, arXiv 1611.03530, section 2.1",
+        traits=frozenset({"prompts", "drops_options", "same_length"}),
+    ),
+    Signature(
+        "annotate",
+        Kind.DATA,
+        "A tag before the text or the prompt, or between prompt and completion.",
+        (
+            DOCUMENTS_PARAMETER,
+            P("prefix", Type.STRING, "the tag; it is tokenised by itself"),
+            _SHARE_OF_DOCUMENTS,
+            P("loss", Type.BOOL, "whether the tag is learned; before a prompt it can't be", False),
+            P(
+                "place",
+                Type.STRING,
+                "at the start of the document, or of the completion",
+                "start",
+                choices=("start", "completion"),
+            ),
+            _SEED,
+        ),
+        positional=1,
+        source="Springer et al. 2026, arXiv 2605.09995",
+    ),
+    Signature(
+        "mask_tokens",
+        Kind.DATA,
+        "Tokens that are read and not learned: those for which a hash of the tokens before them is below "
+        "the share, the same wherever a passage is repeated.",
+        (
+            DOCUMENTS_PARAMETER,
+            P("share", Type.SHARE, "share of the tokens that carry no loss"),
+            P(
+                "context",
+                Type.INT,
+                "tokens that are hashed; 0 for the document's id and the place",
+                13,
+                low=0,
+            ),
+            _SEED,
+        ),
+        positional=1,
+        source="Hans et al. 2024, arXiv 2406.10209, section 3.1",
+        traits=frozenset({"same_length"}),
+    ),
+    Signature(
+        "permute_units",
+        Kind.DATA,
+        "The lines, sentences or words of each document in another order; what separates them stays.",
+        (
+            DOCUMENTS_PARAMETER,
+            P(
+                "unit",
+                Type.STRING,
+                "what changes places; sentences end with . ! or ? before white space",
+                choices=("lines", "sentences", "words"),
+            ),
+            _SIDE,
+            _SEED,
+        ),
+        positional=1,
+        source="Sinha et al. 2021, arXiv 2104.06644, section 3",
+        traits=frozenset({"drops_options", "same_length"}),
+    ),
+    Signature(
+        "corrupt",
+        Kind.DATA,
+        "Tokens replaced at random by others of the vocabulary, drawn evenly; end tokens stay.",
+        (
+            DOCUMENTS_PARAMETER,
+            P("share", Type.SHARE, "probability with which a token is replaced"),
+            _SIDE,
+            _SEED,
+        ),
+        positional=1,
+        traits=frozenset({"drops_options", "same_length"}),
+    ),
+)
+
+BUILTIN = (
+    *MODELS,
+    *OPTIMIZERS,
+    *SCHEDULES,
+    *REPLAYS,
+    *STOPS,
+    *CORPORA,
+    *EVALUATIONS,
+    *CHECKPOINT_TRANSFORMS,
+    *DATA_TRANSFORMS,
+)

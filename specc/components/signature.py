@@ -30,7 +30,10 @@ class Type(Enum):
     PATHS = "a quoted path or glob, or a list of them"
     PATH = "a quoted path"
     DATA = "a data set, for instance `skill.held_out`"
+    DOCUMENTS = "a data set, or a corpus"
+    SPLITS = 'a list of names and percentages, for instance `[("probe", 5%)]`'
     CHECKPOINT = "a checkpoint, for instance `pretrain`"
+    EVAL = "the name of an `eval`, for instance `skill_loss`"
 
 
 class Kind(Enum):
@@ -42,6 +45,9 @@ class Kind(Enum):
     CORPUS = "corpus"
     EVALUATION = "evaluation"
     CHECKPOINT = "checkpoint transform"
+    DATA = "data transform"
+    REPLAY = "replay"
+    STOP = "stop"
 
 
 REQUIRED: Any = object()
@@ -84,7 +90,9 @@ class Signature:
         metric: for evaluations, the name of what is measured.
         better: for evaluations, which results `best` prefers: "lower" or "higher"; "" if neither.
         traits: facts that the checker needs, for instance "prompts"; "random" for a checkpoint transform
-            that draws from the seed of the arm.
+            that draws from the seed of the arm; "drops_options" for a data transform behind which
+            documents have no options, "same_length" for one that changes no number of tokens or documents,
+            "several" for one that takes any number of data sets.
         example: a call that compiles; "" where sample values of the required parameters make one.
         plugin: package and version that brings it; "" for specc itself.
     """

@@ -8,4 +8,6 @@ The way of a corpus through this package:
    All of them open and decode through `contents`.
 3. `documents` gives each document its id and its split; `tokens` makes token ids of it.
 4. `measure` counts all of that for the checker, and remembers it.
+5. `datasets` describes what is made of corpora, and counts it; `transforms` makes it, of `blocks` of
+   documents as arrays, with random numbers (`draws`) that belong to the documents.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -59,3 +60,25 @@ def is_held_out(document_id: str, share: Fraction) -> bool:
     (False, True)
     """
     return int(document_id[:16], 16) * share.denominator < share.numerator << 64
+
+
+def split_of(document_id: str, held_out: Fraction, splits: Sequence[tuple[str, Fraction]] = ()) -> str:
+    """The split of a document: "held_out", the name of another split, or "train".
+
+    The id's first 16 hex digits, as a share of 2**64, say where a document lies. Held out is what lies
+    below `held_out`; the other splits lie one below the other from the top. So a larger share of any
+    of them takes from the training split alone, and so does one more split at the end of the list.
+
+    >>> [split_of(digit + 63 * "0", Fraction(1, 4), [("probe", Fraction(1, 8))]) for digit in "03def"]
+    ['held_out', 'held_out', 'train', 'probe', 'probe']
+    """
+    if held_out and is_held_out(document_id, held_out):
+        return "held_out"
+    if splits:
+        left = (1 << 64) - int(document_id[:16], 16)  # above 0, to 2**64
+        reached = Fraction(0)
+        for name, share in splits:
+            reached += share
+            if left * reached.denominator <= reached.numerator << 64:
+                return name
+    return "train"

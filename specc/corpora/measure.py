@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from specc.canonical import digest
 from specc.corpora.contents import by_content, combined, fingerprint
-from specc.corpora.documents import document_id, is_held_out
+from specc.corpora.documents import document_id, split_of
 from specc.corpora.readers import read_in_order
 from specc.corpora.tokens import count_tokens, load_tokens
 from specc.errors import DataError, SpeccError
@@ -26,6 +27,11 @@ from specc.steps import VERSIONS, Component, Frozen
 
 _FORMAT = 1
 """Raised when what is counted changes; readers and the split have the version of `prepare`."""
+
+Facts = TypeVar("Facts", bound=Frozen)
+
+Splits = Sequence[tuple[str, Fraction]]
+"""Names and shares of the splits of a corpus beside `train` and `held_out`."""
 
 _SETTLED_SECONDS = 2.0
 """Files changed less than this ago could change again without a new time stamp: not cached."""
@@ -47,6 +53,7 @@ class CorpusFacts(Frozen):
         tokenizer: "byte", or the SHA-256 of the tokenizer's file.
         vocab: number of token ids.
         prompts: whether documents have a prompt. options: whether they have options.
+        splits: the other splits, by their names.
     """
 
     fingerprint: str
@@ -56,6 +63,11 @@ class CorpusFacts(Frozen):
     options: bool
     train: SplitFacts
     held_out: SplitFacts
+    splits: dict[str, SplitFacts] = Field(default_factory=dict)
+
+    def of(self, split: str) -> SplitFacts:
+        """What a split holds."""
+        return {"train": self.train, "held_out": self.held_out, **self.splits}[split]
 
 
 def measure(
@@ -63,6 +75,7 @@ def measure(
     files: Sequence[Path | str],
     tokenizer_path: Path | str | None = None,
     held_out: Fraction = Fraction(0),
+    splits: Splits = (),
 ) -> CorpusFacts:
     """Read a corpus and count it. A split may turn out empty; that is the caller's to judge.
 
@@ -70,25 +83,38 @@ def measure(
         DataError: if a file or the tokenizer can't be read as declared, there are no documents,
             or files changed while they were read.
     """
+    tokenizer = fingerprint([tokenizer_path]) if tokenizer_path else ""
+    asked = [
+        _FORMAT,
+        VERSIONS["prepare"],
+        reader.model_dump(),
+        [held_out.numerator, held_out.denominator],
+        tokenizer,
+    ]
+    if splits:
+        asked.append([[name, share.numerator, share.denominator] for name, share in splits])
+    return remembered(
+        asked, files, CorpusFacts, lambda: _count(reader, files, tokenizer_path, held_out, splits)
+    )
+
+
+def remembered(
+    asked: Sequence[object], files: Sequence[Path | str], kind: type[Facts], count: Callable[[], Facts]
+) -> Facts:
+    """What `count` finds in some files, or found when they were as they are now.
+
+    Args:
+        asked: what is counted, as JSON.
+    Raises:
+        DataError: if a file can't be read, or changed while `count` read.
+    """
     started = time.time()
     before = _stamps(files)
-    tokenizer = fingerprint([tokenizer_path]) if tokenizer_path else ""
-    entry = _cache_entry(
-        digest(
-            [
-                _FORMAT,
-                VERSIONS["prepare"],
-                reader.model_dump(),
-                [held_out.numerator, held_out.denominator],
-                tokenizer,
-                before,
-            ]
-        )
-    )
-    known = _recall(entry)
+    entry = _cache_entry(digest([*asked, before]))
+    known = _recall(entry, kind)
     if known is not None:
         return known
-    facts = _count(reader, files, tokenizer_path, held_out)
+    facts = count()
     if _stamps(files) != before:
         raise DataError("files of the corpus changed while they were read", "run again when they are at rest")
     if all(changed < (started - _SETTLED_SECONDS) * 1e9 for *_, changed in before):
@@ -97,32 +123,34 @@ def measure(
 
 
 def _count(
-    reader: Component, files: Sequence[Path | str], tokenizer_path: Path | str | None, held_out: Fraction
+    reader: Component,
+    files: Sequence[Path | str],
+    tokenizer_path: Path | str | None,
+    held_out: Fraction,
+    splits: Splits,
 ) -> CorpusFacts:
     contents = by_content(files)
     tokens = load_tokens(tokenizer_path)
-    documents, token_counts, byte_counts = [0, 0], [0, 0], [0, 0]
+    counts = {name: [0, 0, 0] for name in ("train", "held_out", *(name for name, _ in splits))}
     prompts = options = False
     for document in read_in_order(reader, [content.path for content in contents]):
-        split = int(held_out > 0 and is_held_out(document_id(document), held_out))
         content = document.content
-        documents[split] += 1
-        token_counts[split] += count_tokens(document, tokens)
-        byte_counts[split] += len(content) if content.isascii() else len(content.encode())
+        count = counts[split_of(document_id(document), held_out, splits) if held_out or splits else "train"]
+        count[0] += 1
+        count[1] += count_tokens(document, tokens)
+        count[2] += len(content) if content.isascii() else len(content.encode())
         prompts = prompts or document.prompt is not None
         options = options or bool(document.options)
-    train, kept = (
-        SplitFacts(documents=d, tokens=t, bytes=b)
-        for d, t, b in zip(documents, token_counts, byte_counts, strict=True)
-    )
+    facts = {name: SplitFacts(documents=d, tokens=t, bytes=b) for name, (d, t, b) in counts.items()}
     return CorpusFacts(
         fingerprint=combined(contents),
         tokenizer=tokens.identity,
         vocab=tokens.vocab,
         prompts=prompts,
         options=options,
-        train=train,
-        held_out=kept,
+        train=facts.pop("train"),
+        held_out=facts.pop("held_out"),
+        splits=facts,
     )
 
 
@@ -152,16 +180,16 @@ def _cache_entry(key: str) -> Path | None:
     return Path(folder, "specc", "corpora", f"{key}.json") if os.path.isabs(folder) else None
 
 
-def _recall(entry: Path | None) -> CorpusFacts | None:
+def _recall(entry: Path | None, kind: type[Facts]) -> Facts | None:
     if entry is None:
         return None
     try:
-        return CorpusFacts.model_validate_json(entry.read_bytes())
+        return kind.model_validate_json(entry.read_bytes())
     except (OSError, ValidationError):
         return None
 
 
-def _remember(entry: Path | None, facts: CorpusFacts) -> None:
+def _remember(entry: Path | None, facts: Frozen) -> None:
     if entry is None:
         return
     try:
