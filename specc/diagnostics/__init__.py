@@ -3,7 +3,7 @@
 from specc.diagnostics.diagnostic import Diagnostic, Label, Report, Severity
 from specc.diagnostics.fixes import Edit
 from specc.diagnostics.render import as_json, render
-from specc.diagnostics.source import Source, Span
+from specc.diagnostics.source import Source, Span, UsedSpan, uses_of
 from specc.diagnostics.suggest import nearest
 
 __all__ = [
@@ -14,7 +14,9 @@ __all__ = [
     "Severity",
     "Source",
     "Span",
+    "UsedSpan",
     "as_json",
     "nearest",
     "render",
+    "uses_of",
 ]

@@ -8,7 +8,10 @@ from enum import Enum
 
 from specc.diagnostics.codes import CODES
 from specc.diagnostics.fixes import Edit, replacement
-from specc.diagnostics.source import Span
+from specc.diagnostics.source import Span, uses_of
+
+MOST_USES = 3
+"""Uses of templates in each other that a message shows, from the inside."""
 
 
 class Severity(Enum):
@@ -80,6 +83,8 @@ class Report:
         if code not in CODES:
             raise KeyError(f"unknown diagnostic code {code}")
         primary = None if span is None else Label(span, label)
+        if span is not None:
+            secondary = [*secondary, *(Label(use, "used here") for use in uses_of(span)[:MOST_USES])]
         if fix is None:
             fix = replacement(span, help) if span is not None else ()
         self._keep(Diagnostic(code, title, primary, tuple(secondary), tuple(notes), help, tuple(fix)))

@@ -45,7 +45,13 @@ class Span:
 
     def to(self, other: Span) -> Span:
         """From the start of this span to the end of another."""
+        if not self._leads_to(other):
+            return self
         return Span(self.source, self.start, max(self.stop, other.stop))
+
+    def _leads_to(self, other: Span) -> bool:
+        """Whether a place comes later in the same text; an argument of a template may stand anywhere."""
+        return other.source is self.source and other.start >= self.start
 
     @property
     def text(self) -> str:
@@ -57,3 +63,27 @@ class Span:
 
     def __repr__(self) -> str:
         return f"<{self}>"
+
+
+@dataclass(frozen=True, slots=True)
+class UsedSpan(Span):
+    """A place in the text of a template; `use` is where the template is used.
+
+    What is wrong there may be wrong in this use alone, so messages show both places.
+    """
+
+    use: Span = field(compare=False)
+
+    def to(self, other: Span) -> Span:
+        if not self._leads_to(other):
+            return self
+        return UsedSpan(self.source, self.start, max(self.stop, other.stop), self.use)
+
+
+def uses_of(span: Span) -> list[Span]:
+    """Where the templates are used that a place belongs to, the innermost use first."""
+    found = []
+    while isinstance(span, UsedSpan):
+        span = span.use
+        found.append(span)
+    return found

@@ -391,11 +391,15 @@ class File(Node):
 
 
 def parts(expression: Expression) -> list[Expression]:
-    """All expressions inside one, itself included."""
+    """All expressions inside one, itself included, each once: arguments of templates are in many places."""
     found: list[Expression] = []
+    seen: set[int] = set()
     open_parts: list[Expression] = [expression]
     while open_parts:
         part = open_parts.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
         found.append(part)
         match part:
             case Call() | With():
