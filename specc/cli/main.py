@@ -37,6 +37,7 @@ class Commands(click.Group):
         "index",
         "specs",
         "explain",
+        "lsp",
         "reference",
     )
 
@@ -350,6 +351,27 @@ def specs() -> int:
     from specc.cli.compiling import list_shipped
 
     return list_shipped()
+
+
+@specc.command()
+@click.option(
+    "--log-level",
+    type=click.Choice(("error", "warning", "info", "debug")),
+    default="warning",
+    show_default=True,
+    help="What is told on stderr.",
+)
+@click.option("--stdio", is_flag=True, hidden=True, help="What it does anyway; some editors ask for it.")
+@told
+def lsp(log_level: str, stdio: bool) -> int:
+    """Serve an editor: diagnostics as you type, hover, completion, rename and more.
+
+    It talks over stdin and stdout, and runs nothing of a recipe. Needs `pip install 'specc[lsp]'`;
+    how to set up VS Code, Neovim and others stands in grammar/editors/README.md.
+    """
+    from specc.cli.editing import serve
+
+    return serve(log_level)
 
 
 @specc.command()

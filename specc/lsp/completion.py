@@ -1,0 +1,464 @@
+"""What may be written next, from what stands before; the text need not parse."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lsprotocol import types
+
+from specc.analysis.checks import FUNCTIONS
+from specc.analysis.definition import SETTINGS
+from specc.analysis.expectations import REDUCERS
+from specc.analysis.values import SUFFIXES, UNITS, show_argument
+from specc.components import COMPONENTS, Kind, Parameter, Signature, Type
+from specc.language.keywords import keywords
+from specc.lsp.meanings import MEMBERS, meaning
+from specc.lsp.positions import Text
+from specc.lsp.scan import Place, Token, heads, place
+from specc.lsp.vocabularies import Known, Read, in_scope, offered
+
+ItemKind = types.CompletionItemKind
+
+_FILE_ITEMS = ("use", "let", "model", "corpus", "experiment")
+_OVERRIDDEN = ("let", "model", "corpus", "allocate", "seeds", "sweep", "eval", "compare", "expect", "stage")
+_PLURAL = tuple(unit for unit in UNITS if unit.endswith("s"))
+_SETTING_VALUES = {"optimizer": Kind.OPTIMIZER, "schedule": Kind.SCHEDULE}
+_DECLARED_VALUES = {"model": Kind.MODEL, "corpus": Kind.CORPUS, "eval": Kind.EVALUATION}
+_SNIPPETS = {
+    "use": 'use "$1.spec" { $2 }',
+    "let": "let ${1:name} = $0",
+    "model": "model ${1:name} = $0",
+    "corpus": "corpus ${1:name} = $0",
+    "experiment": 'experiment ${1:name} {\n  "$2"\n\n  $0\n}',
+    "sweep": "sweep ${1:axis} in [$0]",
+    "seeds": "seeds 0..${1:2}",
+    "allocate": "allocate {\n  $0\n}",
+    "stage": "stage ${1:name} from ${2:parent} {\n  $0\n}",
+    "eval": "eval ${1:name} = $2 after $0",
+    "compare": "compare ${1:name} = ```sql\n  select $0\n  from   results\n```",
+    "recipe": "recipe ${1:name} {\n  override $0\n}",
+}
+_KINDS = {
+    "stage": ItemKind.Event,
+    "corpus": ItemKind.Struct,
+    "model": ItemKind.Class,
+    "axis": ItemKind.EnumMember,
+    "eval": ItemKind.Field,
+    "recipe": ItemKind.Module,
+    "experiment": ItemKind.Module,
+    "let": ItemKind.Constant,
+}
+MOST_FILES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something to write: `text`, a snippet if it has `$`, or the label."""
+
+    label: str
+    kind: ItemKind
+    detail: str = ""
+    text: str = ""
+
+
+def complete(text: Text, offset: int, path: str, read: Read, snippets: bool) -> list[types.CompletionItem]:
+    """What may be written at an offset of a text."""
+    here = place(text.text, offset)
+    inside = here.inside
+    start = inside.start if inside is not None and inside.kind == "word" else offset
+    if inside is not None and inside.kind in ("comment", "sql", "number"):
+        return []
+    if inside is not None and inside.kind == "string":
+        offers, start = _in_string(here, inside, path, read)
+    else:
+        offers = list(_offers(here, text.text, start, path, read))
+    where = types.Range(text.position(start), text.position(offset))
+    seen: dict[str, types.CompletionItem] = {}
+    for number, offer in enumerate(offers):
+        seen.setdefault(offer.label, _item(offer, number, where, snippets))
+    return list(seen.values())
+
+
+def _item(offer: Offer, number: int, where: types.Range, snippets: bool) -> types.CompletionItem:
+    new = offer.text or offer.label
+    snippet = "$" in offer.text
+    if snippet and not snippets:
+        new, snippet = offer.label, False
+    return types.CompletionItem(
+        offer.label,
+        kind=offer.kind,
+        detail=offer.detail or None,
+        sort_text=f"{number:04}",
+        text_edit=types.TextEdit(where, new),
+        insert_text_format=types.InsertTextFormat.Snippet if snippet else types.InsertTextFormat.PlainText,
+        insert_text_mode=types.InsertTextMode.AdjustIndentation,
+        data=offer.label,
+    )
+
+
+def documented(item: types.CompletionItem) -> types.CompletionItem:
+    """The item with its documentation, which is looked up when an editor shows it."""
+    known = meaning(item.label.rstrip(" ="))
+    if known:
+        item.documentation = types.MarkupContent(types.MarkupKind.Markdown, known)
+    return item
+
+
+# ---- by place
+
+
+def _offers(here: Place, text: str, start: int, path: str, read: Read) -> Iterator[Offer]:
+    block = here.block
+    statement = block.statement
+    last = statement[-1] if statement else None
+    names = in_scope(text, here, path, read)
+    if text[start - 1 : start] == "." and len(statement) > 1 and statement[-2].kind == "word":
+        owner = next((n for n in names if n.name == statement[-2].text), None)
+        if owner is None or owner.kind in ("corpus", "let", "parameter"):
+            yield from (Offer(name, ItemKind.Property, text) for name, text in MEMBERS.items())
+        return
+    if last is not None and last.kind == "number" and not last.text.endswith("%"):
+        yield from (Offer(unit, ItemKind.Unit) for unit in _PLURAL)
+        if last.text[-1:].isdigit():
+            yield from (Offer(last.text + suffix, ItemKind.Unit) for suffix in SUFFIXES if last.stop == start)
+        yield from _clauses(here)
+        return
+    if last is not None and last.text == "@":
+        return
+    if block.bracket == "(":
+        yield from _in_call(here, names)
+    elif block.bracket == "[":
+        yield from _values_of(here, names)
+    elif not statement:
+        yield from _begin(here, names, path, read)
+    else:
+        yield from _go_on(here, names)
+
+
+def _begin(here: Place, names: list[Known], path: str, read: Read) -> Iterator[Offer]:
+    """The first word of a statement."""
+    block = here.block
+    head = heads(block)
+    given = {statement[0].text for statement in block.earlier}
+    if block.bracket == "":
+        yield from map(_keyword, _FILE_ITEMS)
+    elif head == "experiment":
+        yield from map(_keyword, (w for w in keywords().items if w not in ("use", "experiment")))
+    elif head == "stage":
+        for name, text in SETTINGS.items():
+            if name not in given:
+                yield Offer(name, ItemKind.Property, text, f"{name} = ")
+    elif head == "recipe":
+        yield _keyword("override")
+    elif head == "allocate":
+        for each in names:
+            if each.kind == "corpus" and each.name not in given:
+                yield Offer(each.name, _KINDS["corpus"], "corpus", f"{each.name} {{ $0 }}")
+    elif head == "use":
+        target = next((t.text.strip('"') for t in block.head if t.kind == "string"), "")
+        for each in offered(os.path.join(os.path.dirname(path), target), read):
+            if each.name not in given:
+                yield _name(each)
+    elif len(here.blocks) > 1 and heads(here.blocks[-2]) == "allocate":
+        for each in names:
+            if each.kind == "stage" and each.name not in given:
+                yield Offer(each.name, _KINDS["stage"], "stage", f"{each.name}: ")
+
+
+def _go_on(here: Place, names: list[Known]) -> Iterator[Offer]:
+    """What goes on with a statement."""
+    block = here.block
+    words = [token.text for token in block.statement]
+    last = words[-1]
+    override = words[:1] == ["override"]
+    first = words[1] if override and len(words) > 1 else words[0]
+    if last == "override":
+        yield from map(_keyword, _OVERRIDDEN)
+    elif override and len(words) == 2:
+        kind = "axis" if first == "sweep" else first
+        yield from (_name(each) for each in names if each.kind == kind)
+    elif block.bracket == "{" and len(here.blocks) > 1 and heads(here.blocks[-2]) == "allocate":
+        yield from _cell(words, names)
+    elif last in ("=", "in", "after", "from", "across", "by", "given", "extends", "every", "with", ","):
+        yield from _after_word(first, last, words, block.head, names)
+    elif last in ("+", "-", "*", "/", "<", ">", "<=", ">=", "==", "!=", "check", "expect"):
+        yield from _operands(first, names)
+    else:
+        yield from _clauses(here)
+
+
+def _after_word(
+    first: str, last: str, words: list[str], head: tuple[Token, ...], names: list[Known]
+) -> Iterator[Offer]:
+    if last == "from":
+        yield from _of_kinds(names, ("stage", "model", "parameter", "let"))
+        yield from _components((Kind.MODEL,))
+    elif last == "after" or (last == "," and "after" in words):
+        yield from _of_kinds(names, ("stage", "let"))
+    elif last in ("across", "given") or (last == "by" and first == "sweep"):
+        yield from _of_kinds(names, ("axis",))
+        if last == "given":
+            yield Offer("seed", _KINDS["axis"], "a replicate")
+            yield Offer("recipe", _KINDS["axis"], "a recipe, or base")
+    elif last == "," and first in ("check", "except"):
+        yield from _of_kinds(names, ("axis",))
+    elif last == "extends":
+        yield from _of_kinds(names, (first if first in ("recipe", "experiment") else "experiment",))
+    elif last == "=" and len(words) > 1:
+        yield from _given_value(first, words[-2], names)
+
+
+def _given_value(first: str, name: str, names: list[Known]) -> Iterator[Offer]:
+    """A value for a setting, a declaration or an axis."""
+    if first in _SETTING_VALUES:
+        yield from _named(names, _SETTING_VALUES[first])
+        yield from _components((_SETTING_VALUES[first],))
+    elif first == "dtype":
+        yield from (Offer(f'"{each}"', ItemKind.Value) for each in ("float32", "bfloat16"))
+    elif first in _DECLARED_VALUES:
+        yield from _named(names, _DECLARED_VALUES[first])
+        yield from _components((_DECLARED_VALUES[first],))
+    elif first == "let":
+        yield from _of_kinds(names, ("let", "model", "stage", "corpus", "axis", "parameter"))
+        yield from _components(tuple(Kind))
+    elif first in ("compare", "expect"):
+        yield Offer("```sql", ItemKind.Snippet, "a query", "```sql\n  select $0\n  from   results\n```")
+        if first == "expect":
+            yield from _operands(first, names)
+    elif name == "recipe":
+        yield from _of_kinds(names, ("recipe",))
+        yield Offer("base", _KINDS["recipe"], "the experiment as written")
+    elif first in SETTINGS:
+        yield from _of_kinds(names, ("axis", "let", "parameter"))
+
+
+def _cell(words: list[str], names: list[Known]) -> Iterator[Offer]:
+    """A cell of the table: its amount, then where it lies."""
+    if words[-1] == ":":
+        for word in ("rest", "fill"):
+            yield Offer(word, ItemKind.Keyword, meaning(word) or "")
+        yield from _of_kinds(names, ("axis", "let", "parameter"))
+    elif words[-1] in ("early", "late"):
+        yield Offer("block", ItemKind.Keyword)
+    elif words[-1] == "of":
+        yield Offer("stage", ItemKind.Keyword)
+    elif ":" in words:
+        for word in ("of stage", "within", "early block", "late block", "at"):
+            if word.split()[0] not in words:
+                yield Offer(word, ItemKind.Keyword, meaning(word.split()[0]) or "")
+
+
+def _clauses(here: Place) -> Iterator[Offer]:
+    """Words that go on with the statement."""
+    words = [token.text for token in here.block.statement]
+    first = words[1] if words[:1] == ["override"] and len(words) > 1 else words[0]
+    row = len(here.blocks) > 1 and heads(here.blocks[-2]) == "allocate"
+    follow = {
+        "stage": ("from",),
+        "eval": ("after", "every"),
+        "sweep": ("in", "by"),
+        "check": ("is equal across",),
+        "expect": ("by",),
+        "experiment": ("extends",),
+        "recipe": ("extends",),
+        "let": ("with",),
+    }.get(first, ())
+    if row:
+        yield from _cell(words, [])
+        return
+    for word in follow:
+        if word not in words and (word not in ("after", "every", "by") or "=" in words or first != "eval"):
+            yield Offer(word, ItemKind.Keyword, meaning(word.split()[0]) or "")
+
+
+def _operands(first: str, names: list[Known]) -> Iterator[Offer]:
+    if first == "check":
+        for name, text in FUNCTIONS.items():
+            yield Offer(name, ItemKind.Function, text, f"{name}($0)")
+    elif first == "expect":
+        for name in REDUCERS:
+            yield Offer(name, ItemKind.Function, meaning(name) or "", f"{name}($1 after $0)")
+    yield from _of_kinds(names, ("let", "stage", "corpus", "axis", "model", "parameter"))
+
+
+# ---- inside brackets
+
+
+def _in_call(here: Place, names: list[Known]) -> Iterator[Offer]:
+    """An argument: its name, or its value."""
+    block = here.block
+    words = [token.text for token in block.statement]
+    function = block.head[-1].text if block.head and block.head[-1].kind == "word" else ""
+    statement = [token.text for token in block.head]
+    if function in REDUCERS:
+        yield from _in_measure(words, names)
+        return
+    if function in FUNCTIONS:
+        yield from _of_kinds(names, ("stage", "corpus"))
+        return
+    if function == "take":
+        yield from _data(names)
+        return
+    signature = _called(function, statement, names)
+    if signature is None:
+        yield from _of_kinds(names, ("let", "axis", "stage", "corpus", "model", "parameter"))
+    elif not words:
+        yield from _arguments(here, signature, names)
+    elif words[-1] == "=" and len(words) == 2:
+        parameter = signature.parameter(words[0])
+        if parameter is not None:
+            yield from _typed(parameter, names)
+    else:
+        yield from _of_kinds(names, ("axis", "let", "parameter"))
+
+
+def _called(function: str, statement: list[str], names: list[Known]) -> Signature | None:
+    """The component whose arguments are being written; `warm with (` changes those of what `warm` is."""
+    if function == "with" and len(statement) > 1:
+        function = next((n.value for n in names if n.name == statement[-2]), "")
+    return COMPONENTS.get(function)
+
+
+def _arguments(here: Place, signature: Signature, names: list[Known]) -> Iterator[Offer]:
+    earlier = here.block.earlier
+    named = {statement[0].text for statement in earlier if len(statement) > 1 and statement[1].text == "="}
+    place_of_next = len(earlier)
+    if place_of_next < signature.positional and len(named) == 0:
+        yield from _typed(signature.parameters[place_of_next], names)
+    positional = {parameter.name for parameter in signature.parameters[: len(earlier) - len(named)]}
+    for parameter in sorted(signature.parameters, key=lambda p: not p.required):
+        if parameter.name not in named | positional:
+            detail = "required" if parameter.required else f"default {show_argument(parameter.default)}"
+            yield Offer(parameter.name, ItemKind.Property, detail, f"{parameter.name} = ")
+
+
+def _typed(parameter: Parameter, names: list[Known]) -> Iterator[Offer]:
+    """Values of a parameter's type."""
+    if parameter.choices:
+        yield from (Offer(f'"{choice}"', ItemKind.Value) for choice in parameter.choices)
+    match parameter.type:
+        case Type.BOOL:
+            yield from (Offer(word, ItemKind.Keyword) for word in ("true", "false"))
+        case Type.DATA:
+            yield from _data(names)
+        case Type.CHECKPOINT:
+            yield from _of_kinds(names, ("stage", "let", "parameter"))
+        case Type.STRING | Type.STRINGS | Type.PATH | Type.PATHS:
+            pass
+    yield from _of_kinds(names, ("axis", "let", "parameter"))
+
+
+def _data(names: list[Known]) -> Iterator[Offer]:
+    for each in names:
+        if each.kind == "corpus":
+            for part, text in MEMBERS.items():
+                yield Offer(f"{each.name}.{part}", ItemKind.Value, text)
+    yield Offer("take", ItemKind.Function, "whole documents of about so many tokens", "take($1, $0 tokens)")
+
+
+def _in_measure(words: list[str], names: list[Known]) -> Iterator[Offer]:
+    """`mean(EVAL after STAGE given AXIS = VALUE)`."""
+    if not words:
+        yield from _of_kinds(names, ("eval",))
+    elif words[-1] == "after":
+        yield from _of_kinds(names, ("stage",))
+    elif words[-1] == "given":
+        yield from _after_word("expect", "given", words, (), names)
+    elif words[-1] == "=" and len(words) > 1:
+        yield from _given_value("", words[-2], names)
+    elif "after" not in words:
+        yield Offer("after", ItemKind.Keyword, meaning("after") or "")
+    elif "given" not in words:
+        yield Offer("given", ItemKind.Keyword, meaning("given") or "")
+
+
+def _values_of(here: Place, names: list[Known]) -> Iterator[Offer]:
+    """A value in a list, by what the list is for."""
+    words = [token.text for token in here.block.head]
+    if "after" in words:
+        yield from _of_kinds(names, ("stage", "let"))
+    elif words[:1] == ["sweep"]:
+        yield from _of_kinds(names, ("let", "model", "stage", "parameter"))
+    else:
+        yield from _of_kinds(names, ("axis", "let", "parameter"))
+
+
+# ---- kinds of offers
+
+
+def _keyword(word: str) -> Offer:
+    known = (meaning(word) or "").partition("\n\n")[2].split("\n\n")[0]
+    return Offer(word, ItemKind.Keyword, known[:120], _SNIPPETS.get(word, f"{word} "))
+
+
+def _name(each: Known) -> Offer:
+    detail = f"{each.kind} = {each.value}(...)" if each.value in COMPONENTS else each.kind
+    return Offer(each.name, _KINDS.get(each.kind, ItemKind.Variable), detail)
+
+
+def _of_kinds(names: Iterable[Known], kinds: tuple[str, ...]) -> Iterator[Offer]:
+    for kind in kinds:
+        yield from (_name(each) for each in names if each.kind == kind)
+
+
+def _named(names: Iterable[Known], kind: Kind) -> Iterator[Offer]:
+    """Names for components of a kind."""
+    for each in names:
+        signature = COMPONENTS.get(each.value)
+        if each.kind in ("let", "model", "corpus") and signature is not None and signature.kind is kind:
+            yield _name(each)
+
+
+def _components(kinds: tuple[Kind, ...]) -> Iterator[Offer]:
+    for signature in COMPONENTS.values():
+        if signature.kind in kinds:
+            yield Offer(signature.name, ItemKind.Function, signature.doc, f"{signature.name}($0)")
+
+
+# ---- strings
+
+
+def _in_string(here: Place, inside: Token, path: str, read: Read) -> tuple[list[Offer], int]:
+    """Paths in `use` and in corpora: files and folders beside the recipe."""
+    words = [token.text for token in here.block.statement]
+    recipe = words[-1:] == ["use"]
+    call = [token.text for token in here.block.head][-1:] if here.block.bracket == "(" else []
+    signature = COMPONENTS.get(call[0]) if call else None
+    if here.block.bracket == "[" and len(here.blocks) > 1 and here.blocks[-2].bracket == "(":
+        function = here.blocks[-2].head[-1:]
+        signature = COMPONENTS.get(function[0].text) if function else None
+        words = [token.text for token in here.block.head]
+    parameter = _path_parameter(signature, words) if signature else None
+    typed = inside.text[1 : here.offset - inside.start]
+    folder, _, last = typed.rpartition("/")
+    start = here.offset - len(last)
+    if not (recipe or parameter) or typed.startswith(("stdlib:", "package:")):
+        return [], start
+    base = os.path.dirname(path)
+    return list(_files(os.path.join(base, folder), recipe, path)), start
+
+
+def _path_parameter(signature: Signature, words: list[str]) -> Parameter | None:
+    """The parameter that is being given, if it takes paths."""
+    if len(words) > 1 and words[-1] == "=":
+        parameter = signature.parameter(words[-2])
+    else:
+        parameter = signature.parameters[0] if signature.positional and not words else None
+    return parameter if parameter and parameter.type in (Type.PATH, Type.PATHS) else None
+
+
+def _files(folder: str, recipes: bool, path: str) -> Iterator[Offer]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)[
+                :MOST_FILES
+            ]
+            for entry in found:
+                if entry.is_dir():
+                    yield Offer(f"{entry.name}/", ItemKind.Folder)
+                elif entry.name.endswith(".spec") is recipes and entry.path != path:
+                    yield Offer(entry.name, ItemKind.File)
+    except OSError:
+        return
