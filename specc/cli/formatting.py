@@ -33,11 +33,23 @@ class Formed:
 
     def difference(self) -> str:
         """A unified diff from what is to what should be."""
-        old = self.data.decode(errors="replace").split("\n")
-        return "\n".join(
-            printable(line) if not line.startswith(("+", "-", " ")) else line[0] + printable(line[1:])
-            for line in difflib.unified_diff(old, self.text.split("\n"), self.name, self.name, lineterm="")
-        )
+        old, new = _lines(self.data.decode(errors="replace")), _lines(self.text)
+        shown = []
+        for line in difflib.unified_diff(old, new, self.name, self.name, lineterm=""):
+            shown.append(line[0] + printable(line[1:].removesuffix(_UNENDED)))
+            if line.endswith(_UNENDED):
+                shown.append("\\ No newline at end of file")
+        return "\n".join(shown)
+
+
+_UNENDED = "\n"
+"""Ends the last line of a file that has no line end there; no other line holds one."""
+
+
+def _lines(text: str) -> list[str]:
+    lines = text.split("\n")
+    last = lines.pop()
+    return [*lines, last + _UNENDED] if last else lines
 
 
 def format_files(names: Sequence[str], check: bool, diff: bool) -> int:

@@ -14,7 +14,7 @@ _EQUAL = {"LET", "MODEL", "CORPUS", "EVAL"}
 
 def align(group: Group, indent: int) -> None:
     """Pad the words of a block's items so that they stand in columns."""
-    for run in _runs(group.items):
+    for run in _runs(group.items, indent):
         kind = _kind(run[0])
         if kind == "row":
             _align_rows(run)
@@ -34,15 +34,19 @@ def _kind(item: Item) -> str:
     return word.owner if word.kind == "NAME" else word.kind
 
 
-def _runs(items: Sequence[Item]) -> list[list[Item]]:
-    """Neighbours of one kind without a blank line between them."""
+def _runs(items: Sequence[Item], indent: int) -> list[list[Item]]:
+    """Neighbours of one kind without a blank line between them; declarations of several lines stand apart."""
     runs: list[list[Item]] = []
+    alone = True
     for item in items:
         apart = item.blank or any(remark.blank for remark in item.leading)
-        if runs and not apart and _kind(runs[-1][-1]) == _kind(item):
+        text = flat(item.parts) if item.first.kind in _EQUAL else ""
+        long = text is None or indent + width(text) > WIDTH
+        if runs and not (apart or alone or long) and _kind(runs[-1][-1]) == _kind(item):
             runs[-1].append(item)
         else:
             runs.append([item])
+        alone = long
     return runs
 
 

@@ -6,7 +6,7 @@ from specc.diagnostics import Report, Source
 from specc.formatting.layout import write_block
 from specc.formatting.page import Page
 from specc.formatting.same import same_tree
-from specc.formatting.scan import Scanned, scan
+from specc.formatting.scan import Scanned, read_again, scan
 from specc.formatting.structure import nest
 from specc.language.parse import LARGEST, parse
 
@@ -37,10 +37,12 @@ def format_text(text: str, name: str = "recipe.spec") -> str:
     """
     source = Source(name, text.removeprefix("\ufeff").replace("\r\n", "\n"))
     scanned = _scanned(source)
+    comments = scanned.comments
     page = Page()
     write_block(page, nest(scanned), 0)
     formed = page.text()
-    _compare(scanned, formed)
+    if formed != source.text:
+        _compare(scanned, comments, formed)
     return formed
 
 
@@ -59,21 +61,21 @@ def _scanned(source: Source) -> Scanned:
     raise NotARecipe(report)
 
 
-def _compare(scanned: Scanned, formed: str) -> None:
+def _compare(scanned: Scanned, comments: list[str], formed: str) -> None:
     """Parse what was written.
 
     Raises:
-        Mangled: if it doesn't mean what was read, or if a comment is missing.
+        Mangled: if it doesn't mean what was read, or if it has other comments.
     """
     from lark.exceptions import UnexpectedInput
 
     from specc.language.layout import TooDeep
 
     try:
-        again = scan(formed)
+        tree, kept = read_again(formed)
     except (UnexpectedInput, TooDeep) as error:
         raise Mangled("the form can't be parsed") from error
-    if not same_tree(scanned.tree, again.tree):
+    if not same_tree(scanned.tree, tree):
         raise Mangled("the form means something else")
-    if scanned.comments != again.comments:
+    if comments != kept:
         raise Mangled("the form has other comments")

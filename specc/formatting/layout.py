@@ -43,11 +43,10 @@ def write_block(page: Page, group: Group, indent: int) -> None:
     """Write the items of braces, or of a file, a line or more each."""
     align(group, indent)
     written = False
-    above: str | None = None
+    above: Item | None = None
     for item in group.items:
-        kind = _kind(item) if group.statements else ""
         blanks = item.blank or any(remark.blank for remark in item.leading)
-        wanted = above is not None and kind != above and not blanks
+        wanted = group.statements and above is not None and not blanks and _apart(above, item)
         for remark in item.leading:
             if written and (remark.blank or wanted):
                 page.blank()
@@ -60,7 +59,7 @@ def write_block(page: Page, group: Group, indent: int) -> None:
         if not group.statements:
             page.write(",")
         page.remark(item.trailing)
-        written, above = True, kind
+        written, above = True, item
     for remark in group.tail:
         if written and remark.blank:
             page.blank()
@@ -68,8 +67,11 @@ def write_block(page: Page, group: Group, indent: int) -> None:
         written = True
 
 
-def _kind(item: Item) -> str:
-    return _TOGETHER.get(item.first.kind, item.first.kind)
+def _apart(above: Item, item: Item) -> bool:
+    """Whether a blank line comes between two statements: of different kinds, or whole experiments."""
+    kinds = [_TOGETHER.get(each.first.kind, each.first.kind) for each in (above, item)]
+    whole = any(isinstance(each.parts[-1], Group) and each.parts[-1].opened for each in (above, item))
+    return kinds[0] != kinds[1] or (kinds[0] == "EXPERIMENT" and whole)
 
 
 def write_item(page: Page, item: Item, indent: int, reserve: int) -> None:

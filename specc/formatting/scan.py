@@ -57,12 +57,17 @@ class Word:
 
 @dataclass(slots=True)
 class Scanned:
-    """Words of a text, comments after the last one, the parser's tree, and all comments in order."""
+    """Words of a text, comments after the last one, and the tree that the parser made."""
 
     words: list[Word]
     tail: list[Remark]
     tree: Tree[Token]
-    comments: list[str]
+
+    @property
+    def comments(self) -> list[str]:
+        """All comments, in order; `structure.nest` takes them away."""
+        inside = [remark.text for word in self.words for remark in word.before]
+        return inside + [remark.text for remark in self.tail]
 
 
 def scan(text: str) -> Scanned:
@@ -84,8 +89,24 @@ def scan(text: str) -> Scanned:
         words.append(Word(str(token), token.type, owner, before, blank, newline, begins))
         position, begins = start + len(token), False
     tail, _, _ = _between(text, position, len(text))
-    comments = [remark.text for word in words for remark in word.before]
-    return Scanned(words, tail, tree, comments + [remark.text for remark in tail])
+    return Scanned(words, tail, tree)
+
+
+def read_again(text: str) -> tuple[Tree[Token], list[str]]:
+    """The tree of a text, and its comments.
+
+    Raises:
+        UnexpectedInput, TooDeep: if the text is not in the language.
+    """
+    tree, tokens = parse_tokens(text)
+    comments: list[str] = []
+    position = 0
+    for token in tokens:
+        start = token.start_pos or 0
+        if "#" in text[position:start]:
+            comments += [remark.text for remark in _between(text, position, start)[0]]
+        position = start + len(token)
+    return tree, comments + [remark.text for remark in _between(text, position, len(text))[0]]
 
 
 def _owners(tree: Tree[Token], tokens: list[Token]) -> Iterator[str]:

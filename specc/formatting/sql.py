@@ -29,13 +29,11 @@ def lines_of(block: str, indent: int, closing: int) -> list[str]:
         return [block]
     if any("\n" in (match["text"] or "") for match in _LONG.finditer(text)):
         return block.split("\n")
-    lines = [line if line.strip() else "" for line in text.split("\n")]
+    lines = [line if line.strip() else "" for line in text.rstrip().split("\n")]
     margin = _margin(lines[1:])
     moved = [lines[0].lstrip(), *(line[len(margin) :] for line in lines[1:])]
     while moved and not moved[0]:
         moved.pop(0)
-    while moved and not moved[-1]:
-        moved.pop()
     body = [" " * indent + line if line else "" for line in moved]
     return [FENCE + "sql", *body, " " * closing + FENCE]
 

@@ -33,7 +33,16 @@ QUERIES = (
     "```sqlselect early\n from results where x = '`' ```",
     "```sql```",
 )
-COMMENTS = ("#", "# why", "#~ E0401", "#no space", "# tab\there  ", '# "quoted" { [ (', "# é漢字 \u202e", "# # #")
+COMMENTS = (
+    "#",
+    "# why",
+    "#~ E0401",
+    "#no space",
+    "# tab\there  ",
+    '# "quoted" { [ (',
+    "# é漢字 \u202e",
+    "# # #",
+)
 SAMPLES = {
     "NAME": NAMES,
     "NUMBER": NUMBERS,
@@ -75,7 +84,9 @@ def rules() -> dict[str, list[Rule]]:
 @cache
 def _words() -> dict[str, str]:
     lark, _ = _built(("file",))
-    return {terminal.name: terminal.pattern.value for terminal in lark.terminals if terminal.name not in SAMPLES}
+    return {
+        terminal.name: terminal.pattern.value for terminal in lark.terminals if terminal.name not in SAMPLES
+    }
 
 
 @cache
@@ -105,7 +116,9 @@ def derive(source: random.Random, budget: int, start: str = "file") -> tuple[lis
     while waiting:
         name = waiting.pop()
         if name not in rules():
-            text = source.choice(SAMPLES[name]) if name in SAMPLES else re.sub(r"\\(.)", r"\1", _words()[name])
+            text = (
+                source.choice(SAMPLES[name]) if name in SAMPLES else re.sub(r"\\(.)", r"\1", _words()[name])
+            )
             words.append(Spelled(name, text))
             continue
         budget -= 1
@@ -156,7 +169,9 @@ def _gap(
 ) -> str:
     """White space between two words; with a line end in it only where it ends nothing."""
     touching = left.text[-1:] + right.text[:1]
-    apart = bool(re.fullmatch(r"[\w.%]{2}", touching)) or (left.terminal == "NUMBER" and right.terminal == "SIGN")
+    apart = bool(re.fullmatch(r"[\w.%]{2}", touching)) or (
+        left.terminal == "NUMBER" and right.terminal == "SIGN"
+    )
     if not odd:
         return " " if left.terminal != "_NL" else ""
     inside = bool(open_brackets) and open_brackets[-1] != "LBRACE"
@@ -181,5 +196,5 @@ def _line_end(source: random.Random, odd: bool) -> str:
 
 
 def text(source: random.Random, budget: int = 80, odd: bool = True) -> str:
-    """A text that the grammar makes; a few of them read otherwise, where a line goes on with the one before."""
+    """A text that the grammar makes."""
     return spell(source, derive(source, budget)[0], odd)
