@@ -9,15 +9,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from specc_runtime.prepared import SplitName, open_array
+from specc.corpora.blocks import Options
+from specc_runtime.prepared import open_array
+
+__all__ = ["PARTS", "Options", "open_options"]
 
 PARTS = (
     ("option_offsets", np.int64),
@@ -27,24 +26,7 @@ PARTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options of the documents of a split; see the module for shapes."""
-
-    tokens: NDArray[Any]
-    offsets: NDArray[np.int64]
-    bytes: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    correct: NDArray[np.int32]
-
-    def of(self, document: int) -> Iterator[tuple[NDArray[np.int64], int]]:
-        """Tokens and bytes of each option of a document."""
-        for option in range(int(self.starts[document]), int(self.starts[document + 1])):
-            tokens = self.tokens[self.offsets[option] : self.offsets[option + 1]]
-            yield tokens.astype(np.int64), int(self.bytes[option])
-
-
-def open_options(folder: Path, split: SplitName) -> Options | None:
+def open_options(folder: Path, split: str) -> Options | None:
     """The options of a split; None if its documents have none."""
     if not (folder / f"{split}.option_starts.npy").exists():
         return None

@@ -80,19 +80,34 @@ class Stream:
             token [R, T]; its place in its document, 0 for the first [R, T]; tokens of that
             document's prompt [R, T].
         """
+        source, place, document = self._located(starts, length)
+        tokens = self.split.tokens[source].astype(np.int64)
+        prompt = self.split.prompts[document].astype(np.int64)
+        shape = (len(starts), length)
+        return tokens.reshape(shape), place.reshape(shape), prompt.reshape(shape)
+
+    def masked(self, starts: NDArray[np.int64], length: int) -> NDArray[np.bool_] | None:
+        """Which tokens of the same rows carry no loss though no prompt holds them, [R, T]; None for none."""
+        if self.split.masked is None:
+            return None
+        source, _, _ = self._located(starts, length)
+        return np.asarray(self.split.masked[source]).reshape(len(starts), length)
+
+    def _located(
+        self, starts: NDArray[np.int64], length: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Of each token of rows, one after another: its place in the split, that in its document, and its
+        document."""
         cursors = (starts[:, None] + np.arange(length)).reshape(-1)
         epochs, within = np.divmod(cursors, self.length)
         source = np.empty_like(cursors)
         place = np.empty_like(cursors)
-        prompt = np.empty_like(cursors)
+        document = np.empty_like(cursors)
         for epoch in np.unique(epochs).tolist():
             documents, begins = self._epoch(epoch)
             here: Any = slice(None) if epochs[0] == epochs[-1] == epoch else epochs == epoch
             slot = np.searchsorted(begins, within[here], side="right") - 1
-            document = documents[slot]
+            document[here] = documents[slot]
             place[here] = within[here] - begins[slot]
-            source[here] = self.split.offsets[document] + place[here]
-            prompt[here] = self.split.prompts[document]
-        tokens = self.split.tokens[source].astype(np.int64)
-        shape = (len(starts), length)
-        return tokens.reshape(shape), place.reshape(shape), prompt.reshape(shape)
+            source[here] = self.split.offsets[document[here]] + place[here]
+        return source, place, document

@@ -7,7 +7,7 @@ transformers keeps apart what has restarted positions when it gets no attention 
 A token is a target, predicted from what precedes it, unless
 
 * it is the first of its document in the row, with nothing before it to predict it from;
-* it belongs to a prompt;
+* it belongs to a prompt, or is masked;
 * its document has a prompt and began before the row: a completion is not learned without its prompt.
 """
 
@@ -45,12 +45,19 @@ class Batch:
     packed: bool
 
 
-def pack(tokens: NDArray[np.int64], place: NDArray[np.int64], prompt: NDArray[np.int64]) -> Batch:
-    """Positions and targets of rows as `Stream.read` returns them, all [B, T]."""
+def pack(
+    tokens: NDArray[np.int64],
+    place: NDArray[np.int64],
+    prompt: NDArray[np.int64],
+    masked: NDArray[np.bool_] | None = None,
+) -> Batch:
+    """Positions and targets of rows as `Stream.read` and `Stream.masked` return them, all [B, T]."""
     column = np.arange(tokens.shape[1])
     positions = np.minimum(place, column)
     cut = (prompt > 0) & (place > column)
     target = (positions > 0) & (place >= prompt) & ~cut
+    if masked is not None:
+        target &= ~masked
     return Batch(
         tokens=tokens,
         positions=positions,
@@ -99,11 +106,15 @@ class Mixture:
             cursors[source].append(self._cursor(source, number))
         shape = (stop - start, self.sequence)
         tokens, place, prompt = (np.empty(shape, dtype=np.int64) for _ in range(3))
+        masked: NDArray[np.bool_] | None = None
         counted: dict[str, int] = {}
         for role, stream, mine, starts in zip(self.roles, self.streams, rows, cursors, strict=True):
             if mine:
-                tokens[mine], place[mine], prompt[mine] = stream.read(
-                    np.array(starts, dtype=np.int64), self.sequence
-                )
+                begins = np.array(starts, dtype=np.int64)
+                tokens[mine], place[mine], prompt[mine] = stream.read(begins, self.sequence)
+                hidden = stream.masked(begins, self.sequence)
+                if hidden is not None:
+                    masked = np.zeros(shape, dtype=bool) if masked is None else masked
+                    masked[mine] = hidden
             counted[role] = counted.get(role, 0) + len(mine) * self.sequence
-        return pack(tokens, place, prompt), counted
+        return pack(tokens, place, prompt, masked), counted

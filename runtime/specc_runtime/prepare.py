@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from specc.corpora.contents import fingerprint
-from specc.corpora.documents import Document, document_id, is_held_out
+from specc.corpora.documents import Document, document_id, split_of
 from specc.corpora.readers import read_documents
 from specc.corpora.tokens import Tokens, encode_document, load_tokens, token_type
 from specc.errors import DataError
@@ -19,7 +20,7 @@ from specc.store import Manifest
 from specc_runtime.arrays import GrowingArrays
 from specc_runtime.attempt import Attempt
 from specc_runtime.options import PARTS
-from specc_runtime.prepared import SPLITS, TOKENIZER, SplitName
+from specc_runtime.prepared import SPLITS, TOKENIZER
 
 DOCUMENTS_PER_CHECK = 256
 """Documents between two looks at whether the step is to stop."""
@@ -28,7 +29,7 @@ DOCUMENTS_PER_CHECK = 256
 class SplitWriter:
     """Writes the arrays of a split in bounded memory and counts what it writes."""
 
-    def __init__(self, folder: Path, name: SplitName, tokens: Tokens, with_options: bool) -> None:
+    def __init__(self, folder: Path, name: str, tokens: Tokens, with_options: bool) -> None:
         self._tokens = tokens
         self._with_options = with_options
         narrow = token_type(tokens.vocab)
@@ -91,8 +92,11 @@ def prepare(attempt: Attempt) -> Manifest:
     if tokens.identity != params.tokenizer:
         raise _changed(f"the tokenizer {execution.tokenizer_path}")
     with_options = bool(params.reader.args.get("options"))
-    writers = {name: SplitWriter(attempt.artifact, name, tokens, with_options) for name in SPLITS}
-    with writers["train"].arrays, writers["held_out"].arrays:
+    names = (*SPLITS, *(split.name for split in params.splits))
+    writers = {name: SplitWriter(attempt.artifact, name, tokens, with_options) for name in names}
+    with ExitStack() as closed:
+        for writer in writers.values():
+            closed.enter_context(writer.arrays)
         _write_all(attempt, read_documents(params.reader, files), writers)
     if params.fingerprint and fingerprint(files) != params.fingerprint:
         raise _changed(attempt.step.label or "the corpus")
@@ -102,15 +106,14 @@ def prepare(attempt: Attempt) -> Manifest:
     return attempt.publish({"vocab": tokens.vocab, "eos": tokens.eos, **splits})
 
 
-def _write_all(
-    attempt: Attempt, documents: Iterable[Document], writers: dict[SplitName, SplitWriter]
-) -> None:
-    share = attempt.params.held_out
+def _write_all(attempt: Attempt, documents: Iterable[Document], writers: dict[str, SplitWriter]) -> None:
+    params: PrepareParams = attempt.params
+    splits = [(split.name, split.share) for split in params.splits]
     for number, document in enumerate(documents):
         if number % DOCUMENTS_PER_CHECK == 0:
             attempt.stop_if_asked()
         identity = document_id(document)
-        writers["held_out" if is_held_out(identity, share) else "train"].write(document, identity)
+        writers[split_of(identity, params.held_out, splits)].write(document, identity)
 
 
 def _changed(what: str) -> DataError:

@@ -1,20 +1,23 @@
 """A prepared corpus as the runtime reads it: memory-mapped token files.
 
-For each split (`train`, `held_out`) an artifact of `prepare` holds
+For each split (`train`, `held_out`, and those that the corpus names) an artifact of `prepare` holds
 
     <split>.tokens.npy    uint16 or uint32 [N], the documents one after another, each with its end token
     <split>.offsets.npy   int64 [D + 1], where each document begins
     <split>.prompts.npy   int32 [D], tokens of each document's prompt, which carry no loss
     <split>.ids.npy       uint64 [D], the first 64 bits of each document's id
 
-and, where documents have options, the files of `specc_runtime.options`.
+and, where documents have options, the files of `specc_runtime.options`. An artifact of `dataset` has
+one split, `data`, and there may be
+
+    <split>.masked.npy    bool [N], tokens that carry no loss though no prompt holds them
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +27,8 @@ from specc.corpora.tokens import Tokens, load_tokens
 TOKENIZER = "tokenizer.json"
 """Copy of the tokenizer's file in the artifact; there is none for bytes."""
 
-SplitName = Literal["train", "held_out"]
-SPLITS: tuple[SplitName, ...] = ("train", "held_out")
+SPLITS = ("train", "held_out")
+"""Splits that every prepared corpus has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Split:
     offsets: NDArray[np.int64]
     prompts: NDArray[np.int32]
     ids: NDArray[np.uint64]
+    masked: NDArray[np.bool_] | None = None
 
     @property
     def documents(self) -> int:
@@ -49,6 +53,7 @@ class Split:
             self.offsets[: count + 1],
             self.prompts[:count],
             self.ids[:count],
+            None if self.masked is None else self.masked[: self.offsets[count]],
         )
 
 
@@ -66,7 +71,11 @@ def open_tokens(folder: Path) -> Tokens:
     return load_tokens(path if path.exists() else None)
 
 
-def open_split(folder: Path, name: SplitName) -> Split:
+def open_split(folder: Path, name: str) -> Split:
     """Map a split's files; nothing is read until it is used."""
     parts = ("tokens", "offsets", "prompts", "ids")
-    return Split(*(open_array(folder / f"{name}.{part}.npy") for part in parts))
+    masked = folder / f"{name}.masked.npy"
+    return Split(
+        *(open_array(folder / f"{name}.{part}.npy") for part in parts),
+        masked=open_array(masked) if masked.exists() else None,
+    )

@@ -15,6 +15,7 @@ __all__ = ["Interrupted", "run_step"]
 
 OPERATIONS = {
     "prepare": "specc_runtime.prepare:prepare",
+    "dataset": "specc_runtime.dataset:make_data_set",
     "init": "specc_runtime.init:initialise",
     "import": "specc_runtime.imported:import_checkpoint",
     "train": "specc_runtime.train:train",

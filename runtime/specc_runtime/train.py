@@ -18,6 +18,7 @@ from specc_runtime.attempt import Attempt
 from specc_runtime.checkpoint import Position, read_optimizer, read_position, write_position, write_state
 from specc_runtime.device import device_name, use_device
 from specc_runtime.dropout import add_dropout
+from specc_runtime.early_stop import EarlyStop
 from specc_runtime.optimizer import build_optimizer
 from specc_runtime.order import Stream
 from specc_runtime.packing import Mixture
@@ -60,7 +61,8 @@ def trained(segment: Segment, position: Position) -> int:
 def outputs_after(attempt: Attempt, segment: Segment, position: Position) -> dict[str, Any]:
     """The numbers of a finished step, for its manifest; they count from the start of the stage."""
     _, parent = attempt.input("parent")
-    steps, tokens = segment.params.steps, sum(position.tokens.values())
+    steps, tokens = position.step, sum(position.tokens.values())
+    ending = segment.stop.outputs(position.judged) if segment.stop and position.judged else {}
     return {
         **{name: parent.outputs[name] for name in ("parameters", "non_embedding", "vocab")},
         "steps": steps,
@@ -70,6 +72,7 @@ def outputs_after(attempt: Attempt, segment: Segment, position: Position) -> dic
         "lineage_tokens": segment.lineage.tokens + tokens,
         "loss": sum(position.losses) / len(position.losses) if position.losses else None,
         "tokens_per_second": trained(segment, position) / max(position.seconds, 1e-9),
+        **ending,
     }
 
 
@@ -96,6 +99,7 @@ def open_segment(attempt: Attempt) -> Segment:
     optimizer = build_optimizer(model, params.optimizer)
     if origin.step > 0 or params.optimizer_state == "kept":
         read_optimizer(folder, model, optimizer)
+    until = params.until
     return Segment(
         attempt,
         Updater(model, optimizer, params, execution.micro_batch),
@@ -103,6 +107,9 @@ def open_segment(attempt: Attempt) -> Segment:
         Lineage(parent.outputs.get("lineage_steps", 0), parent.outputs.get("lineage_tokens", 0)),
         origin,
         folder,
+        EarlyStop(attempt, params, until, model, folder / "config.json", parent.outputs["vocab"])
+        if until is not None
+        else None,
     )
 
 
@@ -122,7 +129,7 @@ def open_mixture(attempt: Attempt, params: TrainParams, vocab: int) -> Mixture:
                 f"{name} has {prepared.outputs['vocab']} tokens in its vocabulary, the model knows {vocab}",
                 "start from a model with the tokenizer of this corpus",
             )
-        streams.append(Stream(open_split(folder, "train"), params.seed, prepared.key, name))
+        streams.append(Stream(open_split(folder, source.split), params.seed, prepared.key, name))
     return Mixture(
         roles=tuple(source.corpus for source in params.sources),
         streams=tuple(streams),

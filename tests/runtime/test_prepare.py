@@ -19,7 +19,7 @@ from specc.steps import Component
 from specc.store import Manifest
 from specc_runtime.arrays import GrowingArray
 from specc_runtime.options import open_options
-from specc_runtime.prepared import Split, SplitName, open_split
+from specc_runtime.prepared import Split, open_split
 from specc_runtime.run import Interrupted
 from workshop import Workshop
 
@@ -47,7 +47,7 @@ def documents(split: Split) -> list[list[int]]:
 
 def test_documents_are_split_by_hash_and_end_in_the_end_token(workshop: Workshop, tmp_path: Path) -> None:
     manifest = prepare(workshop, {"name": "text"}, text_files(tmp_path))
-    names: tuple[SplitName, SplitName] = ("train", "held_out")
+    names: tuple[str, str] = ("train", "held_out")
     for name in names:
         split = open_split(workshop.store.path(manifest.key), name)
         expected = {

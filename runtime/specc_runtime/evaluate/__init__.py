@@ -11,6 +11,8 @@ import json
 import math
 from typing import Any
 
+from torch import nn
+
 from specc.components import COMPONENTS
 from specc.components.plugins import implementation
 from specc.errors import DataError, SpeccError
@@ -46,38 +48,14 @@ def evaluate(attempt: Attempt) -> Manifest:
     execution: EvalExecution = attempt.execution
     device = use_device(execution.device, execution.threads)
     folder, checkpoint = attempt.input("checkpoint")
-    corpus, prepared = attempt.input(params.data.corpus)
-    split = open_split(corpus, params.data.split)
-    options = open_options(corpus, params.data.split)
-    if params.data.tokens is not None:
-        split = split.first(params.data.tokens)
-    if split.documents == 0:
-        raise DataError(
-            f"{prepared.label or 'the corpus'} has no document in `{params.data.split}`",
-            "raise its `held_out`, or give it more documents",
-        )
-    if prepared.outputs["vocab"] > checkpoint.outputs["vocab"]:
-        raise SpeccError(
-            f"{prepared.label or 'the corpus'} has {prepared.outputs['vocab']} tokens in its vocabulary, "
-            f"the model knows {checkpoint.outputs['vocab']}",
-            "evaluate on a corpus with the tokenizer of the model",
-        )
-    attention = models.attention_kernel(device, params.dtype)
-    task = Task(
-        attempt=attempt,
-        model=models.load_cached(folder, device, attention),
-        device=device,
-        dtype=params.dtype,
-        split=split,
-        options=options,
-        folder=corpus,
-        eos=prepared.outputs["eos"],
-        sequence=params.sequence,
-        batch_tokens=execution.batch_tokens,
-        evaluator=params.evaluator,
+    task = open_task(
+        attempt,
+        params,
+        models.load_cached(folder, device, models.attention_kernel(device, params.dtype)),
+        checkpoint.outputs["vocab"],
+        execution.batch_tokens,
     )
-    evaluator: Evaluator = EVALUATORS.get(params.evaluator.name) or implementation(params.evaluator)
-    measured = evaluator(task)
+    measured = measure(task)
     write_samples(attempt, measured)
     result = {
         "metric": COMPONENTS[params.evaluator.name].metric,
@@ -88,6 +66,50 @@ def evaluate(attempt: Attempt) -> Manifest:
     (attempt.artifact / "result.json").write_text(json.dumps(result) + "\n")
     flops = evaluation_flops_per_token(models.read_shape(folder), params.sequence) * measured.tokens
     return attempt.publish(result, device=device_name(device), threads=execution.threads, flops=float(flops))
+
+
+def open_task(attempt: Attempt, params: EvalParams, model: nn.Module, vocab: int, batch_tokens: int) -> Task:
+    """The documents of an evaluation, to measure a model on that knows `vocab` tokens.
+
+    Raises:
+        DataError: if there is no document to measure on.
+        SpeccError: if the corpus has tokens that the model does not know.
+    """
+    corpus, prepared = attempt.input(params.data.corpus)
+    split = open_split(corpus, params.data.split)
+    options = open_options(corpus, params.data.split)
+    if params.data.tokens is not None:
+        split = split.first(params.data.tokens)
+    if split.documents == 0:
+        raise DataError(
+            f"{prepared.label or 'the corpus'} has no document in `{params.data.split}`",
+            "raise its `held_out`, or give it more documents",
+        )
+    if prepared.outputs["vocab"] > vocab:
+        raise SpeccError(
+            f"{prepared.label or 'the corpus'} has {prepared.outputs['vocab']} tokens in its vocabulary, "
+            f"the model knows {vocab}",
+            "evaluate on a corpus with the tokenizer of the model",
+        )
+    return Task(
+        attempt=attempt,
+        model=model,
+        device=next(model.parameters()).device,
+        dtype=params.dtype,
+        split=split,
+        options=options,
+        folder=corpus,
+        eos=prepared.outputs["eos"],
+        sequence=params.sequence,
+        batch_tokens=batch_tokens,
+        evaluator=params.evaluator,
+    )
+
+
+def measure(task: Task) -> Measured:
+    """What the evaluator of a task finds."""
+    evaluator: Evaluator = EVALUATORS.get(task.evaluator.name) or implementation(task.evaluator)
+    return evaluator(task)
 
 
 def write_samples(attempt: Attempt, measured: Measured) -> None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specc_runtime.evaluate.measured import Measured, Task, clustered_error, target_losses
 
@@ -14,13 +15,14 @@ def loss(task: Task) -> Measured:
     """Mean cross-entropy per target token, in nats, over all documents.
 
     Documents longer than `sequence` are cut into windows that overlap by one token, so that every
-    token but the first of a document is predicted once. Prompts are context, not targets. The
-    standard error takes documents as drawn: see `clustered_error`.
+    token but the first of a document is predicted once. Prompts and masked tokens are context, not
+    targets. The standard error takes documents as drawn: see `clustered_error`.
     """
     split, sequence = task.split, task.sequence
     rows, firsts, owners = [], [], []
+    masks: list[NDArray[np.bool_]] = []
     for number in range(split.documents):
-        document = task.document(number)
+        document, masked = task.document(number), task.masked(number)
         prompt = max(int(split.prompts[number]), 1)
         for begin in range(0, max(len(document) - 1, 1), sequence - 1):
             window = document[begin : begin + sequence]
@@ -29,8 +31,11 @@ def loss(task: Task) -> Measured:
                 rows.append(window)
                 firsts.append(first)
                 owners.append(number)
-    sums, computed = target_losses(task, rows, np.array(firsts, dtype=np.int64))
-    targets = [len(row) - first for row, first in zip(rows, firsts, strict=True)]
+                masks.append(masked[begin : begin + sequence])
+    sums, computed = target_losses(
+        task, rows, np.array(firsts, dtype=np.int64), masks if split.masked is not None else None
+    )
+    targets = [int(np.count_nonzero(~mask[first:])) for mask, first in zip(masks, firsts, strict=True)]
     totals, counts = (
         np.bincount(owners, weights=weights, minlength=split.documents).astype(np.float64)
         for weights in (sums, targets)

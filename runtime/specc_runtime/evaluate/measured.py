@@ -50,6 +50,13 @@ class Task:
         first, last = self.split.offsets[number], self.split.offsets[number + 1]
         return self.split.tokens[first:last].astype(np.int64)
 
+    def masked(self, number: int) -> NDArray[np.bool_]:
+        """Which tokens of a document carry no loss though its prompt doesn't hold them."""
+        first, last = self.split.offsets[number], self.split.offsets[number + 1]
+        if self.split.masked is None:
+            return np.zeros(int(last - first), dtype=bool)
+        return np.asarray(self.split.masked[first:last])
+
     def document_id(self, number: int) -> str:
         return f"{int(self.split.ids[number]):016x}"
 
@@ -108,9 +115,14 @@ def padded(rows: list[NDArray[np.int64]], fill: int) -> Tensor:
 
 @torch.inference_mode()
 def target_losses(
-    task: Task, rows: list[NDArray[np.int64]], firsts: NDArray[np.int64]
+    task: Task,
+    rows: list[NDArray[np.int64]],
+    firsts: NDArray[np.int64],
+    masks: list[NDArray[np.bool_]] | None = None,
 ) -> tuple[NDArray[np.float64], int]:
     """Summed cross-entropy of each row's tokens from place `firsts` on, in nats, and tokens computed.
+
+    Tokens that `masks` names, for each row, are left out.
 
     A row is one window of one document, filled up on its right: under a causal mask no token sees
     what fills, so no mask is needed and documents are kept apart.
@@ -130,6 +142,9 @@ def target_losses(
         losses_BT = losses_N.view(len(numbers), -1).cpu().double().numpy()
         place = np.arange(1, tokens_BT.shape[1])
         counted = (place >= firsts[numbers][:, None]) & (place < lengths[numbers][:, None])
+        if masks is not None:
+            for row, number in enumerate(numbers.tolist()):
+                counted[row, : lengths[number] - 1] &= ~masks[number][1:]
         result[numbers] = (losses_BT * counted).sum(axis=1)
         computed += tokens_BT.numel()
         task.attempt.progress(done + 1, len(groups), computed)
