@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from specc.difference.match import Pairs, settings_pairs
 from specc.graph.axes import axis_text
@@ -171,7 +170,8 @@ class _Reading:
         for name, pair in left.items():
             if kind == "eval" and (name == "data" or name.endswith("corpus")):
                 continue
-            found.add(self.cause(kind, use.name, _short(name), pair, arms))
+            texts = (_given(pair[0]), _given(pair[1]))
+            found.add(self.cause(kind, use.name, _short(name), texts, arms))
         return found
 
     def _kind(self, step: PlannedStep) -> str:
@@ -193,7 +193,7 @@ class _Reading:
         stage: str,
         run: StageRun,
         was: StageRun,
-        differing: Mapping[str, tuple[str, str]],
+        differing: Iterable[str],
         explained: set[str],
         arms: Iterable[int],
     ) -> set[Place]:
@@ -307,23 +307,26 @@ class _Reading:
         return self.cause("arms", "points", NEW, ("", "of the sweep"), (number,))
 
 
-def _differing(before: PlannedStep, step: PlannedStep) -> dict[str, tuple[str, str]]:
+_ABSENT = object()
+"""Stands for a parameter that a step doesn't have."""
+
+
+def _differing(before: PlannedStep, step: PlannedStep) -> dict[str, tuple[object, object]]:
     """Parameters that differ, by path: before and after."""
     if before.params == step.params:
         return {}
     olds, news = dict(flat(before.params)), dict(flat(step.params))
     return {
-        name: (cut(_given(olds, name)), cut(_given(news, name)))
+        name: (olds.get(name, _ABSENT), news.get(name, _ABSENT))
         for name in dict.fromkeys((*olds, *news))
-        if olds.get(name) != news.get(name) or (name in olds) != (name in news)
+        if olds.get(name, _ABSENT) != news.get(name, _ABSENT)
     }
 
 
-def _given(params: Mapping[str, Any], name: str) -> str:
-    if name not in params:
+def _given(value: object) -> str:
+    if value is _ABSENT:
         return "default"
-    value = params[name]
-    return "none" if value in ("", None) else shown(value)
+    return "none" if value in ("", None) else cut(shown(value))
 
 
 def _short(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 from specc.study import BASE, Arm, AxisType, Study
@@ -41,22 +42,45 @@ def arm_text(study: Study, arm: Arm, seed: bool = True) -> str:
 
 
 def points_text(study: Study, arms: Iterable[int], most: int = 5) -> str:
-    """Which arms of a study, by their points in the sweep without seeds; "all arms" if so."""
-    chosen = set(arms)
+    """Which arms of a study: by what they have in common if that tells them, else one by one.
+
+    "all arms" if it is all; values that all arms take are left out, so "early = 0%, 25%" may stand for
+    many arms.
+    """
+    chosen = sorted(set(arms))
     if len(chosen) == len(study.arms):
         return "all arms" if len(chosen) > 1 else "the only arm"
-    recipes = any(arm.recipe != BASE for arm in study.arms)
     types = {axis.name: axis.type for axis in study.axes}
-    named: dict[str, None] = {}
-    for arm in study.arms:
-        if arm.arm in chosen:
-            parts = [arm.recipe] if recipes else []
-            parts += [f"{k} = {axis_text(v, types[k])}" for k, v in arm.axes.items() if k in types]
-            named[", ".join(parts) or f"seed = {arm.seed}"] = None
-    listed = list(named)
-    more = f", ... {len(listed) - most} more" if len(listed) > most else ""
-    if not recipes and len(study.axes) <= 1:  # the name once, then its values
-        name = listed[0].partition(" = ")[0] if listed else ""
-        values = [text.removeprefix(f"{name} = ") for text in listed[:most]]
-        return printable(f"{name} = {', '.join(values)}") + more if listed else "no arm"
-    return printable("; ".join(listed[:most])) + more.replace(",", ";", 1)
+
+    def place(arm: Arm) -> dict[str, str]:
+        axes = {name: axis_text(value, types[name]) for name, value in arm.axes.items() if name in types}
+        return {"recipe": arm.recipe} | axes | {"seed": str(arm.seed)}
+
+    places = [place(study.arms[number]) for number in chosen]
+    taken = _values(places)
+    if prod(map(len, taken.values())) == len(places):
+        every = _values(place(arm) for arm in study.arms)
+        listed = [
+            f"{name} = {_some(list(values), ', ', most)}"
+            for name, values in taken.items()
+            if len(values) < len(every[name])
+        ]
+        return printable("; ".join(listed))
+    named = dict.fromkeys(
+        ", ".join(f"{name} = {value}" for name, value in each.items() if name != "seed" or len(each) == 2)
+        for each in places
+    )
+    return printable(_some(list(named), "; ", most))
+
+
+def _values(places: Iterable[dict[str, str]]) -> dict[str, dict[str, None]]:
+    found: dict[str, dict[str, None]] = {}
+    for each in places:
+        for name, value in each.items():
+            found.setdefault(name, {})[value] = None
+    return found
+
+
+def _some(texts: list[str], between: str, most: int) -> str:
+    more = [f"... {len(texts) - most} more"] if len(texts) > most else []
+    return between.join([*texts[:most], *more])

@@ -44,10 +44,13 @@ class Use:
 
 
 def consumers_of(steps: Iterable[PlannedStep]) -> dict[str, list[str]]:
-    """Key of a step -> keys of the steps that use what it makes, `resume` among them, in order."""
+    """Key of a step -> keys of the steps that depend on it, in order.
+
+    A later state of a stage that may go on from an earlier one does not depend on it.
+    """
     found: dict[str, list[str]] = {}
     for step in steps:
-        for source in dict.fromkeys(step.inputs.values()):
+        for source in {key: None for role, key in step.inputs.items() if role != RESUME}:
             found.setdefault(source, []).append(step.key)
     return found
 

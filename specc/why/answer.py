@@ -167,7 +167,8 @@ def _chain(
         if run is None:
             parameters = step_parameters(step)
         else:
-            parameters = stage_parameters(run, read, step.params.get("steps"))
+            end = step.params.get("steps", run.steps)
+            parameters = stage_parameters(run, read if end == run.steps else (), end)
             if where is not None:
                 recipe = study.arms[run.arm].recipe
                 places = {name: where(run.stage, name, recipe) for name in run.settings}
