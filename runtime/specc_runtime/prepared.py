@@ -73,9 +73,8 @@ def open_tokens(folder: Path) -> Tokens:
 
 def open_split(folder: Path, name: str) -> Split:
     """Map a split's files; nothing is read until it is used."""
-    parts = ("tokens", "offsets", "prompts", "ids")
-    masked = folder / f"{name}.masked.npy"
-    return Split(
-        *(open_array(folder / f"{name}.{part}.npy") for part in parts),
-        masked=open_array(masked) if masked.exists() else None,
+    tokens, offsets, prompts, ids = (
+        open_array(folder / f"{name}.{part}.npy") for part in ("tokens", "offsets", "prompts", "ids")
     )
+    masked = folder / f"{name}.masked.npy"
+    return Split(tokens, offsets, prompts, ids, open_array(masked) if masked.exists() else None)
