@@ -200,6 +200,33 @@ class Phase(Frozen):
     last: float
 
 
+UNTIL = "until"
+"""Role of the input of a train step that an early stop measures on."""
+
+
+class Until(Frozen):
+    """The end of a stage whose evaluation no longer gets better.
+
+    The live model is measured after every `every` training steps and after the last one. A result is
+    an improvement if it is better than the best so far by more than `min_delta`; one that is not a
+    number never is. The stage ends where `patience` results in a row were none, from step `least` on.
+
+    Attributes:
+        data: what is measured on; its `corpus` is the role `UNTIL`.
+        better: whether lower or higher results are better.
+        restore: whether the stage ends with the weights and the optimizer of its best result.
+    """
+
+    evaluator: Component
+    data: DataSet
+    better: Literal["lower", "higher"]
+    every: int
+    patience: int
+    min_delta: float = 0.0
+    restore: bool = True
+    least: int = 0
+
+
 class TrainParams(Frozen):
     """The state of a stage after its first `steps` training steps.
 
@@ -207,6 +234,7 @@ class TrainParams(Frozen):
         sequence: tokens in a sequence. batch: sequences in a training step.
         sources: the mixture; shares sum to 1, or to 0 where intervals cover the stage.
         intervals: where in the stage sources are placed, as far as these steps go; in order.
+        until: when the stage ends before `steps`; the state is then the one at its end.
         phases: the learning-rate curve on these steps, and only there.
         optimizer: name and arguments.
         clip: largest gradient norm; None for no clipping.
@@ -225,6 +253,7 @@ class TrainParams(Frozen):
     optimizer: Component
     seed: int
     intervals: tuple[Interval, ...] = ()
+    until: Until | None = None
     clip: float | None = None
     dropout: float = 0.0
     dtype: Literal["float32", "bfloat16"] = "float32"

@@ -7,6 +7,7 @@ import resource
 import shutil
 import time
 from collections.abc import Callable
+from copy import copy
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -96,6 +97,12 @@ class Attempt:
                 "tokens_per_second": tokens_per_second,
             }
         )
+
+    def silent(self) -> Attempt:
+        """The same attempt for a measurement in the middle of it, which is no progress of the step."""
+        quiet = copy(self)
+        quiet._report = lambda message: None
+        return quiet
 
     def stop_if_asked(self) -> None:
         """Leave a step that keeps nothing between attempts.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -30,6 +30,20 @@ KEPT = 2
 """Scratch checkpoints that are kept: the last may be damaged by what stopped the run."""
 
 
+class Judged(Frozen):
+    """What an early stop has seen.
+
+    Attributes:
+        step: training step of the stage that was measured last. waited: results since the best one.
+        best, best_at: the best result and its training step; None before any was a number.
+    """
+
+    step: int = 0
+    waited: int = 0
+    best: float | None = None
+    best_at: int | None = None
+
+
 class Position(Frozen):
     """How far training has come; counts begin at the start of the stage.
 
@@ -41,6 +55,7 @@ class Position(Frozen):
         seconds: spent in the loop, over all attempts.
         metrics_bytes: size of the metrics log that belongs to this position.
         resumed: how often the segment went on from a scratch checkpoint.
+        judged: what an early stop knows so far; None without one.
     """
 
     step: int
@@ -50,6 +65,7 @@ class Position(Frozen):
     seconds: float = 0.0
     metrics_bytes: int = 0
     resumed: int = 0
+    judged: Judged | None = None
 
 
 def write_position(folder: Path, position: Position, lineage_steps: int, lineage_tokens: int) -> None:
@@ -87,6 +103,40 @@ def read_optimizer(folder: Path, model: nn.Module, optimizer: torch.optim.Optimi
         ) from error
 
 
+def write_whole(
+    parent: Path,
+    step: int,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    config: Path,
+    position: Position,
+) -> None:
+    """Write weights, optimizer and position as a folder of `parent` that is there whole or not at all."""
+    aside = parent / f".writing-{step}"
+    aside.mkdir()
+    write_state(aside, model, optimizer, config)
+    digests = {}
+    for path in sorted(aside.iterdir()):
+        sync_file(path)
+        digests[path.name] = file_digest(path)
+    content = {"position": position.model_dump(), "sha256": digests}
+    write_atomic(aside / "position.json", json.dumps(content))
+    target = parent / f"{step:09d}"
+    if target.exists():
+        shutil.rmtree(target)
+    os.rename(aside, target)
+    sync_folder(parent)
+
+
+def is_whole(folder: Path, digests: dict[str, str]) -> bool:
+    """Whether the files of a folder have these checksums.
+
+    Raises:
+        OSError: if one is missing.
+    """
+    return all(file_digest(folder / name) == digest for name, digest in digests.items())
+
+
 class Checkpoints:
     """The scratch checkpoints of a segment, under `work/<key>/checkpoints`."""
 
@@ -108,31 +158,35 @@ class Checkpoints:
 
     def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position) -> None:
         """Write a checkpoint so that it is there whole or not at all, and drop those too old."""
-        aside = self.folder / f".writing-{position.step}"
-        aside.mkdir()
-        write_state(aside, model, optimizer, self._config)
-        digests = {}
-        for path in sorted(aside.iterdir()):
-            sync_file(path)
-            digests[path.name] = file_digest(path)
-        content = {"position": position.model_dump(), "sha256": digests}
-        write_atomic(aside / "position.json", json.dumps(content))
-        target = self.folder / f"{position.step:09d}"
-        if target.exists():
-            shutil.rmtree(target)
-        os.rename(aside, target)
-        sync_folder(self.folder)
+        write_whole(self.folder, position.step, model, optimizer, self._config, position)
         for old in list(self._stored())[KEPT:]:
             shutil.rmtree(old)
 
+    def positions(self) -> list[Position]:
+        """Positions of the checkpoints that can be read."""
+        found = []
+        for folder in self._stored():
+            try:
+                content = json.loads((folder / "position.json").read_text())
+                found.append(Position.model_validate(content["position"]))
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return found
+
     def restore(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, log: Path, beyond: int
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        log: Path,
+        beyond: int,
+        usable: Callable[[Position], bool] = lambda position: True,
     ) -> Position | None:
         """Go on from the newest checkpoint that is whole and whose metrics log is still there.
 
         Args:
             log: metrics of the segment, which must hold at least what the checkpoint counted on.
             beyond: training step of the stage; checkpoints up to it are of no use.
+            usable: whether all else that belongs to a position is there.
         Returns:
             the position that model and optimizer now have; None if there is no such checkpoint.
         """
@@ -140,9 +194,7 @@ class Checkpoints:
             try:
                 content = json.loads((folder / "position.json").read_text())
                 position = Position.model_validate(content["position"])
-                whole = all(
-                    file_digest(folder / name) == digest for name, digest in content["sha256"].items()
-                )
+                whole = is_whole(folder, content["sha256"]) and usable(position)
                 if whole and position.step > beyond and log.stat().st_size >= position.metrics_bytes:
                     models.fill(model, models.read_weights(folder), folder)
                     read_optimizer(folder, model, optimizer)

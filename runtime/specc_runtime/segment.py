@@ -7,11 +7,13 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from specc.errors import Diverged
 from specc.steps import TrainExecution, TrainParams
 from specc_runtime.attempt import Attempt, Interrupted
-from specc_runtime.checkpoint import Checkpoints, Position
+from specc_runtime.checkpoint import Checkpoints, Judged, Position
+from specc_runtime.early_stop import EarlyStop
 from specc_runtime.metrics import MetricsLog
 from specc_runtime.packing import Batch, Mixture
 from specc_runtime.schedule import learning_rate
@@ -45,6 +47,7 @@ class Tally:
     losses: deque[float]
     before: float
     resumed: int
+    judged: Judged | None
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -57,6 +60,7 @@ class Tally:
             losses=deque(position.losses, maxlen=AVERAGED_LOSSES),
             before=position.seconds,
             resumed=resumed,
+            judged=position.judged,
         )
 
     def add(self, batch: Batch, counted: dict[str, int], loss: float) -> None:
@@ -80,6 +84,7 @@ class Tally:
             seconds=self.seconds(),
             metrics_bytes=metrics_bytes,
             resumed=self.resumed,
+            judged=self.judged,
         )
 
 
@@ -89,6 +94,7 @@ class Segment:
     Args:
         lineage: what lies behind the start of the stage.
         origin: where model and optimizer stand now. folder: where they were loaded from.
+        stop: what may end the stage before its last step.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class Segment:
         lineage: Lineage,
         origin: Position,
         folder: Path,
+        stop: EarlyStop | None = None,
     ) -> None:
         self.attempt = attempt
         self.params: TrainParams = attempt.params
@@ -108,6 +115,7 @@ class Segment:
         self.lineage = lineage
         self.origin = origin
         self.folder = folder
+        self.stop = stop
         self.log_path = attempt.work / "metrics.jsonl"
         self.checkpoints = Checkpoints(attempt.work / "checkpoints", folder / "config.json")
 
@@ -119,13 +127,21 @@ class Segment:
             Diverged: if a loss or gradient norm is not finite.
         """
         params, updater = self.params, self.updater
-        found = self.checkpoints.restore(updater.model, updater.optimizer, self.log_path, self.origin.step)
+        stop = self.stop
+        found = self.checkpoints.restore(
+            updater.model,
+            updater.optimizer,
+            self.log_path,
+            self.origin.step,
+            stop.usable if stop is not None else lambda position: True,
+        )
         start = found or self.origin
         tally = Tally.after(start, start.resumed + (found is not None))
+        tally.judged = tally.judged or (Judged() if stop is not None else None)
         saved = tally.began
         updater.model.train()
         with MetricsLog(self.log_path, start.metrics_bytes) as log:
-            while tally.step < params.steps:
+            while not self._ended(log, tally):
                 step = tally.step
                 batch, counted = self.mixture.batch(step * params.batch, (step + 1) * params.batch)
                 rate = learning_rate(params.phases, step)
@@ -137,11 +153,39 @@ class Segment:
                 if tally.step < params.steps:
                     stopping = self.attempt.stopping()
                     if stopping or time.monotonic() - saved >= self.execution.checkpoint_seconds:
-                        self.checkpoints.save(updater.model, updater.optimizer, tally.position(log.sync()))
+                        self._save(log, tally)
                         saved = time.monotonic()
                     if stopping:
                         raise Interrupted(f"{self.attempt.step.label} at step {tally.step}")
+            if stop is not None and tally.judged is not None:
+                stop.finish(updater.model, updater.optimizer, tally.judged)
             return tally.position(log.size())
+
+    def _save(self, log: MetricsLog, tally: Tally) -> None:
+        self.checkpoints.save(self.updater.model, self.updater.optimizer, tally.position(log.sync()))
+
+    def _ended(self, log: MetricsLog, tally: Tally) -> bool:
+        """Whether the stage has come to its end; judges the model first, where that is due."""
+        stop, judged = self.stop, tally.judged
+        if stop is None or judged is None:
+            return tally.step >= self.params.steps
+        if stop.due(tally.step, judged):
+            try:
+                value, judged = stop.judge(tally.step, judged)
+            except Interrupted:
+                self._save(log, tally)
+                raise
+            tally.judged = judged
+            log.write(self._place(tally) | {"until": value if math.isfinite(value) else None})
+            if judged.best_at == tally.step and stop.until.restore:
+                kept = {p.judged.best_at for p in self.checkpoints.positions() if p.judged is not None}
+                stop.best.save(self.updater.model, self.updater.optimizer, tally.position(log.size()), kept)
+        return tally.step >= self.params.steps or stop.ends(judged)
+
+    def _place(self, tally: Tally) -> dict[str, Any]:
+        """Where a line of the log belongs."""
+        tokens = tally.step * self.params.batch * self.params.sequence
+        return {"step": tally.step, "tokens": tokens, "lineage_tokens": self.lineage.tokens + tokens}
 
     def _tell(self, log: MetricsLog, tally: Tally, loss: float | None, rate: float, norm: float) -> None:
         """Log the step that was just done, if its turn has come, and report progress."""
@@ -149,10 +193,8 @@ class Segment:
         step_tokens = params.batch * params.sequence
         if tally.step % self.execution.log_every == 0 or tally.step == params.steps:
             log.write(
-                {
-                    "step": tally.step,
-                    "tokens": tally.step * step_tokens,
-                    "lineage_tokens": self.lineage.tokens + tally.step * step_tokens,
+                self._place(tally)
+                | {
                     "loss": loss,
                     "learning_rate": rate,
                     "grad_norm": norm,

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "specc.components"
-CLOSED = (Kind.MODEL, Kind.SCHEDULE)
-"""Kinds that only specc itself has components of: the plan must know their shapes and curves."""
+CLOSED = (Kind.MODEL, Kind.SCHEDULE, Kind.REPLAY, Kind.STOP)
+"""Kinds that only specc itself has components of: the plan must know their shapes, curves and tokens."""
 
 
 @dataclass(frozen=True, slots=True)
