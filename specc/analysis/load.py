@@ -4,88 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from specc.analysis.scope import Binding, Scope
+from specc.analysis.templates import check_parameters, declared
 from specc.diagnostics import Label, Report, Source, Span, nearest
 from specc.language import ast
 from specc.language.parse import LARGEST, parse
 
 MOST_FILES = 256
 """Files that one recipe may use, itself included."""
-
-
-@dataclass(slots=True)
-class Binding:
-    """What a name stands for, and the scope in which its value is to be read.
-
-    `order` grows with the place of declaration: a value may only use names declared before it.
-    """
-
-    kind: str
-    name: str
-    span: Span
-    scope: Scope
-    value: ast.Expression | None = None
-    order: int = 0
-
-
-@dataclass(slots=True)
-class Scope:
-    """Names of a file or of an experiment in it.
-
-    Attributes:
-        uncertain: it may declare more names, in parts that could not be read.
-    """
-
-    parent: Scope | None = None
-    bindings: dict[str, Binding] = field(default_factory=dict)
-    uncertain: bool = False
-
-    def find(self, name: str) -> Binding | None:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.bindings:
-                return scope.bindings[name]
-            scope = scope.parent
-        return None
-
-    def names(self) -> set[str]:
-        inherited = self.parent.names() if self.parent else set()
-        return inherited | set(self.bindings)
-
-    def complete(self) -> bool:
-        """Whether all names are known that may stand here."""
-        return not self.uncertain and (self.parent is None or self.parent.complete())
-
-    def declare_broken(self, part: ast.Broken) -> None:
-        """Add the name of what could not be read, or note that there may be one."""
-        if part.name is None:
-            self.uncertain |= part.keyword not in ("seeds", "allocate", "check", "expect")
-        elif part.keyword not in ("seeds", "allocate", "check"):
-            failed = Binding("failed", part.name.text, part.name.span, self)
-            failed.order = len(self.bindings)
-            self.bindings.setdefault(part.name.text, failed)
-
-    def declare(self, binding: Binding, report: Report) -> None:
-        """Add a name; a second one here, or in the file around, is an error."""
-        other = self.find(binding.name)
-        if other is not None and other.kind == "experiment" and other.scope is not self:
-            other = None
-        if other is not None and "failed" in (other.kind, binding.kind):
-            return
-        if other is not None:
-            report.add(
-                "E0202",
-                f"`{binding.name}` is declared twice",
-                binding.span,
-                "here again",
-                secondary=[Label(other.span, "first here")],
-                help="give one of them another name",
-            )
-            return
-        binding.order = len(self.bindings)
-        self.bindings[binding.name] = binding
 
 
 @dataclass(slots=True)
@@ -103,11 +32,13 @@ class Program:
 
     @property
     def experiments(self) -> list[tuple[ast.Experiment, Scope]]:
-        """Experiments of the first file; those of used files are not run."""
+        """Experiments of the first file that are run: those of used files and those with parameters are
+        there to be extended."""
         if not self.files:
             return []
         first = self.files[0]
-        return [(item, first.scope) for item in first.tree.items if isinstance(item, ast.Experiment)]
+        found = (item for item in first.tree.items if isinstance(item, ast.Experiment))
+        return [(item, first.scope) for item in found if not item.parameters]
 
 
 class Files:
@@ -176,11 +107,17 @@ class _Loader:
             case ast.Use():
                 self._use(item, scope, path)
             case ast.Declaration():
-                binding = Binding(item.keyword, item.name.text, item.name.span, scope, item.value)
-                scope.declare(binding, self.report)
+                scope.declare(declared(item, scope, self.report), self.report)
+            case ast.Recipe():
+                check_parameters(item.parameters, scope, self.report)
+                scope.declare(
+                    Binding("recipe", item.name.text, item.name.span, scope, node=item), self.report
+                )
             case ast.Experiment():
                 self._unlike_others(item.name, scope)
-                scope.declare(Binding("experiment", item.name.text, item.name.span, scope), self.report)
+                check_parameters(item.parameters, scope, self.report)
+                binding = Binding("experiment", item.name.text, item.name.span, scope, node=item)
+                scope.declare(binding, self.report)
             case ast.Broken():
                 scope.declare_broken(item)
             case _:
@@ -196,7 +133,7 @@ class _Loader:
         """Report an experiment whose name differs from another's by case alone: SQL can't tell them apart."""
         for other in scope.bindings.values():
             same = other.name.lower() == name.text.lower() and other.name != name.text
-            if other.kind == "experiment" and same:
+            if other.kind == "experiment" and same and other.scope is scope:
                 self.report.add(
                     "E0202",
                     f"`{name.text}` and `{other.name}` are the same name in SQL",
@@ -219,8 +156,8 @@ class _Loader:
         for wanted in use.names:
             name, as_name = wanted.name, wanted.alias or wanted.name
             binding = file.scope.bindings.get(name.text) if file else None
-            if file is not None and (binding is None or binding.kind == "experiment"):
-                offered = [b.name for b in file.scope.bindings.values() if b.kind != "experiment"]
+            if file is not None and binding is None:
+                offered = list(file.scope.bindings)
                 close = nearest(name.text, offered)
                 listed = ", ".join(f"`{offer}`" for offer in offered) or "nothing"
                 self.report.add(
@@ -232,11 +169,8 @@ class _Loader:
                 )
             if binding is None:
                 scope.declare(Binding("failed", as_name.text, as_name.span, scope), self.report)
-            elif binding.kind != "experiment":
-                scope.declare(
-                    Binding(binding.kind, as_name.text, as_name.span, binding.scope, binding.value),
-                    self.report,
-                )
+            else:
+                scope.declare(replace(binding, name=as_name.text, span=as_name.span), self.report)
 
 
 def read_source(path: Path, span: Span | None, report: Report) -> Source | None:

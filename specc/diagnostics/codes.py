@@ -26,6 +26,8 @@ CODES: dict[str, str] = {
     "E0206": "a setting, row, cell or argument given twice",
     "E0207": "a name that can't be a name",
     "E0208": "`override` of something that isn't there, or something new without it",
+    "E0209": "templates used inside each other too deeply",
+    "E0210": "what extends or replaces each other in a circle",
     "E0301": "a value of another type",
     "E0302": "units that can't be combined",
     "E0303": "a value out of its range",
