@@ -11,11 +11,13 @@ from specc.analysis.values import (
     Amount,
     ComponentValue,
     DataValue,
+    EvalValue,
     Unit,
     Value,
     describe,
     show_number,
 )
+from specc.analysis.weights import as_checkpoint
 from specc.components import Parameter, Signature, Type
 from specc.diagnostics import Label, Report, Span, nearest
 from specc.language import ast
@@ -165,6 +167,11 @@ class Arguments:
             case Type.DATA:
                 help = f"write `{span.text}.held_out`" if describe(value) == "a corpus" else None
                 return value if isinstance(value, DataValue) else self._wrong(parameter, value, span, help)
+            case Type.EVAL:
+                return value if isinstance(value, EvalValue) else self._wrong(parameter, value, span)
+            case Type.CHECKPOINT:
+                checkpoint = as_checkpoint(value)
+                return self._wrong(parameter, value, span) if checkpoint is None else checkpoint
 
     def _number(self, parameter: Parameter, value: Value, span: Span) -> Any:
         if not isinstance(value, Amount) or value.unit is not Unit.NUMBER:

@@ -14,10 +14,12 @@ from specc.analysis.definition import Definition, apply, define
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.expectations import Arms, ExpectReader
 from specc.analysis.findings import Finding, report_findings
-from specc.analysis.load import DISK, Files, Program, Scope, load
+from specc.analysis.load import DISK, Files, Program, load
 from specc.analysis.memory import Memory
 from specc.analysis.queries import check_queries
 from specc.analysis.resolve import ResolvedPoint, Variant
+from specc.analysis.scope import Scope
+from specc.analysis.selection import chooses
 from specc.diagnostics import Report, nearest
 from specc.language import ast
 from specc.study import BASE, Axis, Comparison, Expectation
@@ -25,12 +27,17 @@ from specc.study import BASE, Axis, Comparison, Expectation
 
 @dataclass(slots=True)
 class RecipeArms:
-    """One recipe of an experiment: its arms are `points` times `seeds`."""
+    """One recipe of an experiment: its arms are `points` times `seeds`.
+
+    Attributes:
+        chooses: whether `best` may choose among them; see `specc.analysis.selection` for its arms.
+    """
 
     name: str
     definition: Definition
     seeds: tuple[int, ...]
     points: list[ResolvedPoint]
+    chooses: bool = False
 
 
 @dataclass(slots=True)
@@ -146,7 +153,7 @@ def _experiment(
         evaluator,
         swept,
         found,
-        {recipe.name: Arms(recipe.points, recipe.seeds) for recipe in recipes},
+        {recipe.name: Arms(recipe.points, recipe.seeds, recipe.chooses) for recipe in recipes},
         report,
     )
     complete = reader.complete = all(len(recipe.points) == count_points(found) for recipe in recipes)
@@ -200,7 +207,7 @@ def _arms(
     report: Report,
 ) -> RecipeArms:
     """Resolve a recipe at all points of the sweep; mistakes of several points are told once."""
-    variant = Variant(definition, evaluator, report)
+    variant = Variant(definition, evaluator, report, partial(points, found))
     variant.check_names()
     findings: list[tuple[Point, Finding]] = []
     resolved = []
@@ -218,7 +225,7 @@ def _arms(
     elif definition.recipe == BASE:
         read_checks(definition, evaluator, next(points(found), {}), report)
     report_findings(findings, total, definition.recipe, report)
-    return RecipeArms(definition.recipe, definition, its_seeds, resolved)
+    return RecipeArms(definition.recipe, definition, its_seeds, resolved, chooses(definition))
 
 
 def _reached(definition: Definition, resolved: list[ResolvedPoint], report: Report) -> None:

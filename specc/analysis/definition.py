@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from specc.analysis.load import Binding, Scope
+from specc.analysis.scope import Binding, Scope
 from specc.diagnostics import Label, Report, Span, nearest
 from specc.language import ast
 from specc.study import BASE
@@ -15,17 +15,20 @@ LONGEST_NAME = 63
 SETTINGS = {
     "budget": "tokens of the stage; corpora with `fill` make up what the others leave",
     "optimizer": "how weights are updated, for instance `adamw()`",
+    "optimizer_state": 'the optimizer\'s state at the start: "fresh", or "kept" as the parent stage left it',
     "schedule": "learning rate over the stage, for instance `cosine(peak = 1e-3)`",
     "batch": "size of a training step, in sequences or tokens",
     "sequence": "tokens in a sequence; default: the model's context",
     "clip": "largest gradient norm; 0 for no clipping",
     "dtype": 'numbers that are computed with: "float32" or "bfloat16"',
     "dropout": "probability of dropping an activation",
+    "replay": "what the stages before have read, once more: `past(share = 10%, decay = 50%)`",
+    "until": "when the stage ends early, for instance `early_stop(skill_loss, patience = 3)`",
 }
 """Settings of a stage, with what they mean."""
 
 INHERITED = ("optimizer", "schedule", "batch", "sequence", "clip", "dtype")
-"""Settings that a stage takes from its parent if it doesn't give them; `budget` and `dropout` are its own."""
+"""Settings that a stage takes from its parent if it doesn't give them; the others are its own."""
 
 
 @dataclass(frozen=True, slots=True)

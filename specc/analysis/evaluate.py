@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from specc.analysis.arguments import Arguments
-from specc.analysis.load import Binding, Scope
+from specc.analysis.checkpoint_calls import FUNCTIONS, CheckpointCalls, names_axes
+from specc.analysis.scope import TEMPLATE, Binding, Scope
+from specc.analysis.templates import DEEPEST as DEEPEST_USES
+from specc.analysis.templates import example_use, matched, report_misplaced
 from specc.analysis.units import combine, split_unit
 from specc.analysis.values import (
     ERROR,
@@ -29,17 +32,31 @@ from specc.analysis.values import (
     identity_of,
     read_number,
 )
-from specc.components import COMPONENTS, Kind
+from specc.analysis.weights import (
+    Combination,
+    Selected,
+    Transformed,
+    arithmetic,
+    as_checkpoint,
+    as_weights,
+    transformed,
+    written,
+)
+from specc.components import COMPONENTS, Kind, Signature
 from specc.diagnostics import Label, Report, Span, nearest
 from specc.errors import PluginError
 from specc.language import ast
+from specc.language.substitute import Misplaced, substitute
 
 Point = Mapping[str, Value]
 """Axis -> value: where in the sweep an expression is evaluated."""
 
 _WORDS: dict[str, Value] = {"rest": Word.REST, "fill": Word.FILL, "true": True, "false": False}
-_FUNCTIONS = ("take",)
+_FUNCTIONS = ("take", *FUNCTIONS)
 SPLITS = ("train", "held_out")
+
+_DEEPEST = 130
+"""Expressions inside each other, with those of templates: more would end in Python's own limit."""
 
 
 class Evaluator:
@@ -49,11 +66,16 @@ class Evaluator:
         self.scope = scope
         self.report = report
         self.arguments = Arguments(report)
+        self.checkpoints = CheckpointCalls(report)
         self._dependencies: dict[int, tuple[str, ...]] = {}
         self._memo: dict[tuple[object, ...], Value] = {}
         self._kept: list[ast.Expression] = []
         self._too_early: dict[int, Binding] = {}
+        self._circular: set[int] = set()
         self._prepared: set[int] = set()
+        self._instances: dict[int, tuple[ast.Call, ast.Expression, Scope] | None] = {}
+        self._template_depth: dict[int, int] = {}
+        self._depth = 0
         self._prepare(scope)
 
     def _prepare(self, scope: Scope) -> None:
@@ -64,20 +86,66 @@ class Evaluator:
         if id(scope) in self._prepared:
             return
         self._prepared.add(id(scope))
-        if scope.parent is not None:
-            self._prepare(scope.parent)
+        for other in (scope.parent, scope.caller, *scope.elsewhere.values()):
+            if other is not None:
+                self._prepare(other)
         for binding in scope.bindings.values():
             if binding.scope is not scope:
                 self._prepare(binding.scope)
+        uses: dict[str, list[tuple[ast.Expression, Binding]]] = {}
         for binding in scope.bindings.values():
-            if binding.value is None or binding.scope is not scope:
+            if binding.scope is scope and (binding.value is not None or binding.kind == TEMPLATE):
+                uses[binding.name] = self._uses(binding, scope)
+        overridden = any(binding.written >= 0 for binding in scope.bindings.values())
+        for name in self._in_order(uses) if overridden else uses:
+            binding = scope.bindings[name]
+            if binding.value is not None:
+                self.dependencies(binding.value, scope)
+
+    def _uses(self, binding: Binding, scope: Scope) -> list[tuple[ast.Expression, Binding]]:
+        """The declarations of a scope that one of them uses, and where; later ones are noted."""
+        found = []
+        parameters = {p.name.text for p in binding.node.parameters} if binding.node is not None else set()
+        depth = 0
+        for part in _text_of(binding):
+            name = part.text if isinstance(part, ast.Name) else ""
+            span = part.span
+            if isinstance(part, ast.Call):
+                name, span = part.function.text, part.function.span
+                called = scope.find(name, span)
+                if called is not None and called.kind == TEMPLATE:
+                    depth = max(depth, self._template_depth.get(id(called.node), 0))
+            used = scope.bindings.get(name)
+            if used is None or name in parameters or not (used.value is not None or used.kind == TEMPLATE):
                 continue
-            for part in ast.parts(binding.value):
-                if isinstance(part, ast.Name):
-                    used = scope.bindings.get(part.text)
-                    if used is not None and used.value is not None and used.order >= binding.order:
-                        self._too_early[id(part)] = used
-            self.dependencies(binding.value, scope)
+            if used.order >= max(binding.order, binding.written):
+                self._too_early[id(part)] = used
+            else:
+                found.append((part, used))
+        if binding.kind == TEMPLATE:
+            self._template_depth[id(binding.node)] = depth + 1
+        return found
+
+    def _in_order(self, uses: Mapping[str, list[tuple[ast.Expression, Binding]]]) -> list[str]:
+        """Declarations, each after those that it uses; names that lead back to their user are noted.
+
+        Without overrides that is the order in which they are declared.
+        """
+        done: dict[str, None] = {}
+        for start in uses:
+            trail = {start: iter(uses[start])} if start not in done else {}
+            while trail:
+                current = next(reversed(trail))
+                part, used = next(trail[current], (None, None))
+                if part is None or used is None:
+                    done[current] = None
+                    del trail[current]
+                elif used.name in trail:
+                    self._too_early[id(part)] = used
+                    self._circular.add(id(part))
+                elif used.name in uses and used.name not in done:
+                    trail[used.name] = iter(uses[used.name])
+        return list(done)
 
     # ---- what an expression depends on
 
@@ -90,9 +158,15 @@ class Evaluator:
         self._dependencies[id(expression)] = ()
         self._kept.append(expression)
         found: set[str] = set()
-        for part in ast.parts(expression):
-            if isinstance(part, ast.Name) and id(part) not in self._too_early:
-                binding = scope.find(part.text)
+        parts = ast.parts(expression)
+        named = {id(axis) for part in parts for axis in names_axes(part)}
+        for part in parts:
+            if isinstance(part, ast.Call):
+                instance = self._instance(part, scope)
+                if instance is not None:
+                    found.update(self.dependencies(instance[1], instance[2]))
+            elif isinstance(part, ast.Name) and id(part) not in self._too_early and id(part) not in named:
+                binding = scope.find(part.text, part.span)
                 if binding is not None and binding.kind == "axis":
                     found.add(part.text)
                 elif binding is not None and binding.value is not None:
@@ -108,8 +182,22 @@ class Evaluator:
         scope = scope or self.scope
         key = self._key(expression, point, scope)
         if key not in self._memo:
-            self._memo[key] = self._value(expression, point, scope)
+            self._depth += 1
+            if self._depth > _DEEPEST:
+                self._too_deep(expression.span)
+                self._memo[key] = ERROR
+            else:
+                self._memo[key] = self._value(expression, point, scope)
+            self._depth -= 1
         return self._memo[key]
+
+    def _too_deep(self, span: Span) -> None:
+        self.report.add(
+            "E0209",
+            f"templates are used inside each other more than {DEEPEST_USES} deep",
+            span,
+            help="declare what the inner ones make: `model NAME = TEMPLATE(...)`",
+        )
 
     def _key(self, expression: ast.Expression, point: Point, scope: Scope) -> tuple[object, ...]:
         axes = self.dependencies(expression, scope)
@@ -128,7 +216,7 @@ class Evaluator:
             waiting.append((current, True))
             for part in ast.parts(current.value):
                 if isinstance(part, ast.Name) and id(part) not in self._too_early:
-                    used = current.scope.find(part.text)
+                    used = current.scope.find(part.text, part.span)
                     if used is not None:
                         waiting.append((used, False))
 
@@ -210,7 +298,7 @@ class Evaluator:
         return Amount(number, unit)
 
     def _name(self, node: ast.Name, point: Point, scope: Scope) -> Value:
-        binding = scope.find(node.text)
+        binding = scope.find(node.text, node.span)
         if binding is None:
             if node.text in _WORDS:
                 return _WORDS[node.text]
@@ -228,32 +316,70 @@ class Evaluator:
                 return self._declared(binding, node, point)
             case "failed":
                 return ERROR
-        what = f"{'an' if binding.kind[0] in 'aeiou' else 'a'} {binding.kind}"
+            case _ if isinstance(binding.node, ast.Declaration):
+                example = example_use(node.text, binding.node.parameters, [binding.node.value])
+                return self._refuse(
+                    "E0301",
+                    f"`{node.text}` is {binding.what}, which needs arguments",
+                    node.span,
+                    help=f"write `{example}`",
+                )
         return self._refuse(
-            "E0301", f"`{node.text}` is {what}; it has no value that can stand here", node.span
+            "E0301", f"`{node.text}` is {binding.what}; it has no value that can stand here", node.span
         )
 
     def _declared(self, binding: Binding, node: ast.Name, point: Point) -> Value:
         assert binding.value is not None
+        if self._used_too_early(node, node.text, node.span):
+            return ERROR
+        value = self._of_its_kind(binding, point)
+        if isinstance(value, ComponentValue | Combination | Transformed | Selected):
+            return replace(value, name=node.text)
+        return value
+
+    def _used_too_early(self, node: ast.Expression, name: str, span: Span) -> bool:
+        """Report a name that is declared later, or comes back to the declaration that uses it."""
         later = self._too_early.get(id(node))
-        if later is not None:
+        if later is None:
+            return False
+        if (
+            isinstance(later.node, ast.Declaration)
+            and later.node.value.span.start <= span.start < later.node.span.stop
+        ):
+            self.report.add(
+                "E0210",
+                f"template `{name}` uses itself",
+                span,
+                help="a template uses only what is declared before it",
+            )
+        elif id(node) in self._circular:
+            self.report.add(
+                "E0210",
+                f"`{name}` is made from the value that uses it here",
+                span,
+                secondary=[Label(later.span, "declared here")],
+                help="give the replaced value without it",
+            )
+        else:
             self.report.add(
                 "E0201",
-                f"`{node.text}` is declared later",
-                node.span,
+                f"`{name}` is declared later",
+                span,
                 secondary=[Label(later.span, "here")],
                 help="a declaration uses only names declared before it; move that one up",
             )
-            return ERROR
-        value = self._of_its_kind(binding, point)
-        return replace(value, name=node.text) if isinstance(value, ComponentValue) else value
+        return True
 
     def _of_its_kind(self, binding: Binding, point: Point) -> Value:
         """Value of a declaration, which is a model or a corpus if the declaration says so."""
         assert binding.value is not None
         self._evaluate_chain(binding, point)
         value = self.value(binding.value, point, binding.scope)
-        wanted = {"model": Kind.MODEL, "corpus": Kind.CORPUS}.get(binding.kind)
+        return self._as_declared(value, binding.kind, binding.name, binding.value.span)
+
+    def _as_declared(self, value: Value, keyword: str, name: str, span: Span) -> Value:
+        """A value that was declared by `model` or `corpus`, if it is one."""
+        wanted = {"model": Kind.MODEL, "corpus": Kind.CORPUS}.get(keyword)
         if value is ERROR or wanted is None:
             return value
         if isinstance(value, ComponentValue) and value.signature.kind is wanted:
@@ -265,8 +391,8 @@ class Evaluator:
             )
         return self._refuse(
             "E0301",
-            f"{binding.kind} `{binding.name}` is {describe(value)}",
-            binding.value.span,
+            f"{keyword} `{name}` is {describe(value)}",
+            span,
             help=examples,
         )
 
@@ -275,6 +401,34 @@ class Evaluator:
         for binding in self.scope.bindings.values():
             if binding.value is not None:
                 self._of_its_kind(binding, point)
+            elif binding.kind == TEMPLATE and binding.scope is self.scope:
+                self._check_template(binding)
+
+    def _check_template(self, binding: Binding) -> None:
+        """Report names in a template that stand for nothing; values are checked where it is used."""
+        assert isinstance(binding.node, ast.Declaration)
+        name = binding.node.name
+        if name.text in _FUNCTIONS:
+            self.report.add(
+                "E0207",
+                f"`{name.text}` can't name a template: it is a function of the language",
+                name.span,
+                help="give the template another name",
+            )
+            return
+        depth = self._template_depth.get(id(binding.node), 0)
+        if depth > DEEPEST_USES:
+            self._too_deep(name.span)
+        parameters = {p.name.text for p in binding.node.parameters}
+        for part in _text_of(binding):
+            if isinstance(part, ast.Name) and part.text not in parameters:
+                self._name(part, {}, binding.scope)
+            elif isinstance(part, ast.Attribute) and part.owner.text not in parameters:
+                self._attribute(part, binding.scope)
+            elif isinstance(part, ast.Call) and not self._used_too_early(
+                part, part.function.text, part.function.span
+            ):
+                self._component_named(part, binding.scope)
 
     def unknown_name(self, name: str, span: Span, scope: Scope | None = None) -> Value:
         """Report a name that is not declared."""
@@ -292,7 +446,7 @@ class Evaluator:
         return self._refuse("E0201", f"`{name}` is not declared", span, help=help)
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Value:
-        binding = scope.find(node.owner.text)
+        binding = scope.find(node.owner.text, node.owner.span)
         if binding is None:
             return self.unknown_name(node.owner.text, node.owner.span, scope)
         if binding.kind == "failed":
@@ -319,24 +473,104 @@ class Evaluator:
     # ---- calls
 
     def _call(self, node: ast.Call, point: Point, scope: Scope) -> Value:
+        instance = self._instance(node, scope)
+        if instance is not None:
+            return self._used(node, instance[1], instance[2], point, scope)
+        if id(node) in self._instances:
+            return ERROR  # a template whose arguments are wrong
         name = node.function.text
         if name == "take":
             return self._take(node, point, scope)
+        if name in FUNCTIONS:
+            return self.checkpoints.call(node, lambda part: self.value(part, point, scope), scope)
+        signature = self._component_named(node, scope)
+        if signature is None:
+            return ERROR
+        given = self._given(node.arguments, point, scope)
+        args, spans = self.arguments.check(signature, given, node.function.span)
+        if args is None:
+            return ERROR
+        return self._component(ComponentValue(signature, args, spans, node.span))
+
+    def _component_named(self, node: ast.Call, scope: Scope) -> Signature | None:
+        """The component that a call names; None if it names something else, or nothing, which is reported."""
+        name = node.function.text
+        binding = scope.find(name, node.function.span)
+        if name in _FUNCTIONS or (binding is not None and binding.kind in (TEMPLATE, "failed")):
+            return None
         try:
             signature = COMPONENTS.get(name)
         except PluginError as error:
-            return self._refuse("E0702", error.message, node.function.span, help=error.help)
-        if signature is None:
-            close = nearest(name, [*COMPONENTS, *_FUNCTIONS])
-            return self._refuse(
+            self._refuse("E0702", error.message, node.function.span, help=error.help)
+            return None
+        if signature is not None:
+            return signature
+        if binding is not None:
+            changes = binding.kind in ("let", "model", "corpus") and node.arguments
+            written_with = f"{name} with {node.span.text[len(name) :].lstrip()}"
+            self._refuse(
                 "E0203",
-                f"there is no component `{name}`",
-                node.function.span,
-                help=f"write `{close}`" if close else None,
+                f"`{name}` is {binding.what} without parameters",
+                node.span,
+                help=f"write `{written_with}`" if changes else f"name it without parentheses: `{name}`",
             )
-        given = self._given(node.arguments, point, scope)
-        args, spans = self.arguments.check(signature, given, node.function.span)
-        return ERROR if args is None else ComponentValue(signature, args, spans, node.span)
+            return None
+        templates = [n for n in scope.names() if (b := scope.find(n)) and b.kind == TEMPLATE]
+        close = nearest(name, [*COMPONENTS, *_FUNCTIONS, *templates])
+        self._refuse(
+            "E0203",
+            f"there is no component `{name}`",
+            node.function.span,
+            help=f"write `{close}`" if close else None,
+        )
+        return None
+
+    # ---- uses of templates
+
+    def _instance(self, node: ast.Call, scope: Scope) -> tuple[ast.Call, ast.Expression, Scope] | None:
+        """The call of a template with the expression that it stands for, and the scope of that.
+
+        None if the call is of something else, or if its arguments are wrong, which is reported.
+        """
+        if id(node) in self._instances:
+            return self._instances[id(node)]
+        binding = scope.find(node.function.text, node.function.span)
+        if binding is None or not isinstance(binding.node, ast.Declaration):
+            return None
+        self._instances[id(node)] = None
+        self._kept.append(node)
+        span = node.function.span
+        if self._used_too_early(node, node.function.text, span):
+            return None
+        if self._template_depth.get(id(binding.node), 0) > DEEPEST_USES:
+            return None  # reported where it is declared
+        template = binding.node
+        body = template.value
+        arguments = matched(
+            node.function.text, template.parameters, node.arguments, node.span, [body], self.report
+        )
+        if arguments is None:
+            return None
+        misplaced: list[Misplaced] = []
+        made = substitute(body, arguments, node.span, misplaced)
+        report_misplaced(misplaced, self.report)
+        inner = binding.scope.used_by(scope, body.span.source.name)
+        self._prepare(inner)
+        self._instances[id(node)] = None if misplaced else (node, made, inner)
+        return self._instances[id(node)]
+
+    def _used(self, node: ast.Call, body: ast.Expression, inner: Scope, point: Point, scope: Scope) -> Value:
+        binding = scope.find(node.function.text, node.function.span)
+        assert binding is not None
+        assert isinstance(binding.node, ast.Declaration)
+        value = self.value(body, point, inner)
+        return self._as_declared(value, binding.node.keyword, node.function.text, body.span)
+
+    def _component(self, value: ComponentValue) -> Value:
+        """A component; a checkpoint transform, whose arguments are complete, is a checkpoint."""
+        if value.signature.kind is not Kind.CHECKPOINT:
+            return value
+        return self.checkpoints.deep_enough(transformed(value))
 
     def _given(
         self, arguments: tuple[ast.Argument, ...], point: Point, scope: Scope
@@ -365,13 +599,17 @@ class Evaluator:
 
     def _with(self, node: ast.With, point: Point, scope: Scope) -> Value:
         value = self.value(node.value, point, scope)
+        if isinstance(value, Transformed):
+            value = value.given
         if not isinstance(value, ComponentValue):
             return self._refuse(
                 "E0301", f"`with` changes a component, not {describe(value)}", node.value.span, value
             )
         given = self._given(node.arguments, point, scope)
         args, spans = self.arguments.check(value.signature, given, node.value.span, base=value)
-        return ERROR if args is None else ComponentValue(value.signature, args, spans, node.span)
+        if args is None:
+            return ERROR
+        return self._component(ComponentValue(value.signature, args, spans, node.span))
 
     def _at(self, node: ast.At, point: Point, scope: Scope) -> Value:
         value = self.value(node.value, point, scope)
@@ -382,8 +620,7 @@ class Evaluator:
             return self._refuse(
                 "E0301", f"`@` marks a position in a stage, not in {describe(value)}", node.value.span
             )
-        assert isinstance(position, Amount)
-        if position.unit not in (Unit.SHARE, Unit.TOKENS, Unit.STEPS):
+        if not isinstance(position, Amount) or position.unit not in (Unit.SHARE, Unit.TOKENS, Unit.STEPS):
             return self._refuse(
                 "E0301",
                 f"a position is a percentage, tokens or steps, not {describe(position)}",
@@ -397,6 +634,8 @@ class Evaluator:
     # ---- arithmetic
 
     def _arithmetic(self, node: ast.Arithmetic, point: Point, scope: Scope) -> Value:
+        if self._scaled_sum(node, point, scope):
+            return ERROR
         left = self.value(node.first, point, scope)
         span = node.first.span
         for operator, operand in node.rest:
@@ -409,21 +648,55 @@ class Evaluator:
         if left is ERROR or right is ERROR:
             return ERROR
         for value, span in ((left, a), (right, b)):
-            if isinstance(value, StageValue):
-                return self._refuse(
-                    "E0701",
-                    "this version of specc can't compute with checkpoints",
-                    span,
-                    help="start the stage from one checkpoint, for instance `stage finetune from posttrain`",
-                )
-            if not isinstance(value, Amount):
+            if not isinstance(value, Amount) and as_weights(value) is None:
                 return self._refuse(
                     "E0301", f"`{operator.symbol}` can't be applied to {describe(value)}", span
                 )
-        assert isinstance(left, Amount)
-        assert isinstance(right, Amount)
+        if not (isinstance(left, Amount) and isinstance(right, Amount)):
+            made = arithmetic(left, operator.symbol, right, a, b)
+            if isinstance(made, Combination):
+                return made
+            code, title, help = made
+            return self._refuse(code, title, b if code == "E0305" else a.to(b), help=help)
         combined = combine(left, operator.symbol, right)
         if isinstance(combined, Amount):
             return combined
         code, title, help = combined
         return self._refuse(code, title, b if code == "E0305" else a.to(b), help=help)
+
+    def _scaled_sum(self, node: ast.Arithmetic, point: Point, scope: Scope) -> bool:
+        """Report `0.3 * a + 0.7 * b`, of which the parts can't be scaled but the mean is meant."""
+        checkpoints, weights = [], []
+        operands = [node.first, *(operand for _, operand in node.rest)]
+        if any(operator.symbol != "+" for operator, _ in node.rest):
+            return False
+        for operand in operands:
+            if not isinstance(operand, ast.Arithmetic) or len(operand.rest) != 1:
+                return False
+            ((operator, second),) = operand.rest
+            pair = [operand.first, second]
+            pair.sort(key=lambda side: isinstance(side, ast.Quantity))
+            name, weight = pair
+            if operator.symbol != "*" or not isinstance(name, ast.Name | ast.At | ast.Call):
+                return False
+            if not isinstance(weight, ast.Quantity) or weight.unit is not None:
+                return False
+            if as_checkpoint(self.value(name, point, scope)) is None:
+                return False
+            checkpoints.append(written(name.span))
+            weights.append(written(weight.span))
+        self.report.add(
+            "E0301",
+            "a checkpoint can't be scaled; only a delta, a checkpoint minus a checkpoint, can",
+            node.span,
+            help=f"write `mean({', '.join(checkpoints)}, weights = [{', '.join(weights)}])`",
+        )
+        return True
+
+
+def _text_of(binding: Binding) -> list[ast.Expression]:
+    """All expressions in a declaration."""
+    roots = [binding.value] if binding.value is not None else []
+    if isinstance(binding.node, ast.Declaration):
+        roots = [binding.node.value, *(p.default for p in binding.node.parameters if p.default is not None)]
+    return [part for root in roots for part in ast.parts(root)]

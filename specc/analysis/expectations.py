@@ -10,9 +10,11 @@ from typing import Any
 from specc.analysis.arms import Factor, axis_value
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator
-from specc.analysis.measures import mark_of
+from specc.analysis.measures import Mark, mark_of
 from specc.analysis.resolve import ResolvedPoint
+from specc.analysis.selection import ArmPlan, arm_plans
 from specc.analysis.values import ERROR, Amount, StageValue, Unit, Value, describe, show, show_share
+from specc.analysis.weights import Atom, as_checkpoint, plain
 from specc.diagnostics import Report, nearest
 from specc.language import ast
 from specc.study import BASE, Axis, Expectation, Term
@@ -31,10 +33,19 @@ _ALIASES = {"avg": "mean", "average": "mean", "std": "sd", "stddev": "sd", "stde
 
 @dataclass(slots=True)
 class Arms:
-    """The arms of one recipe: its resolved points, and its seeds."""
+    """The arms of one recipe: its resolved points, its seeds, and whether `best` may choose among them."""
 
     points: Sequence[ResolvedPoint]
     seeds: Sequence[int]
+    chooses: bool = False
+    _plans: list[ArmPlan] | None = None
+
+    @property
+    def plans(self) -> list[ArmPlan]:
+        """What each arm holds."""
+        if self._plans is None:
+            self._plans = list(arm_plans(self.points, self.chooses))
+        return self._plans
 
 
 @dataclass(slots=True)
@@ -152,7 +163,7 @@ class ExpectReader:
         after = node.after if node else None
         if isinstance(after, ast.ListOf) and after.items:
             after = after.items[-1]
-        return after.span.text if isinstance(after, ast.Name | ast.At) else "STAGE"
+        return " ".join(after.span.text.split()) if after is not None else "STAGE"
 
     # ---- terms
 
@@ -169,13 +180,15 @@ class ExpectReader:
             )
             return None
         name = self._eval(node.target)
-        place = self.evaluator.value(node.after, {})
+        points = self.arms[BASE].points
+        place = self.evaluator.value(node.after, points[0].point if points else {})
         if name is None or place is ERROR:
             return None
-        if not isinstance(place, StageValue):
-            self.report.add("E0602", f"`after` needs a stage, not {describe(place)}", node.after.span)
+        if as_checkpoint(place) is None:
+            self.report.add("E0602", f"`after` needs a checkpoint, not {describe(place)}", node.after.span)
             return None
-        conditions, chosen = [f"eval = {_literal(name)}", f"stage = {_literal(place.stage)}"], {}
+        conditions: list[str] = [f"eval = {_literal(name)}"]
+        chosen: dict[str, list[Value]] = {}
         recipe = BASE
         for given in node.given:
             axis = given.axis.text
@@ -193,9 +206,11 @@ class ExpectReader:
             column = f'"{axis}"'
             conditions.append(f"{column} = {listed}" if len(values) == 1 else f"{column} in ({listed})")
         conditions.insert(0, f"recipe = {_literal(recipe)}")
-        position, expected = self._expected(name, place, chosen, recipe, node)
-        if position is None:
+        asked, expected = self._expected(name, chosen, recipe, node)
+        if asked is None:
             return None
+        stage, position = asked
+        conditions[2:2] = [f"stage = {_literal(stage)}"]
         conditions.append(f"position = {position!r}")
         where = " and ".join(conditions)
         sql = (
@@ -278,52 +293,70 @@ class ExpectReader:
         return chosen
 
     def _expected(
-        self, name: str, place: StageValue, chosen: dict[str, list[Value]], recipe: str, node: ast.Measure
-    ) -> tuple[float | None, int]:
-        """The position to ask for, and the rows there will be."""
+        self, name: str, chosen: dict[str, list[Value]], recipe: str, node: ast.Measure
+    ) -> tuple[tuple[str, float] | None, int]:
+        """The stage and the position to ask for, and the rows there will be."""
         arms = self.arms[recipe]
         rows = 0
-        positions: set[float] = set()
+        places: set[tuple[str, float]] = set()
         seeds = [s for s in arms.seeds if "seed" not in chosen or _whole(s) in chosen["seed"]]
-        for resolved in arms.points:
-            if any(
-                resolved.point.get(axis) not in values for axis, values in chosen.items() if axis != "seed"
-            ):
+        merged: set[str] = set()
+        for arm in arms.plans:
+            place = as_checkpoint(self.evaluator.value(node.after, arm.resolved.point))
+            mark = _mark(arm, name, place) if place is not None else None
+            if mark is None:
                 continue
-            plan = next((plan for plan in resolved.evals if plan.name == name), None)
-            wanted = mark_of(place, resolved.stages[place.stage])
-            mark = (
-                next((m for m in plan.marks if (m.stage, m.step) == (wanted.stage, wanted.step)), None)
-                if plan
-                else None
-            )
-            if mark is not None:
-                positions.add(mark.position)
+            axes = [axis for axis, values in chosen.items() if arm.point.get(axis) not in values]
+            if all(axis == "seed" for axis in axes):
+                places.add((mark.stage, mark.position))
                 rows += len(seeds)
+            merged.update(axis for axis in axes if axis in arm.without())
+        shown = " ".join(node.after.span.text.split())
         measured = all(len(resolved.evals) == len(self.definition.evals) for resolved in arms.points)
-        if len(positions) > 1:
-            listed = ", ".join(show_share(Fraction(position)) for position in sorted(positions))
+        if len(places) > 1:
+            listed = ", ".join(
+                f"{show_share(Fraction(position))} of `{stage}`" for stage, position in sorted(places)
+            )
             self.report.add(
                 "E0602",
-                f"`{show(place)}` lies at different places of the stage in different arms: at {listed}",
+                f"`{shown}` lies at different places in different arms: at {listed}",
                 node.after.span,
-                help=f"name the arms with `given`, or a share of the stage: `{place.stage}@50%`",
+                help=f"name the arms with `given`, or a share of the stage: `{sorted(places)[0][0]}@50%`",
             )
-        if not positions and self.complete and measured:
+        if not places and merged:
+            axis = min(merged)
+            self.report.add(
+                "E0602",
+                f"`{shown}` has no `{axis}`: `best` has chosen among its values",
+                node.after.span,
+                help=f"leave `{axis}` out of `given`",
+            )
+        elif not places and self.complete and measured:
             stages = ", ".join(f"`{m.stage}`" for m in _ends(arms, name))
             self.report.add(
                 "E0602",
-                f"`{name}` is not measured after `{show(place)}`",
+                f"`{name}` is not measured after `{shown}`",
                 node.after.span,
                 notes=[f"it is measured after {stages}"] if stages else [],
                 help=f"add it to `after` of eval `{name}`",
             )
-        return (positions.pop() if len(positions) == 1 else None), rows
+        return (places.pop() if len(places) == 1 else None), rows
 
 
-def _ends(arms: Arms, name: str) -> list[Any]:
+def _mark(arm: ArmPlan, name: str, place: Atom) -> Mark | None:
+    """The mark of an evaluation at a checkpoint, if the arm has one."""
+    marks = next((marks for plan, marks in arm.measures if plan.name == name), ())
+    if isinstance(place, StageValue):
+        wanted = mark_of(place, arm.resolved.stages[place.stage])
+        of_stage = (m for m in marks if m.value is None and (m.stage, m.step) == (wanted.stage, wanted.step))
+        return next(of_stage, None)
+    same = (mark for mark in marks if mark.value is not None and plain(mark.value) == plain(place))
+    return next(same, None)
+
+
+def _ends(arms: Arms, name: str) -> list[Mark]:
     """Marks of an evaluation, one for each stage."""
-    found: dict[str, Any] = {}
+    found: dict[str, Mark] = {}
     for resolved in arms.points:
         for plan in resolved.evals:
             if plan.name == name:

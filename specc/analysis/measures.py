@@ -11,8 +11,21 @@ from specc.analysis.corpora import Corpus, CorpusReader
 from specc.analysis.curve import in_steps
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.models import Model
+from specc.analysis.parents import Parents, first_stage
 from specc.analysis.settings import StageSettings
-from specc.analysis.values import ERROR, Amount, ComponentValue, DataValue, StageValue, Unit, describe
+from specc.analysis.values import (
+    ERROR,
+    Amount,
+    ComponentValue,
+    DataValue,
+    StageValue,
+    Unit,
+    describe,
+    identity_of,
+    show,
+)
+from specc.analysis.weights import Atom, as_checkpoint
 from specc.components import Kind
 from specc.diagnostics import Report, Span
 from specc.language import ast
@@ -27,11 +40,21 @@ MOST_MARKS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a stage, at the end of training step `step`; `position` is its share of the stage."""
+    """A checkpoint that is measured: in a stage after training step `step`, or one that is computed.
+
+    Attributes:
+        stage: name of the stage; of a checkpoint that is computed, its name or how it is written.
+        position: share of the stage. step: 0 for a checkpoint that is computed; its position is 1.
+        value: the checkpoint, if it is computed. model: that it is of.
+        sequence: longest window in which it is measured, in tokens.
+    """
 
     stage: str
     step: int
     position: float
+    value: Atom | None = None
+    model: Model | None = None
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +72,10 @@ class EvalPlan:
 class MeasureReader:
     """The `eval` items of one experiment."""
 
-    def __init__(self, definition: Definition, evaluator: Evaluator, report: Report) -> None:
+    def __init__(
+        self, definition: Definition, evaluator: Evaluator, report: Report, parents: Parents
+    ) -> None:
+        self.parents = parents
         self.definition = definition
         self.evaluator = evaluator
         self.report = report
@@ -68,7 +94,8 @@ class MeasureReader:
             value = self.evaluator.value(node.value, point)
             after = self.evaluator.value(node.after, point)
             every = self.evaluator.value(node.every, point) if node.every else None
-            key = (name, id(value), str(after), str(every), *(id(stage) for stage in stages.values()))
+            where = (identity_of(after), identity_of(every) if every is not None else None)
+            key = (name, id(value), *where, *(id(stage) for stage in stages.values()))
             if key not in self._plans:
                 self._plans[key] = self._plan(name, node, point, stages, corpora)
             plan = self._plans[key]
@@ -144,7 +171,13 @@ class MeasureReader:
         if every is ERROR:
             return None
         marks: dict[tuple[str, int], Mark] = {}
-        for place in places:
+        for place, span in places:
+            if not isinstance(place, StageValue):
+                computed = self._computed(place, span, point, stages, node)
+                if computed is None:
+                    return None
+                marks.setdefault((computed.stage, 0), computed)
+                continue
             stage = stages.get(place.stage)
             if stage is None:
                 continue
@@ -155,8 +188,27 @@ class MeasureReader:
                 marks.setdefault((mark.stage, mark.step), mark)
         return tuple(marks.values())
 
-    def places(self, expression: ast.Expression, point: Point) -> list[StageValue] | None:
-        """The checkpoints that `after` names; None if that is wrong, and was reported."""
+    def _computed(
+        self, value: Atom, span: Span, point: Point, stages: Mapping[str, ResolvedStage], node: ast.Eval
+    ) -> Mark | None:
+        """The mark of a checkpoint that is computed; None if that is wrong, and was reported."""
+        if node.every is not None:
+            self.report.add(
+                "E0301",
+                "`every` runs over a whole stage, not over a checkpoint that is computed",
+                span,
+                help="measure it by an eval of its own, without `every`",
+            )
+            return None
+        model = self.parents.model(value, point, span)
+        if model is None:
+            return None
+        first = first_stage(value)
+        sequence = stages[first].settings.sequence if first and first in stages else model.context
+        return Mark(show(value), 0, 1.0, value, model, sequence)
+
+    def places(self, expression: ast.Expression, point: Point) -> list[tuple[Atom, Span]] | None:
+        """The checkpoints that `after` names, and where; None if that is wrong, and was reported."""
         value = self.evaluator.value(expression, point)
         if value is ERROR:
             return None
@@ -169,15 +221,16 @@ class MeasureReader:
         places = []
         for place, item in enumerate(items):
             span = spans[place] if place < len(spans) else expression.span
-            if not isinstance(item, StageValue):
+            checkpoint = as_checkpoint(item)
+            if checkpoint is None:
                 self.report.add(
                     "E0301",
-                    f"`after` needs a stage, not {describe(item)}",
+                    f"`after` needs a checkpoint, not {describe(item)}",
                     span,
                     help="write `after pretrain`, or `after [pretrain, finetune]`",
                 )
                 return None
-            places.append(item)
+            places.append((checkpoint, span))
         if not places:
             self.report.add(
                 "E0205", "this names no stage to evaluate after", expression.span, help="name a stage"

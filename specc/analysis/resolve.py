@@ -5,6 +5,7 @@ Work is shared between points: what depends on some axes only is done once for t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -17,10 +18,12 @@ from specc.analysis.findings import Finding
 from specc.analysis.intervals import Length, PlacedCell, lay_out
 from specc.analysis.measures import EvalPlan, MeasureReader, mark_of
 from specc.analysis.models import Model, ModelReader
+from specc.analysis.parents import Parents
 from specc.analysis.places import Placement
-from specc.analysis.settings import SettingsReader, StageSettings
+from specc.analysis.settings import SettingsReader, StageSettings, no_state
 from specc.analysis.table import Table
 from specc.analysis.values import ERROR, ComponentValue, StageValue, identity_of, show_tokens
+from specc.analysis.weights import Atom, Initial, Selected, as_checkpoint, inner, leaves
 from specc.canonical import digest
 from specc.diagnostics import Label, Report, Span, nearest
 from specc.placement import Interleave
@@ -83,24 +86,47 @@ class ResolvedStage:
 
 @dataclass(slots=True)
 class ResolvedPoint:
-    """All stages at a point, in order of declaration, and what is measured of them."""
+    """All stages at a point, in order of declaration, and what is measured of them.
+
+    `initials` has the models that stand in expressions.
+    """
 
     point: Point
     stages: dict[str, ResolvedStage]
     models: dict[str, Model]
     table: Table
     evals: tuple[EvalPlan, ...]
+    initials: Mapping[Initial, Model] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """A point that is being resolved, as far as it is; `begins`: where stages begin in each corpus."""
+
+    point: Point
+    settings: dict[str, tuple[StageSettings | None, Model | None]]
+    table: Table
+    stages: dict[str, ResolvedStage] = field(default_factory=dict)
+    begins: dict[str, dict[str, int]] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
+    broken: bool = False
 
 
 @dataclass(slots=True)
 class Variant:
-    """An experiment as one recipe has it, ready to be resolved at points of the sweep."""
+    """An experiment as one recipe has it, ready to be resolved at points of the sweep.
+
+    Attributes:
+        points: lists all points of the sweep, for what is chosen among them.
+    """
 
     definition: Definition
     evaluator: Evaluator
     report: Report
+    points: Callable[[], Iterator[Point]] = field(default=lambda: iter(()))
     corpora: CorpusReader = field(init=False)
     models: ModelReader = field(init=False)
+    parents: Parents = field(init=False)
     reader: SettingsReader = field(init=False)
     measures: MeasureReader = field(init=False)
     vocab: int | None = field(default=None, init=False)
@@ -115,12 +141,21 @@ class Variant:
     _solver: Solver = field(init=False)
     _table_axes: tuple[str, ...] = field(init=False)
     _stages_known: bool = field(default=True, init=False)
+    _progress: dict[tuple[object, ...], _Progress | None] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.corpora = CorpusReader(self.definition, self.evaluator, self.report)
         self.models = ModelReader(self.report)
         self.reader = SettingsReader(self.definition, self.evaluator, self.report)
-        self.measures = MeasureReader(self.definition, self.evaluator, self.report)
+        self.parents = Parents(
+            self.definition,
+            self.evaluator,
+            self.report,
+            self.points,
+            lambda name, point: self.settings(name, point)[1],
+            self._initial,
+        )
+        self.measures = MeasureReader(self.definition, self.evaluator, self.report, self.parents)
         self._solver = Solver(self.definition, self.evaluator, self._size, self._budget)
         axes = set(self._solver.dependencies())
         for stage in self.definition.stages:
@@ -217,17 +252,19 @@ class Variant:
 
     def _model(self, name: str, point: Point) -> Model | None:
         stage = self.definition.stages[name]
-        value = self.evaluator.value(stage.parent, point)
-        if isinstance(value, StageValue):
-            order = list(self.definition.stages)
-            if value.stage not in order or order.index(value.stage) >= order.index(name):
+        checkpoint = as_checkpoint(self.evaluator.value(stage.parent, point))
+        if checkpoint is None:
+            return None
+        order = list(self.definition.stages)
+        for leaf in leaves(checkpoint):
+            if isinstance(leaf, StageValue) and order.index(leaf.stage) >= order.index(name):
                 return None
-            return self.settings(value.stage, point)[1]
-        if isinstance(value, ComponentValue) and value.signature.kind.value == "model":
-            if self.vocab is None:
-                self.vocab = self.find_vocab(point)
-            return self.models.model(value, self.vocab, stage.parent.span)
-        return None
+        return self.parents.model(checkpoint, point, stage.parent.span)
+
+    def _initial(self, value: ComponentValue, point: Point, span: Span) -> Model | None:
+        if self.vocab is None:
+            self.vocab = self.find_vocab(point)
+        return self.models.model(value, self.vocab, span)
 
     def _budget(self, stage: str, point: Point) -> int | None:
         settings, _ = self.settings(stage, point)
@@ -241,6 +278,22 @@ class Variant:
 
     def resolve(self, point: Point, findings: list[tuple[Point, Finding]]) -> ResolvedPoint | None:
         """Everything at a point; None if something is wrong there, and was reported or found."""
+        progress = self._begin(point, findings)
+        if progress is None:
+            self.measures.plans(point, {}, self.corpora)
+            return None
+        if not self._advance(progress, list(self.definition.stages)[-1], findings):
+            return None
+        evals = self.measures.plans(point, progress.stages, self.corpora)
+        return ResolvedPoint(
+            point, progress.stages, progress.models, progress.table, evals, self.parents.initials
+        )
+
+    def _begin(self, point: Point, findings: list[tuple[Point, Finding]]) -> _Progress | None:
+        """The settings of all stages at a point, and its table; None if it could not be solved."""
+        kept = self._progress.get(tuple(id_of(point, axis) for axis in point)) if self._progress else None
+        if kept is not None:
+            return kept
         # In order of declaration, so that a chain of stages is never followed more than one deep.
         settings = {name: self.settings(name, point) for name in self.definition.stages}
         key = tuple(id_of(point, axis) for axis in self._table_axes)
@@ -249,44 +302,115 @@ class Variant:
             self._tables[key] = self._solver.solve(point, good)
             findings.extend((point, finding) for finding in self._tables[key][1])
         table, _ = self._tables[key]
-        if table is None:
-            self.measures.plans(point, {}, self.corpora)
-            return None
-        stages: dict[str, ResolvedStage] = {}
-        begins: dict[str, dict[str, int]] = {}
-        models = {}
+        return _Progress(point, settings, table) if table is not None else None
+
+    def _advance(self, progress: _Progress, until: str, findings: list[tuple[Point, Finding]]) -> bool:
+        """Resolve the stages of a point up to one; whether that could be done."""
         for name in self.definition.stages:
-            found, model = settings[name]
+            if progress.broken or until in progress.stages:
+                break
+            if name in progress.stages:
+                continue
+            found, model = progress.settings[name]
             assert found is not None
             assert model is not None
-            begins[name] = self._cursors(found, stages, begins)
-            resolved = self._stage(name, found, table, begins[name], point, findings)
-            if resolved is None:
-                return None
-            stages[name] = resolved
-            models[name] = model
-        evals = self.measures.plans(point, stages, self.corpora)
-        return ResolvedPoint(point, stages, models, table, evals)
+            cursors = self._cursors(found, progress, findings)
+            resolved = None
+            if cursors is not None:
+                resolved = self._stage(name, found, progress.table, cursors, progress.point, findings)
+            if cursors is None or resolved is None or not self._kept(name, found, progress, findings):
+                progress.broken = True
+                break
+            progress.begins[name] = cursors
+            progress.stages[name] = resolved
+            progress.models[name] = model
+        return not progress.broken
+
+    def _other(self, point: Point, until: str, findings: list[tuple[Point, Finding]]) -> _Progress | None:
+        """Another point, resolved up to a stage, and kept for when its own turn comes."""
+        key = tuple(id_of(point, axis) for axis in point)
+        if key not in self._progress:
+            self._progress[key] = self._begin(point, findings)
+        progress = self._progress[key]
+        return progress if progress is not None and self._advance(progress, until, findings) else None
 
     def _cursors(
-        self, settings: StageSettings, stages: dict[str, ResolvedStage], begins: dict[str, dict[str, int]]
-    ) -> dict[str, int]:
+        self, settings: StageSettings, progress: _Progress, findings: list[tuple[Point, Finding]]
+    ) -> dict[str, int] | None:
         """Where in each corpus a stage begins to read: after what its lineage has read of it.
 
-        Stages that come from one checkpoint begin at the same place, and read the same.
+        Stages that come from one checkpoint begin at the same place, and read the same. Where several
+        stages are behind a checkpoint, also as candidates of a selection, the one that has read furthest
+        counts, corpus by corpus.
+
+        Returns:
+            None if a point among which a selection is made could not be resolved.
         """
-        parent = settings.parent
-        if parent.stage is None:
-            return {}
-        before = stages[parent.stage]
-        end = mark_of(StageValue(parent.stage, parent.position, parent.span), before).step
-        cursors = dict(begins[parent.stage])
+        furthest: dict[str, int] = {}
+        waiting: list[tuple[Atom, _Progress]] = [(settings.parent.value, progress)]
+        seen: set[tuple[int, Atom]] = set()
+        while waiting:
+            value, where = waiting.pop()
+            if (id(where), value) in seen:
+                continue
+            seen.add((id(where), value))
+            if isinstance(value, StageValue):
+                for corpus, token in self._read_until(value, where).items():
+                    furthest[corpus] = max(furthest.get(corpus, 0), token)
+            elif isinstance(value, Selected):
+                for point in self.parents.group(value, where.point):
+                    other: _Progress | None = where
+                    for leaf in leaves(value.checkpoint):
+                        if isinstance(leaf, StageValue) and point != where.point:
+                            other = self._other(point, leaf.stage, findings)
+                    if other is None:
+                        return None
+                    waiting.append((value.checkpoint, other))
+            else:
+                waiting.extend((part, where) for part in inner(value))
+        return furthest
+
+    def _read_until(self, place: StageValue, progress: _Progress) -> dict[str, int]:
+        """Token of each corpus' stream up to which a lineage has read at a place in a stage."""
+        before = progress.stages[place.stage]
+        cursors = dict(progress.begins[place.stage])
         if not before.readings:
             return cursors
-        read = before.counts(end * before.settings.batch)
+        read = before.counts(mark_of(place, before).step * before.settings.batch)
         for reading, sequences in zip(before.readings, read, strict=True):
             cursors[reading.corpus.name] = reading.start + sequences * before.settings.sequence
         return cursors
+
+    def _kept(
+        self,
+        name: str,
+        settings: StageSettings,
+        progress: _Progress,
+        findings: list[tuple[Point, Finding]],
+    ) -> bool:
+        """Whether there is an optimizer state to be kept, if the stage keeps one."""
+        if settings.optimizer_state != "kept":
+            return True
+        value = settings.parent.value
+        while True:
+            if isinstance(value, Selected):
+                value = value.checkpoint
+                continue
+            if not isinstance(value, StageValue) or progress.stages[value.stage].steps:
+                break
+            # A stage of 0 tokens passes its parent through.
+            value = progress.stages[value.stage].settings.parent.value
+        title = no_state(value)
+        if isinstance(value, StageValue):
+            theirs, ours = progress.stages[value.stage].settings.optimizer.name, settings.optimizer.name
+            if theirs != ours:
+                title = f"the optimizer state of `{value.stage}` is of `{theirs}`; this stage has `{ours}`"
+        if not title:
+            return True
+        span = settings.spans["optimizer_state"]
+        help = 'write `optimizer_state = "fresh"`'
+        findings.append((progress.point, Finding("E0509", title, span, help=help, key=(name,), amount=title)))
+        return False
 
     def _stage(
         self,

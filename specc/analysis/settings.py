@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from specc.analysis.definition import INHERITED, Definition, StageDefinition
 from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.parents import first_stage, place_of
 from specc.analysis.values import (
     ERROR,
     Amount,
@@ -22,6 +23,7 @@ from specc.analysis.values import (
     spelled,
     spelled_component,
 )
+from specc.analysis.weights import Atom, Combination, Initial, Transformed, as_checkpoint, leaves
 from specc.components import Kind
 from specc.diagnostics import Report, Span
 from specc.language import ast
@@ -35,12 +37,24 @@ DEFAULT_CLIP = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """Where a stage starts: from a model, or from a stage (at a position in it)."""
+    """The checkpoint that a stage starts from."""
 
-    model: str | None
-    stage: str | None
-    position: Amount | None
+    value: Atom
     span: Span
+
+    @property
+    def stages(self) -> tuple[StageValue, ...]:
+        """The stages that the checkpoint comes from, in the order of writing; none for a model."""
+        return tuple(leaf for leaf in leaves(self.value) if isinstance(leaf, StageValue))
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A share of a stage that reads again what its lineage has read; see `specc.analysis.past`."""
+
+    share: Fraction
+    decay: Fraction
+    value: ComponentValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,8 @@ class StageSettings:
     Attributes:
         batch: sequences in a training step. sequence: tokens in a sequence.
         budget: tokens of the stage, if declared. clip: None for no clipping.
+        optimizer_state: "fresh" at the start of the stage, or "kept" as its parent left it.
+        replay: what is read again, if anything. until: what may end the stage early.
     """
 
     parent: Parent
@@ -62,6 +78,9 @@ class StageSettings:
     dropout: float
     dtype: str
     spans: dict[str, Span]
+    optimizer_state: str = "fresh"
+    replay: Replay | None = None
+    until: ComponentValue | None = None
 
     @property
     def step_tokens(self) -> int:
@@ -78,6 +97,9 @@ class StageSettings:
             "clip": "none" if self.clip is None else f"{self.clip:g}",
             "dropout": f"{self.dropout:g}",
             "dtype": self.dtype,
+            **({"optimizer_state": "kept"} if self.optimizer_state == "kept" else {}),
+            **({"replay": spelled(self.replay.value)} if self.replay is not None else {}),
+            **({"until": spelled(self.until)} if self.until is not None else {}),
         }
 
 
@@ -96,44 +118,57 @@ class SettingsReader:
         span = stage.parent.span
         if value is ERROR:
             return None
-        if isinstance(value, StageValue):
-            order = list(self.definition.stages)
-            if value.stage == stage.name:
+        checkpoint = as_checkpoint(value)
+        if checkpoint is not None:
+            return Parent(checkpoint, span) if self._earlier(stage, checkpoint, span) else None
+        self.report.add(
+            "E0502",
+            f"stage `{stage.name}` can't come from {describe(value)}",
+            span,
+            help="add it to a checkpoint, for instance to the one it was subtracted from"
+            if isinstance(value, Combination)
+            else "a stage comes from a model or from an earlier stage",
+        )
+        return None
+
+    def _earlier(self, stage: StageDefinition, checkpoint: Atom, around: Span) -> bool:
+        """Whether all stages that a checkpoint comes from stand above a stage; reported if not."""
+        order = {name: place for place, name in enumerate(self.definition.stages)}
+        for leaf in leaves(checkpoint):
+            if isinstance(leaf, Initial):
+                continue
+            span = place_of(leaf.span, around)
+            if leaf.stage == stage.name:
                 self.report.add(
                     "E0502",
                     f"stage `{stage.name}` can't come from itself",
                     span,
                     help="name a model, or an earlier stage",
                 )
-                return None
-            if order.index(value.stage) > order.index(stage.name):
+                return False
+            if order[leaf.stage] > order[stage.name]:
                 self.report.add(
                     "E0502",
-                    f"stage `{stage.name}` comes from `{value.stage}`, which is declared later",
+                    f"stage `{stage.name}` comes from `{leaf.stage}`, which is declared later",
                     span,
-                    help=f"move stage `{value.stage}` above stage `{stage.name}`",
+                    help=f"move stage `{leaf.stage}` above stage `{stage.name}`",
                 )
-                return None
-            return Parent(None, value.stage, value.position, span)
-        if isinstance(value, ComponentValue) and value.signature.kind is Kind.MODEL:
-            return Parent(show(value), None, None, span)
-        self.report.add(
-            "E0502",
-            f"stage `{stage.name}` can't come from {describe(value)}",
-            span,
-            help="a stage comes from a model or from an earlier stage",
-        )
-        return None
+                return False
+        return True
 
     def _lineage(self, stage: StageDefinition, point: Point) -> Iterator[StageDefinition]:
-        """A stage and its ancestors, each once even if they come from each other."""
+        """A stage and its ancestors, each once even if they come from each other.
+
+        Of several stages in an expression the one that is written first counts.
+        """
         current: StageDefinition | None = stage
         seen: set[str] = set()
         while current is not None and current.name not in seen:
             yield current
             seen.add(current.name)
-            value = self.evaluator.value(current.parent, point)
-            current = self.definition.stages.get(value.stage) if isinstance(value, StageValue) else None
+            checkpoint = as_checkpoint(self.evaluator.value(current.parent, point))
+            before = first_stage(checkpoint) if checkpoint is not None else None
+            current = self.definition.stages.get(before) if before is not None else None
 
     def source_of(self, stage: StageDefinition, name: str, point: Point) -> ast.Setting | None:
         """The setting as given by the stage, or by the nearest ancestor if it is inherited."""
@@ -149,14 +184,26 @@ class SettingsReader:
         lineage = list(self._lineage(stage, point))
         if any(current.broken for current in lineage):
             return False
-        first = self.evaluator.value(lineage[-1].parent, point)
-        return isinstance(first, ComponentValue) and first.signature.kind is Kind.MODEL
+        first = as_checkpoint(self.evaluator.value(lineage[-1].parent, point))
+        return first is not None and first_stage(first) is None
 
     def settings(self, stage: StageDefinition, model: Model | None, point: Point) -> StageSettings | None:
         """Resolved settings of a stage; None if something in them is wrong, and was reported."""
         sources = {
             name: self.source_of(stage, name, point)
-            for name in ("budget", "optimizer", "schedule", "batch", "sequence", "clip", "dropout", "dtype")
+            for name in (
+                "budget",
+                "optimizer",
+                "optimizer_state",
+                "schedule",
+                "batch",
+                "sequence",
+                "clip",
+                "dropout",
+                "dtype",
+                "replay",
+                "until",
+            )
         }
         values = {
             name: self.evaluator.value(setting.value, point) if setting else None
@@ -172,8 +219,13 @@ class SettingsReader:
         clip = reading.number("clip", DEFAULT_CLIP, None)
         dropout = reading.number("dropout", 0.0, 1.0)
         budget = reading.tokens("budget")
-        dtype = reading.dtype()
-        if parent is not None and parent.stage is None:
+        dtype = reading.choice("dtype", ("float32", "bfloat16"))
+        replay = reading.replay()
+        until = reading.until()
+        state = reading.choice("optimizer_state", ("fresh", "kept"))
+        if state == "kept" and parent is not None:
+            reading.keepable(parent)
+        if parent is not None and not parent.stages:
             reading.report_missing()
         if reading.failed or not (parent and optimizer and schedule and sequence and batch):
             return None
@@ -190,6 +242,9 @@ class SettingsReader:
             dropout,
             dtype,
             spans,
+            state,
+            replay,
+            until,
         )
 
 
@@ -257,6 +312,31 @@ class _Reading:
             )
             return None
         return value
+
+    def replay(self) -> Replay | None:
+        """What the stage reads again; None if nothing, or if that is wrong, and was reported."""
+        if self.values["replay"] is None:
+            return None
+        value = self.component("replay", Kind.REPLAY, "past(share = 10%)")
+        if value is None:
+            return None
+        share, decay = Fraction(value.args["share"]), Fraction(value.args.get("decay", "1/1"))
+        if share == 1:
+            self.report.add(
+                "E0303",
+                f"`share` is 100%: all of stage `{self.stage.name}` would be read again",
+                value.spans["share"],
+                help="write a smaller percentage, for instance `share = 10%`",
+            )
+            self.failed = True
+            return None
+        return Replay(share, decay, value) if share else None
+
+    def until(self) -> ComponentValue | None:
+        """What may end the stage early; None if nothing does, or if that is wrong, and was reported."""
+        if self.values["until"] is None:
+            return None
+        return self.component("until", Kind.STOP, "early_stop(skill_loss)")
 
     def tokens(self, name: str) -> int | None:
         value = self.values[name]
@@ -333,11 +413,35 @@ class _Reading:
             return None
         return number
 
-    def dtype(self) -> str:
-        value = self.values["dtype"]
+    def choice(self, name: str, choices: tuple[str, str]) -> str:
+        """One of two quoted words, the first if the setting isn't given."""
+        value = self.values[name]
         if value is None or value is ERROR:
-            return "float32"
-        if value not in ("float32", "bfloat16"):
+            return choices[0]
+        if value not in choices:
             shown = f'"{value}"' if isinstance(value, str) else describe(value)
-            self.refuse("dtype", "E0303", f"`dtype` can't be {shown}", 'write `"float32"` or `"bfloat16"`')
+            self.refuse(
+                name,
+                "E0303",
+                f"`{name}` can't be {shown}",
+                f'write `"{choices[0]}"` or `"{choices[1]}"`',
+            )
         return str(value)
+
+    def keepable(self, parent: Parent) -> None:
+        """Report a parent of which there is no optimizer state to be kept."""
+        title = no_state(parent.value)
+        if title:
+            self.refuse("optimizer_state", "E0509", title, 'write `optimizer_state = "fresh"`')
+
+
+def no_state(value: Atom) -> str:
+    """Why a checkpoint has no optimizer state, by its expression; empty if it may have one."""
+    match value:
+        case Initial():
+            return f"`{show(value)}` has no optimizer state to keep: nothing was trained yet"
+        case Combination():
+            return f"`{show(value)}` has no optimizer state to keep: only weights are added up"
+        case Transformed():
+            return f"`{show(value)}` has no optimizer state to keep: `{value.transform}` leaves it behind"
+    return ""

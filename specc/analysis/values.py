@@ -79,6 +79,20 @@ class StageValue:
     span: Span = field(compare=False)
 
 
+class Computed:
+    """A checkpoint or a delta that is computed from others; see `specc.analysis.weights`.
+
+    Written as text, it is the name it was given by `let`, else the expression as it stands.
+    """
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        """What it is, in the words of a recipe: a checkpoint, or a delta."""
+        return "a checkpoint"
+
+
 @dataclass(frozen=True, slots=True)
 class CorpusValue:
     corpus: str
@@ -123,6 +137,7 @@ Value = (
     | tuple[Any, ...]
     | ComponentValue
     | StageValue
+    | Computed
     | CorpusValue
     | DataValue
     | EvalValue
@@ -173,6 +188,8 @@ def describe(value: Value) -> str:
             return f"{_article(value.signature.kind.value)} `{value.signature.name}`"
         case StageValue():
             return "a checkpoint"
+        case Computed():
+            return value.kind
         case CorpusValue():
             return "a corpus"
         case DataValue():
@@ -255,7 +272,7 @@ def show(value: Value) -> str:
             return f"take({whole}, {show_tokens(value.tokens)} tokens)" if value.tokens is not None else whole
         case Word() | Failed():
             return str(value.value)
-        case Amount():
+        case Amount() | Computed():
             return str(value)
 
 

@@ -69,6 +69,10 @@ class Rates:
                 speed = rate
         return flops / (speed * self.scale)
 
+    def rewrite(self, parameters: int) -> float:
+        """Seconds to read, change and write so many weights, at 100 million of them a second."""
+        return self.small_step + parameters / 1e8
+
     def prepare(self, tokens: int) -> float:
         """Seconds to read and tokenise a corpus."""
         return self.small_step + tokens / 2e7

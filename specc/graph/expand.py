@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +10,14 @@ from specc.analysis.arms import axis_value
 from specc.analysis.checks import stage_flops
 from specc.analysis.compile import CompiledExperiment, RecipeArms
 from specc.analysis.corpora import Corpus
-from specc.analysis.measures import EvalPlan, mark_of
+from specc.analysis.measures import EvalPlan, Mark, mark_of
 from specc.analysis.models import Model
-from specc.analysis.resolve import ResolvedPoint, ResolvedStage
-from specc.analysis.values import StageValue, show, spelled
+from specc.analysis.resolve import ResolvedPoint
+from specc.analysis.selection import ArmPlan, arm_plans
+from specc.analysis.values import StageValue, Value, show, spelled
+from specc.analysis.weights import leaves
 from specc.flops import evaluation_flops_per_token, training_flops_per_token
+from specc.graph.checkpoints import CheckpointSteps, Lineage
 from specc.graph.cost import Rates
 from specc.graph.states import Families, StageStates, corpus_role
 from specc.steps import (
@@ -44,6 +48,8 @@ class _Expansion:
         self._initial: dict[tuple[int, int], str] = {}
         self._states: dict[tuple[int, int, str], StageStates] = {}
         self._families = Families()
+        self._lineages: dict[tuple[int, int], Lineage] = {}
+        self._checkpoints = CheckpointSteps(self, self._add_once, rates)
         self._cuts: dict[int, dict[str, list[int]]] = {}
         self._evals: dict[tuple[int, str, int], str] = {}
         self._eval_params: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}
@@ -53,9 +59,9 @@ class _Expansion:
 
     def study(self) -> Study:
         for recipe in self.compiled.recipes:
-            for resolved in recipe.points:
+            for plan in arm_plans(recipe.points, recipe.chooses):
                 for seed in recipe.seeds:
-                    self._arm(recipe, resolved, seed)
+                    self._arm(recipe, plan, seed)
         self._resume()
         compiled = self.compiled
         return Study(
@@ -76,31 +82,52 @@ class _Expansion:
 
     # ---- arms
 
-    def _arm(self, recipe: RecipeArms, resolved: ResolvedPoint, seed: int) -> None:
-        number = len(self.arms)
-        parts = [f"{axis}={show(value)}" for axis, value in resolved.point.items()]
+    def label(self, recipe: RecipeArms, point: Mapping[str, Value | None], seed: int) -> str:
+        """Readable name of an arm; an axis over which `best` has chosen is "best"."""
+        parts = [f"{axis}={'best' if value is None else show(value)}" for axis, value in point.items()]
         named = [recipe.name] if len(self.compiled.recipes) > 1 or recipe.name != BASE else []
-        label = "/".join([self.compiled.name, *named, *parts, f"seed={seed}"])
-        values = {axis: axis_value(value, self._axis_types[axis]) for axis, value in resolved.point.items()}
+        return "/".join([self.compiled.name, *named, *parts, f"seed={seed}"])
+
+    def _arm(self, recipe: RecipeArms, plan: ArmPlan, seed: int) -> None:
+        number = len(self.arms)
+        label = self.label(recipe, plan.point, seed)
+        values = {
+            axis: None if value is None else axis_value(value, self._axis_types[axis])
+            for axis, value in plan.point.items()
+        }
         self.arms.append(Arm(arm=number, recipe=recipe.name, axes=values, seed=seed, label=label))
+        resolved = plan.resolved
+        lineage = self.lineage(recipe, resolved, seed)
+        lineage.label = label
         cuts = self._cut_points(resolved)
-        states: dict[str, StageStates | str] = {}
-        for name, stage in resolved.stages.items():
-            parent = stage.settings.parent
-            if parent.stage is None:
-                source = self._model(resolved.models[name], seed, label)
-                parent_name = parent.model or ""
-            else:
-                before = StageValue(parent.stage, parent.position, parent.span)
-                source = self._key_after(
-                    states[parent.stage], mark_of(before, resolved.stages[parent.stage]).step
-                )
-                parent_name = show(before)
-            states[name] = self._stage(
-                resolved, name, stage, source, parent_name, seed, number, label, cuts[name]
-            )
-        for plan in resolved.evals:
-            self._measure(plan, resolved, states, number, label)
+        for name in plan.stages:
+            self._stage(lineage, name, number, cuts[name])
+        for measured, marks in plan.measures:
+            for mark in marks:
+                self._measure(measured, mark, lineage, number, label)
+
+    def lineage(self, recipe: RecipeArms, resolved: ResolvedPoint, seed: int) -> Lineage:
+        """The stages of a point with a seed; kept where others may choose among them."""
+        place = (id(resolved), seed)
+        known = self._lineages.get(place)
+        if known is None:
+            known = Lineage(recipe, resolved, seed, self.label(recipe, resolved.point, seed))
+            if recipe.chooses:
+                self._lineages[place] = known
+        return known
+
+    def fill(self, lineage: Lineage, until: str) -> None:
+        """Work out the stages of a lineage up to one, in order of declaration."""
+        if until in lineage.states:
+            return
+        for name, stage in lineage.resolved.stages.items():
+            if name in lineage.states:
+                continue
+            source = self._checkpoints.key(stage.settings.parent.value, lineage)
+            lineage.sources[name] = source
+            lineage.states[name] = self._stage_states(lineage, name, source) if stage.steps else source
+            if name == until:
+                return
 
     def _cut_points(self, resolved: ResolvedPoint) -> dict[str, list[int]]:
         """Training steps of each stage after which a state is asked for, or may be shared."""
@@ -108,11 +135,8 @@ class _Expansion:
         if known is not None:
             return known
         cuts: dict[str, set[int]] = {name: {stage.steps} for name, stage in resolved.stages.items()}
+        asked = [leaf for stage in resolved.stages.values() for leaf in stage.settings.parent.stages]
         for name, stage in resolved.stages.items():
-            parent = stage.settings.parent
-            if parent.stage is not None:
-                before = StageValue(parent.stage, parent.position, parent.span)
-                cuts[parent.stage].add(mark_of(before, resolved.stages[parent.stage]).step)
             for phase in stage.phases:
                 if phase.shape == "constant" and phase.stop < stage.steps:
                     cuts[name].add(phase.stop)
@@ -120,7 +144,12 @@ class _Expansion:
             cuts[name].update(reading.begins // stage.settings.batch for reading in stage.readings)
         for plan in resolved.evals:
             for mark in plan.marks:
-                cuts[mark.stage].add(mark.step)
+                if mark.value is None:
+                    cuts[mark.stage].add(mark.step)
+                else:
+                    asked += [leaf for leaf in leaves(mark.value) if isinstance(leaf, StageValue)]
+        for leaf in asked:
+            cuts[leaf.stage].add(mark_of(leaf, resolved.stages[leaf.stage]).step)
         result = {name: sorted(steps - {0}) for name, steps in cuts.items()}
         self._cuts = {id(resolved): result}
         return result
@@ -148,7 +177,8 @@ class _Expansion:
         self._prepared[id(corpus)] = key
         return key
 
-    def _model(self, model: Model, seed: int, label: str) -> str:
+    def initial(self, model: Model, seed: int) -> str:
+        """Key of the step that makes a model's first checkpoint."""
         known = self._initial.get((id(model), seed))
         if known is not None:
             return known
@@ -166,24 +196,13 @@ class _Expansion:
 
     # ---- stages
 
-    def _stage(
-        self,
-        resolved: ResolvedPoint,
-        name: str,
-        stage: ResolvedStage,
-        parent: str,
-        parent_name: str,
-        seed: int,
-        arm: int,
-        label: str,
-        cuts: list[int],
-    ) -> StageStates | str:
-        segments: tuple[str, ...] = ()
-        states: StageStates | str = parent
-        if stage.steps:
-            run = self._stage_states(resolved, name, stage, parent, seed, label)
-            segments = tuple(self._state(run, step) for step in cuts)
-            states = run
+    def _stage(self, lineage: Lineage, name: str, arm: int, cuts: list[int]) -> None:
+        """Add a stage of an arm, with what it reads and its states."""
+        resolved = lineage.resolved
+        stage = resolved.stages[name]
+        self.fill(lineage, name)
+        states = lineage.states[name]
+        segments = () if isinstance(states, str) else tuple(self.state(states, step) for step in cuts)
         for index, reading in enumerate(stage.readings):
             self.cells.append(
                 Cell(
@@ -209,21 +228,20 @@ class _Expansion:
             StageRun(
                 arm=arm,
                 stage=name,
-                parent=parent_name,
+                parent=show(stage.settings.parent.value),
                 steps=stage.steps,
                 tokens=stage.tokens,
                 flops=float(stage_flops(name, resolved)),
                 segments=segments,
                 ends=tuple(cuts),
-                checkpoint=segments[-1] if segments else parent,
+                checkpoint=segments[-1] if segments else lineage.sources[name],
                 settings=shown,
             )
         )
-        return states
 
-    def _stage_states(
-        self, resolved: ResolvedPoint, name: str, stage: ResolvedStage, parent: str, seed: int, label: str
-    ) -> StageStates:
+    def _stage_states(self, lineage: Lineage, name: str, parent: str) -> StageStates:
+        resolved, seed = lineage.resolved, lineage.seed
+        stage = resolved.stages[name]
         place = (id(stage), seed, parent)
         known = self._states.get(place)
         if known is not None:
@@ -232,7 +250,7 @@ class _Expansion:
         for index, reading in enumerate(stage.readings):
             inputs[corpus_role(index)] = self._prepare(reading.corpus)
         shape = resolved.models[name].shape
-        run = self._families.stage_states(stage, shape, inputs, seed, f"{label}/{name}")
+        run = self._families.stage_states(stage, shape, inputs, seed, f"{lineage.label}/{name}")
         self._states[place] = run
         return run
 
@@ -251,7 +269,8 @@ class _Expansion:
         run.keys[step] = key
         return key
 
-    def _key_after(self, states: StageStates | str, step: int) -> str:
+    def state(self, states: StageStates | str, step: int) -> str:
+        """Key of the state of a stage after some training steps; of its parent if it has no tokens."""
         return states if isinstance(states, str) else self._state(states, step)
 
     def _resume(self) -> None:
@@ -272,53 +291,57 @@ class _Expansion:
 
     # ---- evaluations
 
-    def _measure(
-        self,
-        plan: EvalPlan,
-        resolved: ResolvedPoint,
-        states: dict[str, StageStates | str],
-        arm: int,
-        label: str,
-    ) -> None:
-        for mark in plan.marks:
-            stage = resolved.stages[mark.stage]
-            checkpoint = self._key_after(states[mark.stage], mark.step)
-            place = (id(plan), checkpoint, stage.settings.sequence)
-            key = self._evals.get(place)
-            if key is None:
-                key = self._evals[place] = self._evaluation(plan, resolved, mark.stage, checkpoint, label)
-            self.measures.append(
-                Measure(
-                    arm=arm,
-                    eval=plan.name,
-                    metric=plan.metric,
-                    stage=mark.stage,
-                    position=mark.position,
-                    steps=mark.step,
-                    tokens=mark.step * stage.settings.step_tokens,
-                    key=key,
-                )
+    def _measure(self, plan: EvalPlan, mark: Mark, lineage: Lineage, arm: int, label: str) -> None:
+        tokens = 0
+        if mark.value is None:
+            resolved = lineage.resolved
+            settings = resolved.stages[mark.stage].settings
+            model, sequence = resolved.models[mark.stage], settings.sequence
+            tokens = mark.step * settings.step_tokens
+            self.fill(lineage, mark.stage)
+            checkpoint = self.state(lineage.states[mark.stage], mark.step)
+        else:
+            assert mark.model is not None
+            model, sequence = mark.model, mark.sequence
+            checkpoint = self._checkpoints.key(mark.value, lineage)
+        key = self.evaluation(plan, sequence, model, checkpoint, f"{label}/{mark.stage}/{plan.name}")
+        self.measures.append(
+            Measure(
+                arm=arm,
+                eval=plan.name,
+                metric=plan.metric,
+                stage=mark.stage,
+                position=mark.position,
+                steps=mark.step,
+                tokens=tokens,
+                key=key,
             )
+        )
 
-    def _evaluation(
-        self, plan: EvalPlan, resolved: ResolvedPoint, stage: str, checkpoint: str, label: str
-    ) -> str:
-        settings = resolved.stages[stage].settings
-        shape = resolved.models[stage].shape
-        params, of_key = self._evaluation_params(plan, settings.sequence)
+    def evaluation(self, plan: EvalPlan, sequence: int, model: Model, checkpoint: str, label: str) -> str:
+        """Key of the step that measures a checkpoint."""
+        place = (id(plan), checkpoint, sequence)
+        known = self._evals.get(place)
+        if known is None:
+            known = self._evals[place] = self._evaluation(plan, sequence, model, checkpoint, label)
+        return known
+
+    def _evaluation(self, plan: EvalPlan, sequence: int, model: Model, checkpoint: str, label: str) -> str:
+        shape = model.shape
+        params, of_key = self._evaluation_params(plan, sequence)
         inputs = {"checkpoint": checkpoint, "corpus0": self._prepare(plan.corpus)}
         key = step_key("eval", of_key, inputs)
         if key not in self.steps:
             whole = getattr(plan.corpus.facts, plan.data.split).tokens
             tokens = min(whole, plan.data.tokens) if plan.data.tokens is not None else whole
-            flops = float(evaluation_flops_per_token(shape, settings.sequence) * tokens)
+            flops = float(evaluation_flops_per_token(shape, sequence) * tokens)
             self._add(
                 key,
                 "eval",
                 inputs,
                 params,
                 {},
-                f"{label}/{stage}/{plan.name}",
+                label,
                 tokens=tokens,
                 flops=flops,
                 seconds=self.rates.train(flops, shape.non_embedding) + self.rates.small_step,
@@ -330,10 +353,23 @@ class _Expansion:
         place = (id(plan), sequence)
         known = self._eval_params.get(place)
         if known is None:
-            data = DataSet(corpus="corpus0", split=plan.data.split, tokens=plan.data.tokens)  # type: ignore[arg-type]  # one of the two splits
+            data = DataSet(corpus="corpus0", split=plan.data.split, tokens=plan.data.tokens)
             params = EvalParams(evaluator=plan.component, data=data, sequence=sequence)
             known = self._eval_params[place] = (params.model_dump(mode="json"), identity(params))
         return known
+
+    def _add_once(
+        self,
+        key: str,
+        op: str,
+        inputs: dict[str, str],
+        params: dict[str, Any],
+        execution: dict[str, Any],
+        label: str,
+        seconds: float,
+    ) -> None:
+        if key not in self.steps:
+            self._add(key, op, inputs, params, execution, label, seconds=seconds)
 
     def _add(
         self,

@@ -13,7 +13,7 @@ from specc.study import PlannedStep, Study
 if TYPE_CHECKING:
     import networkx
 
-OPERATIONS = ("prepare", "init", "import", "train", "eval")
+OPERATIONS = ("prepare", "init", "import", "train", "combine", "transform", "select", "eval")
 
 
 class StepCount(Frozen):

@@ -163,6 +163,7 @@ class Families:
             clip=settings.clip,
             dropout=settings.dropout,
             dtype=settings.dtype,  # type: ignore[arg-type]  # checked to be one of the two
+            optimizer_state=settings.optimizer_state,  # type: ignore[arg-type]  # likewise
         )
         known = self._of_stage[id(stage)] = (params.model_dump(mode="json"), identity(params))
         return known

@@ -144,7 +144,7 @@ TABLES: tuple[Table, ...] = (
             C(
                 "role",
                 "VARCHAR",
-                "input that the parent is: `parent`, `checkpoint`, `corpus0`, `checkpoint0`, `candidate0`, ...",
+                "input that the parent is: `parent`, `checkpoint`, `corpus0`, `candidate0`, ...",
             ),
         ),
     ),
