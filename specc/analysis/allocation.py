@@ -55,6 +55,7 @@ class Solver:
     Args:
         size: tokens of one pass over a corpus' training split, or None if that is unknown.
         budget: tokens of a stage, if it declares any.
+        replay: share of a stage that reads again what the stages before it have read.
     """
 
     def __init__(
@@ -63,12 +64,14 @@ class Solver:
         evaluator: Evaluator,
         size: Callable[[str, Point], int | None],
         budget: Callable[[str, Point], int | None],
+        replay: Callable[[str, Point], Fraction] = lambda stage, point: Fraction(0),
     ) -> None:
         self.definition = definition
         self.evaluator = evaluator
         self.size = size
         self.budget = budget
-        self.balance = Balance(definition, evaluator, budget)
+        self.replay = replay
+        self.balance = Balance(definition, evaluator, budget, replay)
 
     def dependencies(self) -> tuple[str, ...]:
         """Axes that the table depends on by its own expressions."""
@@ -116,6 +119,7 @@ class Solver:
             {(cell.corpus, cell.stage): cell.place for cell in cells if cell.place is not None},
             {(cell.corpus, cell.stage): cell.node for cell in cells},
         )
+        self._read_again(cells, table, point)
         if not self.balance.compare(cells, totals, point, table, findings):
             return None, findings
         return table, findings
@@ -297,6 +301,21 @@ class Solver:
             self.balance.unsolved(unsolved, totals, point, findings)
         return not unsolved
 
+    def _read_again(self, cells: list[TableCell], table: Table, point: Point) -> None:
+        """Tokens that each stage reads again: of its budget, or on top of what its cells bring."""
+        for stage in self.definition.stages:
+            share = self.replay(stage, point)
+            if not share:
+                continue
+            budget = self.budget(stage, point)
+            if budget is not None:
+                table.replay[stage] = int(share * budget)
+                continue
+            column = [cell for cell in cells if cell.stage == stage]
+            fixed = sum(cell.tokens or 0 for cell in column if not cell.of_stage)
+            shares = sum((c.value.value for c in column if c.of_stage and isinstance(c.value, Amount)), share)
+            table.replay[stage] = int(share * (fixed / (1 - shares)))
+
     def _solved(
         self, cell: TableCell, cells: list[TableCell], totals: dict[str, int | None], point: Point
     ) -> int | None:
@@ -311,7 +330,7 @@ class Solver:
                 return None
             shares = sum(
                 (c.value.value for c in column if c.of_stage and isinstance(c.value, Amount)),
-                cell.value.value,
+                cell.value.value + self.replay(cell.stage, point),
             )
             if shares >= 1:
                 return None
@@ -320,7 +339,8 @@ class Solver:
             budget = self.budget(cell.stage, point)
             if budget is None or any(other.tokens is None for other in column):
                 return None
-            return budget - sum(other.tokens or 0 for other in column)
+            again = int(self.replay(cell.stage, point) * budget)
+            return budget - again - sum(other.tokens or 0 for other in column)
         row = [other for other in cells if other.corpus == cell.corpus and other is not cell]
         total = totals[cell.corpus]
         if total is None or any(other.tokens is None for other in row):

@@ -21,11 +21,13 @@ class Balance:
 
     Attributes:
         budget: tokens of a stage, if it declares any.
+        replay: share of a stage that reads again what the stages before it have read.
     """
 
     definition: Definition
     evaluator: Evaluator
     budget: Callable[[str, Point], int | None]
+    replay: Callable[[str, Point], Fraction]
 
     def unsolved(
         self, cells: list[TableCell], totals: dict[str, int | None], point: Point, findings: list[Finding]
@@ -40,6 +42,8 @@ class Balance:
                 for c in cells
                 if c.stage == cell.stage and c.of_stage and isinstance(c.value, Amount)
             ]
+            again = self.replay(cell.stage, point)
+            column += [again] if again else []
             if cell.value is Word.FILL:
                 findings.append(
                     Finding(
@@ -122,7 +126,8 @@ class Balance:
             if spent != total:
                 self._unbalanced_row(corpus, row, spent, total, findings)
         for stage in self.definition.stages:
-            budget, spent = self.budget(stage, point), table.stage_total(stage)
+            budget = self.budget(stage, point)
+            spent = table.stage_total(stage) + table.replay.get(stage, 0)
             if budget is not None and spent != budget and not self.definition.table_broken:
                 self._unbalanced_stage(stage, spent, budget, findings)
         return True

@@ -218,7 +218,12 @@ def _measured(name: str, values: list[Value], resolved: ResolvedPoint) -> Amount
 
 
 def _epochs(corpus: str, resolved: ResolvedPoint) -> Fraction:
-    readings = [r for stage in resolved.stages.values() for r in stage.readings if r.corpus.name == corpus]
+    readings = [
+        r
+        for stage in resolved.stages.values()
+        for r in stage.readings
+        if r.corpus.name == corpus and not r.replay_of
+    ]
     if not readings:
         return Fraction(0)
     return Fraction(sum(reading.nominal for reading in readings), readings[0].corpus.facts.train.tokens)

@@ -135,8 +135,7 @@ def _positions(
     found: list[Amount] = []
     for node, value in zip(place.positions, values, strict=True):
         if (
-            place.kind == "at"
-            and isinstance(value, Amount)
+            isinstance(value, Amount)
             and value.unit is Unit.NUMBER
             and isinstance(last, Amount)
             and last.unit in (Unit.TOKENS, Unit.STEPS)
@@ -144,6 +143,8 @@ def _positions(
             value = Amount(value.value, last.unit)
         if not isinstance(value, Amount) or value.unit not in LENGTHS:
             bare = isinstance(value, Amount) and value.unit is Unit.NUMBER
+            # The unit of the last position holds for those before it.
+            node = place.positions[-1] if bare else node
             findings.append(
                 Finding(
                     "E0301",

@@ -19,6 +19,7 @@ from specc.analysis.intervals import Length, PlacedCell, lay_out
 from specc.analysis.measures import EvalPlan, MeasureReader, mark_of
 from specc.analysis.models import Model, ModelReader
 from specc.analysis.parents import Parents
+from specc.analysis.past import Past, nothing_past, past_of, shared_out
 from specc.analysis.places import Placement
 from specc.analysis.settings import SettingsReader, StageSettings, no_state
 from specc.analysis.table import Table
@@ -42,6 +43,8 @@ class Reading:
         start: token of the corpus' stream at which the stage begins.
         share: exact share of the sequences that have no place in the stage; 0 if these have one.
         place: where in the stage it is read. begins: sequence of the stage with which that begins.
+        replay_of: the earlier stage of whose tokens this is a replay; empty for tokens of the row.
+        span: tokens after which a replay begins again from `start`.
     """
 
     corpus: Corpus
@@ -51,6 +54,8 @@ class Reading:
     share: Fraction
     place: Placement | None = None
     begins: int = 0
+    replay_of: str = ""
+    span: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +161,7 @@ class Variant:
             self._initial,
         )
         self.measures = MeasureReader(self.definition, self.evaluator, self.report, self.parents)
-        self._solver = Solver(self.definition, self.evaluator, self._size, self._budget)
+        self._solver = Solver(self.definition, self.evaluator, self._size, self._budget, self._replay)
         axes = set(self._solver.dependencies())
         for stage in self.definition.stages:
             axes.update(self.stage_axes(stage))
@@ -270,6 +275,10 @@ class Variant:
         settings, _ = self.settings(stage, point)
         return settings.budget if settings else None
 
+    def _replay(self, stage: str, point: Point) -> Fraction:
+        settings, _ = self.settings(stage, point)
+        return settings.replay.share if settings and settings.replay else Fraction(0)
+
     def _size(self, corpus: str, point: Point) -> int | None:
         found = self.corpora.corpus(corpus, point)
         return found.facts.train.tokens if found else None
@@ -317,7 +326,8 @@ class Variant:
             cursors = self._cursors(found, progress, findings)
             resolved = None
             if cursors is not None:
-                resolved = self._stage(name, found, progress.table, cursors, progress.point, findings)
+                past = past_of(found, progress.stages, found.replay.decay) if found.replay else []
+                resolved = self._stage(name, found, progress.table, cursors, past, progress.point, findings)
             if cursors is None or resolved is None or not self._kept(name, found, progress, findings):
                 progress.broken = True
                 break
@@ -378,6 +388,8 @@ class Variant:
             return cursors
         read = before.counts(mark_of(place, before).step * before.settings.batch)
         for reading, sequences in zip(before.readings, read, strict=True):
+            if reading.replay_of:
+                continue
             cursors[reading.corpus.name] = reading.start + sequences * before.settings.sequence
         return cursors
 
@@ -418,6 +430,7 @@ class Variant:
         settings: StageSettings,
         table: Table,
         cursors: dict[str, int],
+        past: list[Past],
         point: Point,
         findings: list[tuple[Point, Finding]],
     ) -> ResolvedStage | None:
@@ -438,9 +451,23 @@ class Variant:
                 )
                 for corpus, tokens in nominal.items()
             ),
+            table.replay.get(name, 0),
+            tuple(
+                (each.stage, id(each.reading.corpus), each.reading.start, each.tokens, each.weight)
+                for each in past
+            ),
         )
         if key not in self._stages:
-            self._stages[key] = self._resolve_stage(name, settings, table, corpora, cursors, point, findings)
+            again = self._again(name, settings, table, past)
+            if isinstance(again, Finding):
+                findings.append((point, again))
+                return None
+            rows = [
+                Reading(corpus, n, 0, cursors.get(corpus.name, 0), Fraction(0), table.places.get((row, name)))
+                for row, n in nominal.items()
+                if (corpus := corpora[row])
+            ]
+            self._stages[key] = self._resolve_stage(name, settings, table, [*rows, *again], point, findings)
         return self._stages[key]
 
     def _resolve_stage(
@@ -448,13 +475,11 @@ class Variant:
         name: str,
         settings: StageSettings,
         table: Table,
-        corpora: dict[str, Corpus | None],
-        cursors: dict[str, int],
+        rows: list[Reading],
         point: Point,
         findings: list[tuple[Point, Finding]],
     ) -> ResolvedStage | None:
-        nominal = table.stage(name)
-        total = sum(nominal.values())
+        total = sum(reading.nominal for reading in rows)
         steps = total // settings.step_tokens
         definition = self.definition.stages[name]
         step = show_tokens(settings.step_tokens)
@@ -477,13 +502,6 @@ class Variant:
         lost = total - steps * settings.step_tokens
         if lost > total * LARGEST_LOSS:
             findings.append((point, self._lost(name, settings, steps, lost, total)))
-        rows = [
-            Reading(
-                corpus, tokens, 0, cursors.get(corpus.name, 0), Fraction(0), table.places.get((row, name))
-            )
-            for row, tokens in nominal.items()
-            if (corpus := corpora[row])
-        ]
         mixed = self._mixed(name, settings, steps, rows, table)
         if isinstance(mixed, Finding):
             findings.append((point, mixed))
@@ -491,6 +509,29 @@ class Variant:
         readings, intervals = mixed
         phases = learning_rate_phases(settings, steps, self.report) if steps else ()
         return ResolvedStage(name, settings, steps, total, readings, phases, intervals)
+
+    def _again(
+        self, name: str, settings: StageSettings, table: Table, past: list[Past]
+    ) -> list[Reading] | Finding:
+        """What a stage reads again of what the stages before it have read."""
+        tokens = table.replay.get(name, 0)
+        if not tokens or settings.replay is None:
+            return []
+        if not any(each.weight for each in past):
+            return nothing_past(name, settings, settings.spans["replay"])
+        return [
+            Reading(
+                each.reading.corpus,
+                share,
+                0,
+                each.reading.start,
+                Fraction(0),
+                replay_of=each.stage,
+                span=each.tokens,
+            )
+            for each, share in zip(past, shared_out(tokens, past), strict=True)
+            if share
+        ]
 
     def _mixed(
         self, name: str, settings: StageSettings, steps: int, rows: list[Reading], table: Table
@@ -500,7 +541,9 @@ class Variant:
             return (), ()
         n = steps * settings.batch
         base = [reading for reading in rows if reading.place is None]
-        base.sort(key=lambda reading: (-reading.nominal, digest(identity(reading.corpus.params))))
+        base.sort(
+            key=lambda reading: (-reading.nominal, digest(identity(reading.corpus.params)), reading.start)
+        )
         placed = [reading for reading in rows if reading.place is not None]
         span = self.definition.stages[name].span
         total = sum(reading.nominal for reading in rows)

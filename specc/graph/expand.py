@@ -214,6 +214,7 @@ class _Expansion:
                     epochs=reading.planned / reading.corpus.facts.train.tokens,
                     role=corpus_role(index),
                     place=str(reading.place) if reading.place is not None else "",
+                    replay_of=reading.replay_of,
                 )
             )
         shown = self._settings.get(id(stage))

@@ -154,7 +154,7 @@ class Families:
             sequence=settings.sequence,
             batch=settings.batch,
             sources=tuple(
-                Source(corpus=corpus_role(index), share=reading.share, start=reading.start)
+                Source(corpus=corpus_role(index), share=reading.share, start=reading.start, span=reading.span)
                 for index, reading in enumerate(stage.readings)
             ),
             phases=(),
