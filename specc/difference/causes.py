@@ -159,9 +159,8 @@ class _Reading:
         explained: set[str] = set()
         if run is not None and was is not None:
             found |= self._by_settings(use.stage, run, was, differing, explained, arms)
-            cells = self._cells(arm, use.stage)
-            if cells and LENGTHS & differing.keys():
-                found.add(self.cause("stage", use.stage, DATA, cells, arms))
+            if LENGTHS & differing.keys() and (tokens := self._tokens(use.stage, arms)):
+                found.add(tokens)
                 explained |= LENGTHS
         kind = self._kind(step)
         left = {name: pair for name, pair in differing.items() if name.split(".")[0] not in explained}
@@ -176,9 +175,7 @@ class _Reading:
 
     def _kind(self, step: PlannedStep) -> str:
         use = self.pairs.second.uses[step.key]
-        if use.stage:
-            return "stage" if use.name == use.stage else "eval"
-        return step.op
+        return "eval" if use.measured else "stage" if use.stage else step.op
 
     def _runs(self, arm: int | None, stage: str) -> tuple[StageRun | None, StageRun | None]:
         """A stage of an arm, now and before."""
@@ -224,6 +221,17 @@ class _Reading:
             first.cells.get((self.pairs.arms[arm], old), ()), second.cells.get((arm, stage), ())
         )
 
+    def _tokens(self, stage: str, arms: Iterable[int]) -> Place | None:
+        """The cause that arms read other tokens in a stage; None if they don't.
+
+        Arms that share a step now may have had steps of their own, with different tokens.
+        """
+        place = None
+        for arm in arms:
+            if cells := self._cells(arm, stage):
+                place = self.cause("stage", stage, DATA, cells, (arm,))
+        return place
+
     def _rewired(self, step: PlannedStep, before: PlannedStep, arm: int | None) -> set[Place]:
         """Inputs that come from another place than before, where what they come from is not new itself."""
         pairs = self.pairs
@@ -260,11 +268,11 @@ class _Reading:
         """Causes of a step that has no counterpart: a new stage, evaluation, state, corpus or model."""
         use = self.pairs.second.uses[step.key]
         arms = self._arms(step)
-        if use.stage and use.name != use.stage:
+        if use.measured:
             known = {measure.eval for measure in self.pairs.first.study.measures}
             if use.name not in known:
                 return {self.cause("eval", use.name, NEW, ("", f"after {use.stage}"), arms)}
-            if use.stage not in self.pairs.stages:
+            if use.stage in self.pairs.second.stages and use.stage not in self.pairs.stages:
                 return set() if upstream else {self.cause("stage", use.stage, NEW, ("", ""), arms)}
             return set() if upstream else {self.cause("eval", use.name, POSITIONS, ("", use.title), arms)}
         if not use.stage:
@@ -274,18 +282,15 @@ class _Reading:
         found: set[Place] = set()
         last = self.pairs.second.steps[run.segments[-1]]
         if not was.segments:
-            cells = self._cells(arm, use.stage)
-            return {
-                self.cause("stage", use.stage, DATA, cells or ("0 tokens", f"{run.tokens:,} tokens"), arms)
-            }
+            whole = ("0 tokens", f"{run.tokens:,} tokens")
+            return {self._tokens(use.stage, arms) or self.cause("stage", use.stage, DATA, whole, arms)}
         before = self.pairs.first.steps[was.segments[-1]]
         # A state in the middle is compared with the end of its stage, but for how long it is trained.
         differing = _differing(before, last)
         explained: set[str] = set()
         found |= self._by_settings(use.stage, run, was, differing, explained, arms)
-        cells = self._cells(arm, use.stage)
-        if cells and LENGTHS & differing.keys():
-            found.add(self.cause("stage", use.stage, DATA, cells, arms))
+        if LENGTHS & differing.keys() and (tokens := self._tokens(use.stage, arms)):
+            found.add(tokens)
         if not found and not upstream:
             found.add(self.cause("stage", use.stage, POSITIONS, ("", use.title), arms))
         return found
@@ -332,7 +337,7 @@ def _given(value: object) -> str:
 def _short(name: str) -> str:
     """A parameter's path without the component that it belongs to, where that is the step's only one."""
     head, dot, rest = name.partition(".")
-    return rest if dot and head in ("reader", "architecture", "evaluator", "data") else name
+    return rest if dot and head in ("reader", "architecture", "evaluator", "component", "data") else name
 
 
 def cells_pair(before: Iterable[Cell], after: Iterable[Cell]) -> tuple[str, str] | None:

@@ -82,8 +82,7 @@ def _change(cause: Cause, pairs: Pairs, found: Found) -> Change:
     alone = 0
     for key in cause.keys:
         use = pairs.second.uses[key]
-        evaluation = bool(use.stage) and use.name != use.stage
-        steps[f"{use.name} after {use.stage}" if evaluation else use.name] += 1
+        steps[f"{use.name} after {use.stage}" if use.measured else use.name] += 1
         ops[use.op] += 1
         alone += len(found.of_step[key]) == 1
     return Change(

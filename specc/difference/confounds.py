@@ -96,7 +96,7 @@ def _evaluations(pairs: Pairs) -> list[Confound]:
     changed: dict[str, dict[int, None]] = {}
     for measure in second.study.measures:
         old_arm = pairs.arms.get(measure.arm)
-        stage = pairs.stages.get(measure.stage)
+        stage = pairs.stages.get(measure.stage, measure.stage)
         key = first.places.get((old_arm, measure.eval, stage, measure.position))
         if key is None or key == measure.key:
             continue

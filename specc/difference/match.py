@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -184,14 +184,12 @@ def _pair_steps(pairs: Pairs) -> None:
 def _by_place(pairs: Pairs, key: str, use: Use) -> str | None:
     if not use.stage:
         return None
-    stage = pairs.stages.get(use.stage)
+    # What is measured may be an expression, which no stage is called.
+    stage = pairs.stages.get(use.stage, use.stage if use.measured else None)
     for arm in use.arms:
         if arm in pairs.arms and stage is not None:
-            old = pairs.arms[arm]
-            place: Iterable[object] = (
-                (old, stage, use.position) if use.name == use.stage else (old, use.name, stage, use.position)
-            )
-            found = pairs.first.places.get(tuple(place))
+            name = (use.name,) if use.measured else ()
+            found = pairs.first.places.get((pairs.arms[arm], *name, stage, use.position))
             if found is not None:
                 return found
     return None

@@ -97,9 +97,9 @@ def _consequence(change: Change) -> str:
 
 
 def _subject(change: Change) -> str:
-    words = {"eval": "eval ", "prepare": "corpus ", "init": "model ", "import": "model "}
+    words = {"stage": "", "arms": "", "prepare": "corpus ", "init": "model ", "import": "model "}
     subjects = ", ".join([change.subject, *change.also])
-    subject = f"{words.get(change.kind, '')}{printable(subjects)}"
+    subject = f"{words.get(change.kind, f'{change.kind} ')}{printable(subjects)}"
     if change.kind == "arms":
         return f"recipe {printable(change.name)}" if change.subject == "recipe" else subject
     return subject if change.name in (NEW, DATA) else f"{subject}: {printable(change.name)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from specc.drawing.fold import Node, Picture
 from specc.drawing.svg import described
+from specc.words import printable
 
 SHAPES = {"prepare": "cylinder", "train": "box", "eval": "note", "init": "oval", "import": "oval"}
 """Shapes of operations; others are hexagons."""
@@ -46,4 +47,4 @@ def quoted(*lines: str) -> str:
     >>> print(quoted('a "b"', "c"))
     "a \\"b\\"\\nc"
     """
-    return '"' + "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in lines) + '"'
+    return '"' + "\\n".join(printable(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines) + '"'

@@ -195,8 +195,7 @@ class _Groups:
             if apart:
                 group: tuple[object, ...] = (key,)
             else:
-                is_eval = bool(use.stage) and use.name != use.stage
-                name = "" if is_eval and not separate else use.name
+                name = "" if use.measured and not separate else use.name
                 position = use.steps if POSITION in self.opened else 0
                 point = tuple(self.values(use.arms, each) for each in points)
                 group = (use.op, name, use.stage, position, point)
@@ -256,11 +255,10 @@ def _nodes(
         names = tuple(dict.fromkeys(uses[key].name for key in keys))
         exact = len({uses[key].title for key in keys}) == 1
         title = first.title if exact else first.name
-        if not exact and first.stage and first.name != first.stage:
+        if not exact and first.measured:
             title = f"{first.name} after {first.stage}" if len(names) == 1 else f"after {first.stage}"
-        node = Node(
-            first.op, printable(title), grouping.point(first), keys, names=tuple(map(printable, names))
-        )
+        shown = tuple(map(printable, names))
+        node = Node(printable(first.op), printable(title), grouping.point(first), keys, names=shown)
         node.factors = grouping.factors(keys)
         for key in keys:
             step = steps[key]

@@ -7,7 +7,7 @@ from html import escape
 from specc.drawing.fold import Node, Picture
 from specc.drawing.layout import LINE, Box, Drawing, arranged
 from specc.errors import QueryError
-from specc.words import count, duration
+from specc.words import count, duration, printable
 
 MOST_DRAWN = 20_000
 """Nodes of a picture that a browser still shows."""
@@ -63,13 +63,18 @@ def as_svg(picture: Picture) -> str:
     width, height = max(drawing.width, 420.0), drawing.height + HEAD
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="specc" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(summary(picture))}">\n'
+        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{written(summary(picture))}">\n'
         f"<style>{STYLE}</style>\n"
         f'<rect class="paper" width="100%" height="100%"/>\n'
-        f'<text class="head" x="24" y="26">{escape(picture.name)}</text>\n'
-        f'<text class="op" x="24" y="44">{escape(counts(picture))}</text>\n'
+        f'<text class="head" x="24" y="26">{written(picture.name)}</text>\n'
+        f'<text class="op" x="24" y="44">{written(counts(picture))}</text>\n'
         f'<g transform="translate(0 {HEAD:.0f})">\n{body(picture, drawing)}</g>\n</svg>\n'
     )
+
+
+def written(text: str) -> str:
+    """A text as it stands in XML: nothing in it is markup, and no sign is one that XML forbids."""
+    return escape("\n".join(map(printable, text.split("\n"))))
 
 
 def summary(picture: Picture) -> str:
@@ -124,16 +129,16 @@ def _tip(points: tuple[tuple[float, float], ...], across: bool) -> str:
 
 def _node(number: int, node: Node, box: Box) -> str:
     title, *rest = box.lines
-    lines = [f'<text class="title" x="28" y="{LINE + 4:.0f}">{escape(title)}</text>']
+    lines = [f'<text class="title" x="28" y="{LINE + 4:.0f}">{written(title)}</text>']
     y = LINE + 4
     for line in rest:
         y += LINE
-        lines.append(f'<text class="text" x="28" y="{y:.0f}">{escape(line)}</text>')
+        lines.append(f'<text class="text" x="28" y="{y:.0f}">{written(line)}</text>')
     y += LINE
-    lines.append(f'<text class="op" x="28" y="{y:.0f}">{escape(node.op)}, {escape(node.state_text)}</text>')
+    lines.append(f'<text class="op" x="28" y="{y:.0f}">{written(node.op)}, {written(node.state_text)}</text>')
     return (
         f'<g id="n{number}" class="node {node.state}" transform="translate({box.x:.1f} {box.y:.1f})">'
-        f"<title>{escape(described(node))}</title>"
+        f"<title>{written(described(node))}</title>"
         f'<rect class="box" width="{box.width:.1f}" height="{box.height:.1f}" rx="6"/>'
         f"{SIGNS[node.state]}{''.join(lines)}</g>\n"
     )

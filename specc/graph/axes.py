@@ -19,8 +19,8 @@ def axis_text(value: Any, kind: AxisType) -> str:
     """
     from specc.analysis.values import show_share, show_tokens
 
-    if value is None:
-        return "none"
+    if value is None:  # an arm in which `best` has chosen among the values
+        return "best"
     if kind == "fraction":
         return show_share(Fraction(float(value)).limit_denominator(10**9))
     if kind in ("tokens", "steps", "sequences"):

@@ -25,6 +25,7 @@ class Use:
         position: share of the stage that lies behind it, 1.0 at its end. steps: the same in
             training steps.
         arms: numbers of the arms that need it, in order.
+        measured: whether it fills a result; `stage` is then what is measured, and may be an expression.
     """
 
     op: str
@@ -33,12 +34,13 @@ class Use:
     position: float
     steps: int
     arms: tuple[int, ...]
+    measured: bool = False
 
     @property
     def title(self) -> str:
         """Readable name, whichever arm it is in."""
         place = "" if self.position == 1.0 else f"@{self.steps} steps"
-        if self.stage and self.name != self.stage:
+        if self.measured:
             return f"{self.name} after {self.stage}{place}"
         return self.name + place
 
@@ -74,6 +76,7 @@ def uses_of(study: Study) -> dict[str, Use]:
                 arms.setdefault(source, {}).update(arms.get(key, {}))
     labels = {arm.label for arm in study.arms}
     models = _model_names(study, steps)
+    results = {measure.key for measure in study.measures}
     found: dict[str, Use] = {}
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     for step in study.steps:
@@ -81,7 +84,7 @@ def uses_of(study: Study) -> dict[str, Use]:
         mine = shared.setdefault(mine, mine)
         name, stage, position, end = named.get(step.key) or ("", "", 1.0, 0)
         name = name or models.get(step.key) or own_name(step, study, labels)
-        found[step.key] = Use(step.op, name, stage, position, end, mine)
+        found[step.key] = Use(step.op, name, stage, position, end, mine, step.key in results)
     return found
 
 
