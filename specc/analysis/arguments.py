@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from specc.analysis.data_calls import PARTS, as_data, needs_data, open_leaf, refuse_corpus
 from specc.analysis.values import (
     ERROR,
     Amount,
@@ -21,6 +24,10 @@ from specc.analysis.weights import as_checkpoint
 from specc.components import Parameter, Signature, Type
 from specc.diagnostics import Label, Report, Span, nearest
 from specc.language import ast
+from specc.steps import DATA_SPLIT
+
+_SPLIT_NAME = re.compile(r"[A-Za-z_]\w{0,62}", re.ASCII)
+"""What can stand behind the point in `skill.probe`."""
 
 Given = tuple[ast.Identifier | None, Value, Span]
 """Name if there is one, value, and where it is written."""
@@ -43,6 +50,7 @@ class Arguments:
         args: dict[str, Any] = dict(base.args) if base else {}
         spans: dict[str, Span] = dict(base.spans) if base else {}
         seen: dict[str, Span] = {}
+        several: list[Any] = []
         good = True
         for place, (name, value, where) in enumerate(given):
             parameter = self._parameter(signature, name, place, where)
@@ -50,6 +58,11 @@ class Arguments:
                 good = False
                 continue
             at = name.span if name else where
+            if "several" in signature.traits and name is None:
+                several.append(self.convert(parameter, value, where, signature.name))
+                spans.setdefault(parameter.name, where)
+                good &= several[-1] is not ERROR
+                continue
             if parameter.name in seen:
                 first = Label(seen[parameter.name], "first here")
                 self.report.add(
@@ -58,12 +71,14 @@ class Arguments:
                 good = False
                 continue
             seen[parameter.name] = at
-            converted = self.convert(parameter, value, where)
+            converted = self.convert(parameter, value, where, signature.name)
             if converted is ERROR:
                 good = False
                 continue
             args[parameter.name] = converted
             spans[parameter.name] = where
+        if several:
+            args[signature.parameters[0].name] = tuple(several)
         missing = [
             p for p in signature.parameters if p.required and p.name not in args and p.name not in seen
         ]
@@ -86,6 +101,8 @@ class Arguments:
         if name is None:
             if place < signature.positional:
                 return signature.parameters[place]
+            if "several" in signature.traits:
+                return signature.parameters[0]
             names = ", ".join(f"`{p.name}`" for p in signature.parameters)
             likely = signature.parameters[min(place, len(signature.parameters) - 1)]
             self.report.add(
@@ -109,8 +126,8 @@ class Arguments:
             )
         return parameter
 
-    def convert(self, parameter: Parameter, value: Value, span: Span) -> Any:
-        """The value as a component receives it; `ERROR` if it has another type or is out of range."""
+    def convert(self, parameter: Parameter, value: Value, span: Span, owner: str) -> Any:
+        """The value as a component, the `owner`, receives it; `ERROR` if it has another type or range."""
         if value is ERROR:
             return ERROR
         kind = parameter.type
@@ -164,14 +181,51 @@ class Arguments:
                 ):
                     return tuple(float(item.value) for item in value)
                 return self._wrong(parameter, value, span)
-            case Type.DATA:
-                help = f"write `{span.text}.held_out`" if describe(value) == "a corpus" else None
-                return value if isinstance(value, DataValue) else self._wrong(parameter, value, span, help)
+            case Type.DATA | Type.DOCUMENTS:
+                return self._data(parameter, value, span, owner)
+            case Type.SPLITS:
+                return self._splits(parameter, value, span)
             case Type.EVAL:
                 return value if isinstance(value, EvalValue) else self._wrong(parameter, value, span)
             case Type.CHECKPOINT:
                 checkpoint = as_checkpoint(value)
                 return self._wrong(parameter, value, span) if checkpoint is None else checkpoint
+
+    def _data(self, parameter: Parameter, value: Value, span: Span, owner: str) -> Any:
+        data = as_data(value)
+        if data is None:
+            needs_data(self.report, owner, value, span)
+            return ERROR
+        if isinstance(data, DataValue) and not data.split:
+            data = replace(data, span=span)
+        if parameter.type is Type.DATA and open_leaf(data) is not None:
+            refuse_corpus(self.report, owner, data, span)
+            return ERROR
+        return data
+
+    def _splits(self, parameter: Parameter, value: Value, span: Span) -> Any:
+        if not isinstance(value, tuple) or not all(
+            isinstance(item, tuple)
+            and len(item) == 2
+            and isinstance(item[0], str)
+            and isinstance(item[1], Amount)
+            and item[1].unit is Unit.SHARE
+            for item in value
+        ):
+            return self._wrong(parameter, value, span, 'write `[("probe", 5%)]`')
+        found: dict[str, str] = {}
+        for name, share in value:
+            if not _SPLIT_NAME.fullmatch(name) or name in (*PARTS, DATA_SPLIT):
+                why = "a corpus has that part already" if name in PARTS else "it is written behind a point"
+                self.report.add("E0207", f'"{name}" can\'t name a part of a corpus: {why}', span)
+                return ERROR
+            if name in found:
+                self.report.add("E0206", f'"{name}" names two parts of the corpus', span, help="rename one")
+                return ERROR
+            if not 0 < share.value < 1:
+                return self._out_of_range(parameter, share, span, "above 0% and below 100%")
+            found[name] = f"{share.value.numerator}/{share.value.denominator}"
+        return tuple(found.items())
 
     def _number(self, parameter: Parameter, value: Value, span: Span) -> Any:
         if not isinstance(value, Amount) or value.unit is not Unit.NUMBER:
@@ -256,6 +310,8 @@ SAMPLES = {
     Type.PATHS: '"data/*.txt"',
     Type.PATH: '"folder"',
     Type.DATA: "web.held_out",
+    Type.DOCUMENTS: "web.train",
+    Type.SPLITS: '[("probe", 5%)]',
     Type.CHECKPOINT: "pretrain",
 }
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from specc.analysis.arguments import Arguments
 from specc.analysis.checkpoint_calls import FUNCTIONS, CheckpointCalls, names_axes
+from specc.analysis.data_calls import DataCalls, as_data
 from specc.analysis.scope import TEMPLATE, Binding, Scope
 from specc.analysis.templates import DEEPEST as DEEPEST_USES
 from specc.analysis.templates import example_use, matched, report_misplaced
@@ -22,7 +23,6 @@ from specc.analysis.values import (
     Amount,
     ComponentValue,
     CorpusValue,
-    DataValue,
     EvalValue,
     StageValue,
     Unit,
@@ -52,7 +52,7 @@ Point = Mapping[str, Value]
 """Axis -> value: where in the sweep an expression is evaluated."""
 
 _WORDS: dict[str, Value] = {"rest": Word.REST, "fill": Word.FILL, "true": True, "false": False}
-_FUNCTIONS = ("take", *FUNCTIONS)
+_FUNCTIONS = tuple(FUNCTIONS)
 SPLITS = ("train", "held_out")
 
 _DEEPEST = 130
@@ -67,6 +67,7 @@ class Evaluator:
         self.report = report
         self.arguments = Arguments(report)
         self.checkpoints = CheckpointCalls(report)
+        self.data = DataCalls(report)
         self._dependencies: dict[int, tuple[str, ...]] = {}
         self._memo: dict[tuple[object, ...], Value] = {}
         self._kept: list[ast.Expression] = []
@@ -108,7 +109,7 @@ class Evaluator:
         parameters = {p.name.text for p in binding.node.parameters} if binding.node is not None else set()
         depth = 0
         for part in _text_of(binding):
-            name = part.text if isinstance(part, ast.Name) else ""
+            name = _name_in(part) or ""
             span = part.span
             if isinstance(part, ast.Call):
                 name, span = part.function.text, part.function.span
@@ -165,10 +166,11 @@ class Evaluator:
                 instance = self._instance(part, scope)
                 if instance is not None:
                     found.update(self.dependencies(instance[1], instance[2]))
-            elif isinstance(part, ast.Name) and id(part) not in self._too_early and id(part) not in named:
-                binding = scope.find(part.text, part.span)
+            name = _name_in(part)
+            if name is not None and id(part) not in self._too_early and id(part) not in named:
+                binding = scope.find(name, part.span)
                 if binding is not None and binding.kind == "axis":
-                    found.add(part.text)
+                    found.add(name)
                 elif binding is not None and binding.value is not None:
                     found.update(self.dependencies(binding.value, binding.scope))
         result = tuple(sorted(found))
@@ -215,8 +217,9 @@ class Evaluator:
                 continue
             waiting.append((current, True))
             for part in ast.parts(current.value):
-                if isinstance(part, ast.Name) and id(part) not in self._too_early:
-                    used = current.scope.find(part.text, part.span)
+                name = _name_in(part)
+                if name is not None and id(part) not in self._too_early:
+                    used = current.scope.find(name, part.span)
                     if used is not None:
                         waiting.append((used, False))
 
@@ -229,7 +232,7 @@ class Evaluator:
             case ast.Name():
                 return self._name(expression, point, scope)
             case ast.Attribute():
-                return self._attribute(expression, scope)
+                return self._attribute(expression, point, scope)
             case ast.Call():
                 return self._call(expression, point, scope)
             case ast.ListOf() | ast.TupleOf():
@@ -308,12 +311,10 @@ class Evaluator:
                 return point.get(node.text, ERROR)
             case "stage":
                 return StageValue(node.text, None, node.span)
-            case "corpus":
-                return CorpusValue(node.text)
             case "eval":
                 return EvalValue(node.text)
-            case "let" | "model":
-                return self._declared(binding, node, point)
+            case "let" | "model" | "corpus":
+                return self._declared(binding, node, node.text, node.span, point)
             case "failed":
                 return ERROR
             case _ if isinstance(binding.node, ast.Declaration):
@@ -328,13 +329,19 @@ class Evaluator:
             "E0301", f"`{node.text}` is {binding.what}; it has no value that can stand here", node.span
         )
 
-    def _declared(self, binding: Binding, node: ast.Name, point: Point) -> Value:
+    def named(self, name: ast.Identifier, point: Point) -> Value:
+        """What a name stands for that is written outside of an expression."""
+        return self._name(ast.Name(name.span, name.text), point, self.scope)
+
+    def _declared(self, binding: Binding, node: ast.Expression, name: str, span: Span, point: Point) -> Value:
         assert binding.value is not None
-        if self._used_too_early(node, node.text, node.span):
+        if self._used_too_early(node, name, span):
             return ERROR
         value = self._of_its_kind(binding, point)
+        if isinstance(value, ComponentValue) and value.signature.kind is Kind.CORPUS:
+            return CorpusValue(name, value) if binding.kind == "corpus" else value
         if isinstance(value, ComponentValue | Combination | Transformed | Selected):
-            return replace(value, name=node.text)
+            return replace(value, name=name)
         return value
 
     def _used_too_early(self, node: ast.Expression, name: str, span: Span) -> bool:
@@ -384,6 +391,8 @@ class Evaluator:
             return value
         if isinstance(value, ComponentValue) and value.signature.kind is wanted:
             return value
+        if wanted is Kind.CORPUS and as_data(value) is not None:
+            return value
         examples = 'a model is written as `llama(...)` or `checkpoint("FOLDER")`'
         if wanted is Kind.CORPUS:
             examples = (
@@ -424,7 +433,7 @@ class Evaluator:
             if isinstance(part, ast.Name) and part.text not in parameters:
                 self._name(part, {}, binding.scope)
             elif isinstance(part, ast.Attribute) and part.owner.text not in parameters:
-                self._attribute(part, binding.scope)
+                self._attribute(part, {}, binding.scope)
             elif isinstance(part, ast.Call) and not self._used_too_early(
                 part, part.function.text, part.function.span
             ):
@@ -445,30 +454,19 @@ class Evaluator:
             help = f"write `{close}`" if close else None
         return self._refuse("E0201", f"`{name}` is not declared", span, help=help)
 
-    def _attribute(self, node: ast.Attribute, scope: Scope) -> Value:
-        binding = scope.find(node.owner.text, node.owner.span)
+    def _attribute(self, node: ast.Attribute, point: Point, scope: Scope) -> Value:
+        name, span = node.owner.text, node.owner.span
+        binding = scope.find(name, span)
         if binding is None:
-            return self.unknown_name(node.owner.text, node.owner.span, scope)
+            return self.unknown_name(name, span, scope)
         if binding.kind == "failed":
             return ERROR
-        if binding.kind != "corpus":
-            return self._refuse(
-                "E0301",
-                f"`{node.owner.text}` is no corpus; only a corpus has parts",
-                node.owner.span,
-                help="parts of a corpus are `.train` and `.held_out`",
-            )
-        if node.member.text not in SPLITS:
-            close = nearest(node.member.text, SPLITS)
-            return self._refuse(
-                "E0201",
-                f"a corpus has no part `{node.member.text}`",
-                node.member.span,
-                help=f"write `{node.owner.text}.{close}`"
-                if close
-                else "parts of a corpus are `.train` and `.held_out`",
-            )
-        return DataValue(node.owner.text, node.member.text, None, node.span)
+        value: Value = True
+        if binding.kind in ("corpus", "let") and binding.value is not None:
+            value = self._declared(binding, node, name, span, point)
+        elif binding.kind == "axis":
+            value = point.get(name, ERROR)
+        return self.data.part(value, node)
 
     # ---- calls
 
@@ -479,8 +477,6 @@ class Evaluator:
         if id(node) in self._instances:
             return ERROR  # a template whose arguments are wrong
         name = node.function.text
-        if name == "take":
-            return self._take(node, point, scope)
         if name in FUNCTIONS:
             return self.checkpoints.call(node, lambda part: self.value(part, point, scope), scope)
         signature = self._component_named(node, scope)
@@ -567,7 +563,9 @@ class Evaluator:
         return self._as_declared(value, binding.node.keyword, node.function.text, body.span)
 
     def _component(self, value: ComponentValue) -> Value:
-        """A component; a checkpoint transform, whose arguments are complete, is a checkpoint."""
+        """A component; a checkpoint transform is a checkpoint, a data transform a data set."""
+        if value.signature.kind is Kind.DATA:
+            return self.data.checked(value)
         if value.signature.kind is not Kind.CHECKPOINT:
             return value
         return self.checkpoints.deep_enough(transformed(value))
@@ -576,26 +574,6 @@ class Evaluator:
         self, arguments: tuple[ast.Argument, ...], point: Point, scope: Scope
     ) -> list[tuple[ast.Identifier | None, Value, Span]]:
         return [(a.name, self.value(a.value, point, scope), a.value.span) for a in arguments]
-
-    def _take(self, node: ast.Call, point: Point, scope: Scope) -> Value:
-        example = "write `take(skill.held_out, 50K tokens)`"
-        if len(node.arguments) != 2 or any(a.name for a in node.arguments):
-            return self._refuse(
-                "E0205", "`take` needs a data set and a number of tokens", node.span, help=example
-            )
-        data, size = (self.value(a.value, point, scope) for a in node.arguments)
-        if not isinstance(data, DataValue):
-            span = node.arguments[0].span
-            return self._refuse(
-                "E0301", f"`take` needs a data set, not {describe(data)}", span, data, help=example
-            )
-        if not isinstance(size, Amount) or size.unit is not Unit.TOKENS or size.value < 1:
-            span = node.arguments[1].span
-            return self._refuse(
-                "E0301", f"`take` needs tokens, not {describe(size)}", span, size, help=example
-            )
-        limit = int(size.value) if data.tokens is None else min(data.tokens, int(size.value))
-        return DataValue(data.corpus, data.split, limit, node.span)
 
     def _with(self, node: ast.With, point: Point, scope: Scope) -> Value:
         value = self.value(node.value, point, scope)
@@ -700,3 +678,10 @@ def _text_of(binding: Binding) -> list[ast.Expression]:
     if isinstance(binding.node, ast.Declaration):
         roots = [binding.node.value, *(p.default for p in binding.node.parameters if p.default is not None)]
     return [part for root in roots for part in ast.parts(root)]
+
+
+def _name_in(part: ast.Expression) -> str | None:
+    """The name of a declaration that an expression uses by itself, not in its parts."""
+    if isinstance(part, ast.Name):
+        return part.text
+    return part.owner.text if isinstance(part, ast.Attribute) else None

@@ -9,7 +9,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any
 
-from specc.components import Signature
+from specc.components import Kind, Signature
 from specc.diagnostics import Span
 from specc.steps import Component
 
@@ -95,7 +95,10 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class CorpusValue:
+    """A corpus by the name that it is spoken of, and what it was declared as."""
+
     corpus: str
+    source: ComponentValue | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +110,20 @@ class EvalValue:
 
 @dataclass(frozen=True, slots=True)
 class DataValue:
-    """Documents of a corpus: a split, cut to whole documents of about `tokens`."""
+    """Documents of a corpus: a split, cut to whole documents of about `tokens`.
+
+    What a transform makes of data sets is a `ComponentValue`, whose argument `data` holds them.
+
+    Attributes:
+        split: "" where the corpus as a whole is named: its part is said by who uses it.
+        source: what the corpus was declared as.
+    """
 
     corpus: str
     split: str
     tokens: int | None
     span: Span = field(compare=False)
+    source: ComponentValue | None = field(default=None, compare=False)
 
 
 class Word(Enum):
@@ -184,6 +195,8 @@ def describe(value: Value) -> str:
             return "a string"
         case tuple():
             return "a list"
+        case ComponentValue() if value.signature.kind is Kind.DATA:
+            return "a data set"
         case ComponentValue():
             return f"{_article(value.signature.kind.value)} `{value.signature.name}`"
         case StageValue():
@@ -193,7 +206,7 @@ def describe(value: Value) -> str:
         case CorpusValue():
             return "a corpus"
         case DataValue():
-            return "a data set"
+            return "a data set" if value.split else "a corpus"
         case EvalValue():
             return f"the eval `{value.name}`"
         case Word():
@@ -268,7 +281,7 @@ def show(value: Value) -> str:
         case EvalValue():
             return value.name
         case DataValue():
-            whole = f"{value.corpus}.{value.split}"
+            whole = f"{value.corpus}.{value.split}" if value.split else value.corpus
             return f"take({whole}, {show_tokens(value.tokens)} tokens)" if value.tokens is not None else whole
         case Word() | Failed():
             return str(value.value)
@@ -278,6 +291,11 @@ def show(value: Value) -> str:
 
 def spelled(value: ComponentValue) -> str:
     """A component with all that was given to it."""
+    if value.signature.kind is Kind.DATA:
+        data = value.args["data"]
+        named = (f"{name} = {show_argument(arg)}" for name, arg in value.args.items() if name != "data")
+        parts = [*(show(each) for each in (data if isinstance(data, tuple) else (data,))), *named]
+        return f"{value.signature.name}({', '.join(parts)})"
     args = ", ".join(f"{name} = {show_argument(arg)}" for name, arg in value.args.items())
     return f"{value.signature.name}({args})"
 
@@ -303,6 +321,8 @@ def identity_of(value: Value) -> object:
     """A hashable stand-in: components are compared by place, all else by what it is."""
     if isinstance(value, ComponentValue):
         return id(value)
+    if isinstance(value, CorpusValue | DataValue):
+        return (value, id(value.source))
     if isinstance(value, tuple):
         return tuple(identity_of(item) for item in value)
     return value
