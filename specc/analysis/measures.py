@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,14 @@ from specc.analysis.values import (
     DataValue,
     StageValue,
     Unit,
+    Value,
     describe,
     identity_of,
     show,
 )
-from specc.analysis.weights import Atom, as_checkpoint
-from specc.components import Kind
-from specc.diagnostics import Report, Span
+from specc.analysis.weights import Atom, as_checkpoint, leaves
+from specc.components import Kind, Signature
+from specc.diagnostics import Label, Report, Span
 from specc.language import ast
 from specc.steps import Component
 
@@ -62,11 +63,16 @@ class EvalPlan:
     """An evaluation at a point of the sweep, with all marks at which it is made."""
 
     name: str
-    metric: str
+    signature: Signature
     component: Component
     data: DataValue
     corpus: Corpus
-    marks: tuple[Mark, ...]
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def metric(self) -> str:
+        """What it measures."""
+        return self.signature.metric
 
 
 class MeasureReader:
@@ -80,6 +86,7 @@ class MeasureReader:
         self.evaluator = evaluator
         self.report = report
         self._plans: dict[tuple[object, ...], EvalPlan | None] = {}
+        self._measured: dict[tuple[object, ...], EvalPlan | None] = {}
 
     def plans(
         self, point: Point, stages: Mapping[str, ResolvedStage], corpora: CorpusReader
@@ -90,12 +97,13 @@ class MeasureReader:
             stages: none if they could not be resolved; the evaluations are then checked, not planned.
         """
         found = []
+        of_stages = tuple(map(id, stages.values()))
         for name, node in self.definition.evals.items():
             value = self.evaluator.value(node.value, point)
             after = self.evaluator.value(node.after, point)
             every = self.evaluator.value(node.every, point) if node.every else None
             where = (identity_of(after), identity_of(every) if every is not None else None)
-            key = (name, id(value), *where, *(id(stage) for stage in stages.values()))
+            key = (name, id(value), *where, of_stages)
             if key not in self._plans:
                 self._plans[key] = self._plan(name, node, point, stages, corpora)
             plan = self._plans[key]
@@ -111,9 +119,26 @@ class MeasureReader:
         stages: Mapping[str, ResolvedStage],
         corpora: CorpusReader,
     ) -> EvalPlan | None:
-        value = self.evaluator.value(node.value, point)
         marks = self._marks(node, point, stages)
-        if value is ERROR or marks is None:
+        measured = self.measured(name, point, corpora)
+        return None if measured is None or marks is None else replace(measured, marks=marks)
+
+    def measured(self, name: str, point: Point, corpora: CorpusReader) -> EvalPlan | None:
+        """What an evaluation measures, without its marks; None if that is wrong, and was reported.
+
+        One object for equal evaluations.
+        """
+        value = self.evaluator.value(self.definition.evals[name].value, point)
+        key = (name, identity_of(value))
+        if key not in self._measured:
+            self._measured[key] = self._measurement(name, value, point, corpora)
+        return self._measured[key]
+
+    def _measurement(
+        self, name: str, value: Value, point: Point, corpora: CorpusReader
+    ) -> EvalPlan | None:
+        node = self.definition.evals[name]
+        if value is ERROR:
             return None
         if not isinstance(value, ComponentValue) or value.signature.kind is not Kind.EVALUATION:
             self.report.add(
@@ -128,7 +153,7 @@ class MeasureReader:
         if corpus is None or not self._serves(value, data, corpus):
             return None
         component = value.signature.component(value.args)
-        return EvalPlan(name, value.signature.metric, component, data, corpus, marks)
+        return EvalPlan(name, value.signature, component, data, corpus)
 
     def _serves(self, value: ComponentValue, data: DataValue, corpus: Corpus) -> bool:
         """Whether the data has what the evaluation needs."""
@@ -181,6 +206,9 @@ class MeasureReader:
             stage = stages.get(place.stage)
             if stage is None:
                 continue
+            if stage.settings.until is not None and (place.position is not None or node.every is not None):
+                refuse_inside(stage, place.span if node.every is None else node.every.span, self.report)
+                return None
             found = [mark_of(place, stage)] if every is None else self._every(place, every, stage, node)
             if found is None:
                 return None
@@ -200,6 +228,11 @@ class MeasureReader:
                 help="measure it by an eval of its own, without `every`",
             )
             return None
+        for leaf in leaves(value):
+            stage = stages.get(leaf.stage) if isinstance(leaf, StageValue) and leaf.position else None
+            if stage is not None and stage.settings.until is not None:
+                refuse_inside(stage, span, self.report)
+                return None
         model = self.parents.model(value, point, span)
         if model is None:
             return None
@@ -289,6 +322,19 @@ def mark_of(place: StageValue, stage: ResolvedStage) -> Mark:
     step = min(stage.steps, max(1, in_steps(place.position, stage.settings.step_tokens, stage.steps)))
     share = place.position.value if place.position.unit is Unit.SHARE else Fraction(step, stage.steps)
     return Mark(stage.name, step, float(min(share, Fraction(1))))
+
+
+def refuse_inside(stage: ResolvedStage, span: Span, report: Report) -> None:
+    """Report a place inside a stage whose end is known only after the run."""
+    until = stage.settings.spans["until"]
+    report.add(
+        "E0511",
+        f"stage `{stage.name}` may end early: there is no place inside it to name",
+        span,
+        secondary=[Label(until, "for this")],
+        notes=["what it measures on its way is in the table `metrics`, under the name `until`"],
+        help=f"name its end, `{stage.name}`",
+    )
 
 
 def _length(every: Amount, settings: StageSettings, steps: int) -> Fraction:

@@ -18,6 +18,7 @@ from specc.analysis.values import (
     Unit,
     Value,
     describe,
+    identity_of,
     show,
     show_number,
     spelled,
@@ -111,6 +112,7 @@ class SettingsReader:
         self.evaluator = evaluator
         self.report = report
         self._memo: dict[tuple[object, ...], StageSettings | None] = {}
+        self._before: dict[tuple[object, ...], str | None] = {}
 
     def parent(self, stage: StageDefinition, point: Point) -> Parent | None:
         """Where a stage starts; None if that is wrong, and was reported."""
@@ -166,22 +168,20 @@ class SettingsReader:
         while current is not None and current.name not in seen:
             yield current
             seen.add(current.name)
-            checkpoint = as_checkpoint(self.evaluator.value(current.parent, point))
-            before = first_stage(checkpoint) if checkpoint is not None else None
+            before = self._stage_before(current, point)
             current = self.definition.stages.get(before) if before is not None else None
 
-    def source_of(self, stage: StageDefinition, name: str, point: Point) -> ast.Setting | None:
-        """The setting as given by the stage, or by the nearest ancestor if it is inherited."""
-        if name not in INHERITED:
-            return stage.settings.get(name)
-        for current in self._lineage(stage, point):
-            if name in current.settings:
-                return current.settings[name]
-        return None
+    def _stage_before(self, stage: StageDefinition, point: Point) -> str | None:
+        """The stage that a stage inherits from; worked out once, for long chains are walked often."""
+        axes = self.evaluator.dependencies(stage.parent)
+        key = (stage.name, *(identity_of(point[axis]) for axis in axes if axis in point))
+        if key not in self._before:
+            checkpoint = as_checkpoint(self.evaluator.value(stage.parent, point))
+            self._before[key] = first_stage(checkpoint) if checkpoint is not None else None
+        return self._before[key]
 
-    def _complete(self, stage: StageDefinition, point: Point) -> bool:
+    def _complete(self, lineage: list[StageDefinition], point: Point) -> bool:
         """Whether a stage and its ancestors could be read whole, so that what is missing is missing."""
-        lineage = list(self._lineage(stage, point))
         if any(current.broken for current in lineage):
             return False
         first = as_checkpoint(self.evaluator.value(lineage[-1].parent, point))
@@ -189,8 +189,9 @@ class SettingsReader:
 
     def settings(self, stage: StageDefinition, model: Model | None, point: Point) -> StageSettings | None:
         """Resolved settings of a stage; None if something in them is wrong, and was reported."""
+        lineage = list(self._lineage(stage, point))
         sources = {
-            name: self.source_of(stage, name, point)
+            name: _source(name, lineage)
             for name in (
                 "budget",
                 "optimizer",
@@ -211,7 +212,7 @@ class SettingsReader:
         }
         parent = self.parent(stage, point)
         spans = {name: setting.value.span for name, setting in sources.items() if setting}
-        reading = _Reading(stage, values, spans, self._complete(stage, point), self.report)
+        reading = _Reading(stage, values, spans, self._complete(lineage, point), self.report)
         optimizer = reading.component("optimizer", Kind.OPTIMIZER, "adamw()")
         schedule = reading.component("schedule", Kind.SCHEDULE, "cosine(peak = 1e-3, warmup = 2%)")
         sequence = reading.sequence(model) if model else None
@@ -246,6 +247,12 @@ class SettingsReader:
             replay,
             until,
         )
+
+
+def _source(name: str, lineage: list[StageDefinition]) -> ast.Setting | None:
+    """A setting as the first of a lineage gives it, or the nearest ancestor if it is inherited."""
+    givers = lineage if name in INHERITED else lineage[:1]
+    return next((stage.settings[name] for stage in givers if name in stage.settings), None)
 
 
 class _Reading:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
 import sys
 
 from specc.cli.failures import WRONG_USE
@@ -11,7 +13,11 @@ LEVELS = ("error", "warning", "info", "debug")
 
 
 def serve(log_level: str) -> int:
-    """Serve an editor on stdin and stdout until it says goodbye; logs go to stderr."""
+    """Serve an editor on stdin and stdout until it says goodbye; logs go to stderr.
+
+    Returns:
+        1 if the editor went away without saying so, as the protocol wants it.
+    """
     try:
         from specc.lsp.server import make_server  # noqa: TID251  # the one place that starts it
     except ModuleNotFoundError as error:
@@ -24,7 +30,12 @@ def serve(log_level: str) -> int:
         stream=sys.stderr, level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     if log_level != "debug":
-        # What pygls tells of every message is of use to its authors only.
-        logging.getLogger("pygls").setLevel(logging.ERROR)
-    make_server().start_io()
-    return 0
+        # What pygls tells of messages is of use to its authors only; a request that is refused is no error.
+        logging.getLogger("pygls").setLevel(logging.CRITICAL)
+    gc.enable()  # the command line turns it off, which serves what ends soon
+    # The protocol has the stream to itself: whatever is printed by mistake goes to stderr.
+    stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    server = make_server()
+    server.start_io(sys.stdin.buffer, stream)
+    return 0 if server.dismissed else 1

@@ -13,7 +13,6 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -74,8 +73,9 @@ class Server(LanguageServer):
         super().__init__("specc", __version__, protocol_cls=_Protocol)
         self.project = Project(self._checked)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._indexes: WeakKeyDictionary[Any, dict[str, FileIndex]] = WeakKeyDictionary()
+        self._indexes: dict[str, tuple[Snapshot, dict[str, FileIndex]]] = {}
         self._shown: dict[str, set[str]] = {}
+        self.dismissed = False
 
     # ---- snapshots
 
@@ -92,11 +92,12 @@ class Server(LanguageServer):
 
     def files(self, snapshot: Snapshot) -> dict[str, FileIndex]:
         """The names of a snapshot, worked out once."""
-        known = self._indexes.get(snapshot.compilation.program)
-        if known is None:
-            known = index(snapshot)
-            self._indexes[snapshot.compilation.program] = known
-        return known
+        known = self._indexes.get(snapshot.path)
+        if known is None or known[0] is not snapshot:
+            known = (snapshot, index(snapshot))
+            if self.project.buffers.get(snapshot.path) is not None:
+                self._indexes[snapshot.path] = known
+        return known[1]
 
     def read(self, path: str) -> str | None:
         """Text of a recipe: as it is shown, or as it lies on the disk."""
@@ -144,6 +145,7 @@ class Server(LanguageServer):
 
     def closed(self, path: str, uri: str) -> None:
         """Forget what was shown for a document, and what it said of others."""
+        self._indexes.pop(path, None)
         shown = self._shown.pop(path, set())
         for other in shown - {path}:
             self._show(other)
@@ -265,6 +267,7 @@ def make_server() -> Server:
     @server.feature(types.SHUTDOWN)
     @guarded
     def shutdown(*params: Any) -> None:
+        server.dismissed = True
         server.project.close()
 
     _add_reading(server)
