@@ -11,9 +11,10 @@ import pytest
 
 from tests.benchmarks.specbench import edits, mistakes, planning, running
 from tests.benchmarks.specbench.__main__ import options
-from tests.benchmarks.specbench.bench import Bench
+from tests.benchmarks.specbench.bench import TOOLS, Bench
 from tests.benchmarks.specbench.measuring import measure
 from tests.benchmarks.specbench.shapes import Chain, Fan, Grid, Ladder, Shape, affected, grid
+from tests.benchmarks.specbench.tools.tool import Place
 
 
 @pytest.fixture
@@ -59,6 +60,24 @@ def test_a_killed_run_goes_on(bench: Bench) -> None:
 def test_a_grid_of_steps_that_do_nothing_is_run(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     running.run(bench, [32])
     assert "fails" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [name for name in TOOLS if name != "specc"])
+@pytest.mark.parametrize("works", [False, True])
+def test_files_of_peers_are_well_formed_and_hold_the_mistakes(tmp_path: Path, name: str, works: bool) -> None:
+    """As far as that can be said without the peers themselves."""
+    tool, place = TOOLS[name](), Place(tmp_path, tmp_path, {}, works)
+    for shape in (None, Chain(3), Ladder(2), Fan(2), Grid((1e-6,), comment=True, turned=True), mistakes.GRID):
+        tool.write(shape, place)
+        text = (tmp_path / tool.file).read_text()
+        if name == "doit":
+            compile(text, "dodo.py", "exec")
+        if name == "tango":
+            described = json.loads("".join(line for line in text.splitlines() if not line.startswith("//")))
+            assert len(described["steps"]) == (len(shape.tasks()) if shape else 0)
+    changes = [mistake.peers[name] for mistake in mistakes.MISTAKES if name in mistake.peers]
+    lines = [mistakes.make(text, change) for change in changes] if works else []
+    assert all(wrong != text and 1 <= line <= wrong.count("\n") + 1 for wrong, line in lines)
 
 
 def test_what_needs_a_changed_task_is_affected() -> None:

@@ -15,21 +15,18 @@ PARTS = ("start", "plan", "run", "kill", "edits", "mistakes")
 
 CAVEATS = """\
 to be fair
-  - doit reads no language: its file is a Python program, in which its users compute what to compare. It
-  and DVC have
-    no plan: they list what has changed itself, and decide about what comes after it when they run. An
-    edit whose consequences are missing in the table is followed in full by `doit` and `dvc repro`.
+  - doit reads no language: its file is a Python program, in which its users compute what to compare.
+  - doit and DVC have no plan: they list what has changed itself, and decide about what comes after it when
+    they run. What the table says they leave stale, `doit` and `dvc repro` then do.
   - Snakemake resolves wildcards to files and asks the file system about each of them.
-  - ai2-tango has no plan: a script builds its graph and asks for the state of each step, as a user would
-  have to. - specc solves the budget of each arm, checks types, units and SQL, predicts cost and prints
-  tables; peers have no
-    such work to do. Its steps are typed, so it can know what is no part of a result; peers are told by
-    their users.
-  - In `run`, specc's steps are replaced by ones that do nothing; what is around them (processes, checksums,
-    flushing to disk, the index) is as in `specc run`. Peers' tasks are `touch`, in tango an empty
-    function; they flush nothing to disk. In `kill` and `edits` specc trains tiny models for real, and
-    peers run a shell script.
-  - The version of specc's operation `eval` is raised as a release would; a recipe can't.
+  - ai2-tango has no plan: a script builds its graph and asks for the state of each step, as a user would.
+  - specc solves the budget of each arm, checks types, units and SQL, predicts cost and prints tables; peers
+    have no such work to do. It knows by type what is no part of a result; peers are told by their users.
+  - In `run`, specc's steps are replaced by ones that do nothing. What is around them (processes, checksums,
+    flushing to disk, the index) is as in `specc run`. Peers' tasks are `touch`, in tango an empty function;
+    they flush nothing to disk.
+  - In `kill` and `edits` specc trains tiny models for real, and peers run a shell script.
+  - The version of specc's operation `eval` is raised as a release would raise it; a recipe can't.
   - Peers are given the mistakes that their format has a place for."""
 
 

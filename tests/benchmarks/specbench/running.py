@@ -69,7 +69,7 @@ def kill(bench: Bench) -> dict[str, str]:
         (place.folder / "log").unlink(missing_ok=True)
         again = bench.do(place, tool.run(place), {"PAUSE": "0.001"})
         if not again.good:
-            said[tool.name] = f"{len(done)} of {len(shape.tasks())} done; again: {complaint(again)}"
+            said[tool.name] = f"{len(done)} of {len(shape.tasks())} done; again: {complaint(again, 100)}"
             continue
         twice = done & set(tool.begun(place))
         said[tool.name] = (

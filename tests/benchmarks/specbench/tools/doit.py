@@ -45,8 +45,8 @@ GRID = """\
         [(f"pretrain/{{s}}", [f"init/{{s}}", "prepare/web"], "") for s in range({seeds})],
         [(f"sft/{{r}}_{{s}}", [f"pretrain/{{s}}", "prepare/skill"], f"rate {{rate}}")
          for r, rate in enumerate({rates}) for s in range({seeds})],
-        [(f"eval/{{r}}_{{s}}_{{e}}", [f"sft/{{r}}_{{s}}", "prepare/skill"], f"take {{take}} version
-        {version}")
+        [(f"eval/{{r}}_{{s}}_{{e}}", [f"sft/{{r}}_{{s}}", "prepare/skill"],
+          f"take {{take}} version {version}")
          for e, take in {takes} for r in range({recipes}) for s in range({seeds})],
     ]
     for part in {parts}:
