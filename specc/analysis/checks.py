@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from specc.analysis.definition import Definition
+from specc.analysis.definition import Definition, axis_names
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.findings import Finding, describe_point
 from specc.analysis.resolve import ResolvedPoint, id_of
@@ -114,7 +114,7 @@ def _equal_across(
 
 def _axes(check: ast.Check, definition: Definition, report: Report) -> list[str] | None:
     """All axes of the experiment; None if the check names another, which is reported."""
-    axes = [name.text for sweep in definition.sweeps for name in sweep.names]
+    axes = [name.text for sweep in definition.sweeps for name in axis_names(sweep)]
     for name in check.across:
         if name.text not in axes:
             close = nearest(name.text, axes)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from specc.analysis.arms import MOST_ARMS, Factor, axes, count_points, factors, points, seeds
 from specc.analysis.checks import corpus_limits, read_checks, run_checks, unequal_rounding
-from specc.analysis.definition import Definition, apply, define
+from specc.analysis.definition import Definition, axis_names, define
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.expectations import Arms, ExpectReader
 from specc.analysis.findings import Finding, report_findings
 from specc.analysis.load import DISK, Files, Program, load
 from specc.analysis.memory import Memory
+from specc.analysis.overrides import apply
 from specc.analysis.queries import check_queries
 from specc.analysis.resolve import ResolvedPoint, Variant
 from specc.analysis.scope import Scope
@@ -132,7 +133,9 @@ def _experiment(
     definition = define(node, scope, report)
     evaluator = Evaluator(definition.scope, report)
     found = factors(definition, evaluator, report)
-    wrong_sweep = sum(len(sweep.names) for sweep in definition.sweeps) != sum(len(f.names) for f in found)
+    wrong_sweep = sum(len(axis_names(sweep)) for sweep in definition.sweeps) != sum(
+        len(f.names) for f in found
+    )
     swept = axes(found)
     base_seeds = seeds(definition, evaluator, report)
     if _too_many(definition, found, base_seeds, report, max_arms) or wrong_sweep:

@@ -1,11 +1,14 @@
-"""An experiment's parts by name, and the same with a recipe's overrides applied."""
+"""An experiment's parts by name, with those of the experiments that it extends."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from specc.analysis.extension import Link, chain_of
 from specc.analysis.scope import Binding, Scope
+from specc.analysis.templates import check_parameters, declared
 from specc.diagnostics import Label, Report, Span, nearest
 from specc.language import ast
 from specc.study import BASE
@@ -49,6 +52,8 @@ class Definition:
     Attributes:
         broken: parts of it could not be read, and were reported: what seems to be missing may be there.
         table_broken: the same of its table of allocations.
+        recipes: those that make arms, with the overrides of what they extend.
+        origins: the texts that it is made of, with what they are: "experiment `a`", "recipe `b`".
     """
 
     name: str
@@ -56,7 +61,8 @@ class Definition:
     scope: Scope
     recipe: str = BASE
     description: str = ""
-    sweeps: list[ast.Sweep] = field(default_factory=list)
+    sweeps: list[ast.Sweep | ast.SweepTable] = field(default_factory=list)
+    excepts: list[ast.Except] = field(default_factory=list)
     seeds: ast.Seeds | None = None
     rows: dict[str, ast.Row] = field(default_factory=dict)
     allocate: Span | None = None
@@ -68,15 +74,41 @@ class Definition:
     recipes: dict[str, ast.Recipe] = field(default_factory=dict)
     broken: bool = False
     table_broken: bool = False
+    origins: list[tuple[str, Span]] = field(default_factory=list)
+
+
+def axis_names(sweep: ast.Sweep | ast.SweepTable) -> tuple[ast.Identifier, ...]:
+    """The axes that a `sweep` declares."""
+    return (sweep.name,) if isinstance(sweep, ast.SweepTable) else sweep.names
 
 
 def define(experiment: ast.Experiment, file_scope: Scope, report: Report) -> Definition:
-    """Collect an experiment's parts; doubles and names that can't be names are reported."""
-    scope = Scope(file_scope)
+    """Collect an experiment's parts and those of what it extends, which come first.
+
+    Doubles, names that can't be names, and overrides of nothing are reported.
+    """
+    from specc.analysis.overrides import override
+
+    chain = chain_of(experiment, file_scope, report)
+    scope = Scope(file_scope, uncertain=not chain.complete)
     definition = Definition(experiment.name.text, experiment.name.span, scope)
+    definition.broken = definition.table_broken = not chain.complete
     check_name(experiment.name, "experiment", report)
-    for member in experiment.members:
-        _collect(member, definition, report)
+    for link in chain.links:
+        if link.scope is not file_scope:
+            scope.elsewhere[link.node.name.span.source.name] = link.scope
+    for number, link in enumerate(chain.links):
+        collector = _Collector(definition, link, report, {} if number == 0 else dict(scope.bindings))
+        definition.origins.append((f"experiment `{link.node.name.text}`", link.node.span))
+        for member in link.node.members:
+            if isinstance(member, ast.Override):
+                override(member, definition, link if number else None, report)
+            else:
+                collector.collect(member)
+        if link.scope is not file_scope:
+            _unlike_the_file(definition, chain.links[-1], file_scope, report)
+    _unlike_elsewhere(definition, chain.links[-1], report)
+    _flatten_recipes(definition, report)
     if not definition.stages and not definition.broken:
         report.add(
             "E0507",
@@ -87,74 +119,225 @@ def define(experiment: ast.Experiment, file_scope: Scope, report: Report) -> Def
     return definition
 
 
-def _collect(member: ast.Member, definition: Definition, report: Report) -> None:
-    scope = definition.scope
+def _unlike_the_file(
+    definition: Definition, link: Link[ast.Experiment], file_scope: Scope, report: Report
+) -> None:
+    """Report names of an experiment in another file that this file gives to something else."""
+    for name, binding in definition.scope.bindings.items():
+        other = file_scope.find(name)
+        extends = link.node.extends
+        if other is None or other.kind in ("experiment", "failed") or extends is None:
+            continue
+        report.add(
+            "E0202",
+            f"`{name}` is declared in this file and in experiment `{extends.name.text}`, which is extended",
+            extends.name.span,
+            secondary=[Label(other.span, "here"), Label(binding.span, "and here")],
+            help="give the one in this file another name",
+        )
+        return
 
-    def declare(kind: str, name: ast.Identifier, value: ast.Expression | None = None) -> bool:
+
+def _unlike_elsewhere(definition: Definition, link: Link[ast.Experiment], report: Report) -> None:
+    """Report names that this experiment adds, and that mean something else in the file of what it extends."""
+    for file, scope in definition.scope.elsewhere.items():
+        for name, binding in definition.scope.bindings.items():
+            other = scope.find(name)
+            if other is None or binding.span.source.name == file or other.kind == "experiment":
+                continue
+            origins = [span for _, span in definition.origins if span.source.name == file]
+            if any(re.search(rf"\b{name}\b", span.text) for span in origins):
+                report.add(
+                    "E0202",
+                    f"`{name}` means something else in `{file}`, which this experiment builds on",
+                    binding.span,
+                    secondary=[Label(other.span, "declared here")],
+                    help="give it another name",
+                )
+
+
+def _flatten_recipes(definition: Definition, report: Report) -> None:
+    """Put the overrides of what a recipe extends before its own, and leave out what is wrong."""
+    for name, recipe in list(definition.recipes.items()):
+        if recipe.extends is None:
+            definition.origins.append((f"recipe `{name}`", recipe.span))
+            continue
+        chain = chain_of(recipe, definition.scope, report)
+        if not chain.complete:
+            del definition.recipes[name]
+            definition.broken = True
+            continue
+        for link in chain.links:
+            definition.origins.append((f"recipe `{link.node.name.text}`", link.node.span))
+            if link.scope is not definition.scope and link.scope is not definition.scope.parent:
+                definition.scope.elsewhere.setdefault(link.node.name.span.source.name, link.scope)
+        overrides = tuple(each for link in chain.links for each in link.node.overrides)
+        definition.recipes[name] = ast.Recipe(recipe.span, recipe.name, (), None, overrides)
+
+
+@dataclass(slots=True)
+class _Collector:
+    """Adds the members of one experiment of a chain; `inherited` are the names that it extends."""
+
+    definition: Definition
+    link: Link[ast.Experiment]
+    report: Report
+    inherited: dict[str, Binding]
+
+    def declare(
+        self,
+        kind: str,
+        name: ast.Identifier,
+        item: ast.Node,
+        binding: Binding | None = None,
+    ) -> bool:
+        """Add a name; whether that could be done."""
+        scope, report = self.definition.scope, self.report
         check_name(name, kind, report)
+        if name.text in self.inherited and self.inherited[name.text].kind != "failed":
+            self.say_override(kind, name, item, self.inherited[name.text].span)
+            return False
+        parameter = next((p for p in self.link.node.parameters if p.name.text == name.text), None)
+        if parameter is not None:
+            report.add(
+                "E0202",
+                f"`{name.text}` is declared twice",
+                name.span,
+                "here again",
+                secondary=[Label(parameter.span, "first here, as a parameter")],
+                help="give one of them another name",
+            )
+            return False
         known = len(scope.bindings)
-        scope.declare(Binding(kind, name.text, name.span, scope, value), report)
+        scope.declare(binding or Binding(kind, name.text, name.span, scope), report)
         return len(scope.bindings) > known
 
-    match member:
-        case ast.Docstring():
-            if definition.description:
-                report.add(
-                    "E0206", "a second description", member.span, help="keep one string, or write a comment"
-                )
-            definition.description = member.text
-        case ast.Declaration():
-            declare(member.keyword, member.name, member.value)
-        case ast.Sweep():
-            definition.sweeps.append(member)
-            for name in member.names:
-                _check_axis(name, scope, report)
-                declare("axis", name)
-        case ast.Seeds():
-            if definition.seeds is not None:
-                _twice("seeds", member.span, definition.seeds.span, report)
-            definition.seeds = member
-        case ast.Allocate():
-            if definition.allocate is not None:
-                _twice(
-                    "allocate", _head(member.span, "allocate"), _head(definition.allocate, "allocate"), report
-                )
-            definition.allocate = member.span
-            definition.rows |= _unique_rows(member.rows, definition.rows, report)
-            definition.table_broken |= any(isinstance(row, ast.Broken) for row in member.rows)
-        case ast.Stage():
-            if declare("stage", member.name):
-                settings, broken = _unique_settings(member.settings, report)
-                definition.stages[member.name.text] = StageDefinition(
-                    member.name.text, member.name.span, member.parent, settings, broken
-                )
-            else:
+    def say_override(self, kind: str, name: ast.Identifier, item: ast.Node, first: Span) -> None:
+        """Report what is there already, in the experiment that is extended."""
+        extends = self.link.node.extends
+        base = f"`{extends.name.text}`" if extends is not None else "the experiment"
+        word = item.span.text.split(None, 1)[0]
+        possible = not isinstance(item, ast.Recipe)
+        self.report.add(
+            "E0208",
+            f"`{name.text}` is declared already, by {base} or what it extends",
+            name.span,
+            secondary=[Label(first, "declared here")],
+            help=f"begin with `override {word}` to replace it" if possible else "give it another name",
+        )
+
+    def collect(self, member: ast.Member) -> None:
+        """Add a member that overrides nothing."""
+        definition, scope, report = self.definition, self.definition.scope, self.report
+        match member:
+            case ast.Docstring():
+                self._describe(member)
+            case ast.Declaration():
+                binding = declared(member, scope, report)
+                self.declare(member.keyword, member.name, member, binding)
+            case ast.Sweep() | ast.SweepTable():
+                good = True
+                for name in axis_names(member):
+                    _check_axis(name, scope, report)
+                    good &= self.declare("axis", name, member)
+                if good or not self.inherited:
+                    definition.sweeps.append(member)
+                else:
+                    definition.broken = True
+            case ast.Except():
+                definition.excepts.append(member)
+            case ast.Seeds():
+                self._seeds(member)
+            case ast.Allocate():
+                self._allocate(member)
+            case ast.Stage():
+                if self.declare("stage", member.name, member):
+                    settings, broken = unique_settings(member.settings, report)
+                    definition.stages[member.name.text] = StageDefinition(
+                        member.name.text, member.name.span, member.parent, settings, broken
+                    )
+                else:
+                    definition.broken = definition.table_broken = True
+            case ast.Eval():
+                if self.declare("eval", member.name, member):
+                    definition.evals[member.name.text] = member
+            case ast.Check():
+                definition.checks.append(member)
+            case ast.Compare():
+                if self.declare("compare", member.name, member):
+                    definition.compares[member.name.text] = member
+            case ast.Expect() | ast.ExpectSql():
+                if member.name is None or self.declare("expect", member.name, member):
+                    definition.expects.append(member)
+            case ast.Recipe():
+                self._recipe(member)
+            case ast.Broken():
                 definition.broken = definition.table_broken = True
-        case ast.Eval():
-            if declare("eval", member.name):
-                definition.evals[member.name.text] = member
-        case ast.Check():
-            definition.checks.append(member)
-        case ast.Compare():
-            if declare("compare", member.name):
-                definition.compares[member.name.text] = member
-        case ast.Expect() | ast.ExpectSql():
-            if member.name is None or declare("expect", member.name):
-                definition.expects.append(member)
-        case ast.Recipe():
-            if member.name.text == BASE:
-                report.add(
-                    "E0207",
-                    f"`{BASE}` can't name a recipe",
-                    member.name.span,
-                    "it is the experiment as written",
-                    help="give the recipe another name",
-                )
-            elif declare("recipe", member.name):
-                definition.recipes[member.name.text] = member
-        case ast.Broken():
-            definition.broken = definition.table_broken = True
-            scope.declare_broken(member)
+                scope.declare_broken(member)
+
+    def _describe(self, member: ast.Docstring) -> None:
+        """The description; that of what is extended holds unless there is one here."""
+        if any(isinstance(other, ast.Docstring) for other in self._before(member)):
+            self.report.add(
+                "E0206", "a second description", member.span, help="keep one string, or write a comment"
+            )
+        self.definition.description = member.text
+
+    def _before(self, member: ast.Member) -> list[ast.Member]:
+        members = self.link.node.members
+        return list(members[: members.index(member)])
+
+    def _seeds(self, member: ast.Seeds) -> None:
+        definition = self.definition
+        if definition.seeds is not None and any(isinstance(m, ast.Seeds) for m in self._before(member)):
+            _twice("seeds", member.span, definition.seeds.span, self.report)
+        elif definition.seeds is not None:
+            name = ast.Identifier(_head(member.span, "seeds"), "seeds")
+            self.say_override("seeds", name, member, definition.seeds.span)
+            return
+        definition.seeds = member
+
+    def _allocate(self, member: ast.Allocate) -> None:
+        """The table, or rows that are added to the one that is extended."""
+        definition, report = self.definition, self.report
+        if any(isinstance(m, ast.Allocate) for m in self._before(member)):
+            assert definition.allocate is not None
+            _twice("allocate", _head(member.span, "allocate"), _head(definition.allocate, "allocate"), report)
+        own = {m.span.source.name for m in self.link.node.members}
+        inherited = {
+            name: row
+            for name, row in definition.rows.items()
+            if self.inherited and not self._is_own(row, own)
+        }
+        rows = []
+        for row in member.rows:
+            if isinstance(row, ast.Row) and row.corpus.text in inherited:
+                self.say_override("row", row.corpus, member, inherited[row.corpus.text].span)
+            else:
+                rows.append(row)
+        definition.allocate = member.span
+        definition.rows |= unique_rows(rows, definition.rows, report)
+        definition.table_broken |= any(isinstance(row, ast.Broken) for row in member.rows)
+
+    def _is_own(self, row: ast.Row, files: set[str]) -> bool:
+        span = self.link.node.span
+        return row.span.source.name in files and span.start <= row.span.start < span.stop
+
+    def _recipe(self, member: ast.Recipe) -> None:
+        definition, scope = self.definition, self.definition.scope
+        if member.name.text == BASE:
+            self.report.add(
+                "E0207",
+                f"`{BASE}` can't name a recipe",
+                member.name.span,
+                "it is the experiment as written",
+                help="give the recipe another name",
+            )
+            return
+        check_parameters(member.parameters, scope, self.report)
+        binding = Binding("recipe", member.name.text, member.name.span, scope, node=member)
+        if self.declare("recipe", member.name, member, binding) and not member.parameters:
+            definition.recipes[member.name.text] = member
 
 
 def check_name(name: ast.Identifier, kind: str, report: Report) -> None:
@@ -202,7 +385,7 @@ def _head(span: Span, word: str) -> Span:
     return Span(span.source, span.start, span.start + len(word))
 
 
-def _unique_settings(
+def unique_settings(
     settings: Iterable[ast.Setting | ast.Broken], report: Report
 ) -> tuple[dict[str, ast.Setting], bool]:
     """Settings by name, and whether some could not be read."""
@@ -242,7 +425,7 @@ def _other_setting(name: str) -> str | None:
     return None
 
 
-def _unique_rows(
+def unique_rows(
     rows: Iterable[ast.Row | ast.Broken], before: dict[str, ast.Row], report: Report
 ) -> dict[str, ast.Row]:
     kept: dict[str, ast.Row] = {}
@@ -261,87 +444,3 @@ def _unique_rows(
                 _twice(cell.stage.text, cell.stage.span, cells[cell.stage.text].stage.span, report)
             cells[cell.stage.text] = cell
     return kept
-
-
-def apply(definition: Definition, recipe: ast.Recipe, report: Report) -> Definition:
-    """The experiment with a recipe's overrides: settings and rows are replaced whole, the rest stays."""
-    scope = Scope(definition.scope.parent, dict(definition.scope.bindings))
-    rows, stages = dict(definition.rows), dict(definition.stages)
-    seeds = definition.seeds
-    for override in recipe.overrides:
-        if isinstance(override, ast.Broken):
-            continue
-        match override.item:
-            case ast.Declaration() as item:
-                old = scope.bindings.get(item.name.text)
-                if old is None or old.kind != item.keyword:
-                    same = [b.name for b in scope.bindings.values() if b.kind == item.keyword]
-                    around = scope.find(item.name.text)
-                    outside = around if around is not None and around.kind == item.keyword else None
-                    _nothing_to_override(item.keyword, item.name, same, report, outside)
-                    continue
-                scope.bindings[item.name.text] = replace(old, span=item.name.span, value=item.value)
-            case ast.Seeds() as item:
-                seeds = item
-            case ast.Allocate() as item:
-                for name, row in _unique_rows(item.rows, {}, report).items():
-                    if name not in rows:
-                        _nothing_to_override("row", row.corpus, rows, report)
-                    else:
-                        rows[name] = row
-            case ast.OverrideStage() as item:
-                stage = stages.get(item.name.text)
-                if stage is None:
-                    _nothing_to_override("stage", item.name, stages, report)
-                    continue
-                settings, broken = _unique_settings(item.settings, report)
-                stages[stage.name] = replace(
-                    stage,
-                    parent=item.parent or stage.parent,
-                    settings=stage.settings | settings,
-                    broken=stage.broken or broken,
-                )
-            case item:
-                word = item.span.text.split(None, 1)[0]
-                report.add(
-                    "E0208",
-                    f"a recipe can't override `{word}`: its arms share the sweep and what is measured",
-                    Span(item.span.source, item.span.start, item.span.start + len(word)),
-                    help="write another experiment: `experiment NAME extends "
-                    f"{definition.name} {{ override {word} ... }}`",
-                )
-    for binding in scope.bindings.values():
-        if binding.scope is definition.scope:
-            scope.bindings[binding.name] = replace(binding, scope=scope)
-    return replace(
-        definition, recipe=recipe.name.text, scope=scope, rows=rows, stages=stages, seeds=seeds, recipes={}
-    )
-
-
-def _nothing_to_override(
-    kind: str, name: ast.Identifier, known: Iterable[str], report: Report, outside: Binding | None = None
-) -> None:
-    """Report an override of what the experiment doesn't have, or has only from the file around it."""
-    known = list(known)
-    if outside is not None:
-        report.add(
-            "E0208",
-            f"`{name.text}` belongs to the file, not to the experiment",
-            name.span,
-            secondary=[Label(outside.span, "declared here")],
-            help="a recipe replaces what its experiment declares; declare it in the experiment",
-        )
-        return
-    close = nearest(name.text, known)
-    listed = ", ".join(f"`{other}`" for other in known)
-    report.add(
-        "E0208",
-        f"there is no {_KINDS.get(kind, kind)} `{name.text}` to override",
-        name.span,
-        notes=[f"the experiment declares {listed}" if known else "the experiment declares none"],
-        help=f"write `{close}`" if close else None,
-    )
-
-
-_KINDS = {"let": "value"}
-"""What people call the things that a word of the language declares."""

@@ -113,7 +113,7 @@ class Scope:
 
     def declare(self, binding: Binding, report: Report) -> None:
         """Add a name; a second one here, or in the file around, is an error."""
-        other = self.find(binding.name)
+        other = self.find(binding.name, binding.span)
         if other is not None and other.kind == "experiment" and binding.name not in self.bindings:
             other = None
         if other is not None and "failed" in (other.kind, binding.kind):
