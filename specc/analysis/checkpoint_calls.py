@@ -63,9 +63,9 @@ class CheckpointCalls:
         """The value of a call of one of `FUNCTIONS`."""
         match node.function.text:
             case "mean":
-                return self._mean(node, evaluate)
+                return self._mean(node, evaluate, scope)
             case "lerp":
-                return self._lerp(node, evaluate)
+                return self._lerp(node, evaluate, scope)
         return self._best(node, evaluate, scope)
 
     def deep_enough(self, value: Transformed | Selected) -> Value:
@@ -80,6 +80,10 @@ class CheckpointCalls:
         self.report.add(code, title, span, help=help)
         return ERROR
 
+    def _two_stages(self, scope: Scope, count: int = 2) -> str:
+        """Names of stages for an example."""
+        return ", ".join([*_names(scope, "stage"), "pretrain", "posttrain"][:count])
+
     def _finished(self, made: Combination | tuple[str, str, str | None], span: Span) -> Value:
         if isinstance(made, Combination):
             return made
@@ -88,7 +92,7 @@ class CheckpointCalls:
 
     # ---- mean, lerp
 
-    def _mean(self, node: ast.Call, evaluate: Evaluate) -> Value:
+    def _mean(self, node: ast.Call, evaluate: Evaluate, scope: Scope) -> Value:
         given: list[tuple[Value, Span]] = []
         weights: tuple[Value, ast.Expression] | None = None
         for argument in node.arguments:
@@ -105,7 +109,7 @@ class CheckpointCalls:
                 return self._unknown(argument, "mean", ("weights",), weights is not None)
         if not given:
             return self._refuse(
-                "E0205", "`mean` needs checkpoints", node.span, "write `mean(pretrain, posttrain)`"
+                "E0205", "`mean` needs checkpoints", node.span, f"write `mean({self._two_stages(scope)})`"
             )
         atoms = self._alike(given, "mean")
         shares = [Fraction(1, len(given))] * len(given)
@@ -126,12 +130,14 @@ class CheckpointCalls:
         if twice and name in known:
             return self._refuse("E0206", f"`{name}` is given twice", argument.name.span, "keep one")
         close = nearest(name, known)
-        return self._refuse(
+        self.report.add(
             "E0204",
             f"`{function}` has no parameter `{name}`",
             argument.name.span,
-            f"write `{close}`" if close else f"it is {FUNCTIONS[function]}",
+            notes=["it takes " + ", ".join(f"`{each}`" for each in known)],
+            help=f"write `{close}`" if close else None,
         )
+        return ERROR
 
     def _alike(self, given: Sequence[tuple[Value, Span]], function: str) -> list[Atom] | None:
         """The arguments as checkpoints, or all of them as deltas."""
@@ -162,15 +168,12 @@ class CheckpointCalls:
                 self._refuse("E0301", f"a weight is a number or a percentage, not {describe(item)}", span)
                 return None
             if item.value < 0:
-                self._refuse(
-                    "E0303",
-                    f"a weight of a mean can't be {item}",
-                    span,
-                    "subtract by a delta: `a - 0.5 * (b - a)`",
-                )
+                self._refuse("E0303", f"a weight of a mean is not below 0, as {item} is", span)
                 return None
         if len(items) != count:
-            self._refuse("E0303", f"{len(items)} weights for {count} checkpoints", node.span)
+            self._refuse(
+                "E0303", f"{len(items)} weight{'s' * (len(items) != 1)} for {count} checkpoints", node.span
+            )
             return None
         whole = sum((item.value for item in items), Fraction(0))
         if units == {Unit.SHARE} and whole != 1:
@@ -182,8 +185,8 @@ class CheckpointCalls:
             return None
         return [item.value / whole for item in items]
 
-    def _lerp(self, node: ast.Call, evaluate: Evaluate) -> Value:
-        example = "write `lerp(pretrain, posttrain, 25%)`"
+    def _lerp(self, node: ast.Call, evaluate: Evaluate, scope: Scope) -> Value:
+        example = f"write `lerp({self._two_stages(scope)}, 25%)`"
         values = [evaluate(argument.value) for argument in node.arguments]
         if len(values) != 3 or any(argument.name for argument in node.arguments):
             return self._refuse("E0205", "`lerp` needs two checkpoints and a percentage", node.span, example)
@@ -212,23 +215,26 @@ class CheckpointCalls:
     # ---- best
 
     def _best(self, node: ast.Call, evaluate: Evaluate, scope: Scope) -> Value:
-        example = "write `best(posttrain, by = skill_loss, over = lr)`"
+        names = {kind: _names(scope, kind) for kind in ("eval", "axis")}
+        first = written(node.arguments[0].value.span) if node.arguments else self._two_stages(scope, 1)
+        usual = {"by": next(iter(names["eval"]), "skill_loss"), OVER: next(iter(names["axis"]), "lr")}
+        example = f"write `best({first}, by = {usual['by']}, over = {usual[OVER]})`"
         given: dict[str, ast.Expression] = {}
         for place, argument in enumerate(node.arguments):
             name = argument.name.text if argument.name else "checkpoint" if place == 0 else ""
             if not name:
                 return self._refuse(
                     "E0204",
-                    "this argument of `best` needs a name",
+                    f"`{written(argument.value.span)}` in `best` needs a name",
                     argument.value.span,
-                    f"write `by = {written(argument.value.span)}`" if place == 1 else example,
+                    f"write `{('by', OVER)[min(place, 2) - 1]} = {written(argument.value.span)}`",
                 )
             if argument.name is not None and (name not in ("by", OVER) or name in given):
                 return self._unknown(argument, "best", ("by", OVER), name in given)
             given[name] = argument.value
         missing = [name for name in ("checkpoint", "by", OVER) if name not in given]
         if missing:
-            words = {"checkpoint": "a checkpoint", "by": "`by`, an evaluation", OVER: "`over`, an axis"}
+            words = {"checkpoint": "a checkpoint", "by": "`by` (an eval)", OVER: "`over` (an axis)"}
             listed = " and ".join(words[name] for name in missing)
             return self._refuse("E0205", f"`best` needs {listed}", node.span, example)
         value, by = evaluate(given["checkpoint"]), evaluate(given["by"])
@@ -254,7 +260,7 @@ class CheckpointCalls:
         for item in items:
             binding = scope.find(item.text) if isinstance(item, ast.Name) else None
             if binding is None or binding.kind != "axis":
-                axes = [name for name in sorted(scope.names()) if _is_axis(scope, name)]
+                axes = _names(scope, "axis")
                 close = nearest(written(item.span), axes)
                 listed = "axes are " + ", ".join(f"`{name}`" for name in axes) if axes else None
                 self._refuse(
@@ -266,11 +272,13 @@ class CheckpointCalls:
                 return None
             found.append(binding.name)
         if not found:
-            self._refuse("E0205", "`over` names no axis", node.span, "write `over = lr`")
+            help = f"write `{axis}`" if (axis := next(iter(_names(scope, "axis")), "")) else None
+            self._refuse("E0205", "`over` names no axis", node.span, help)
             return None
         return tuple(sorted(set(found)))
 
 
-def _is_axis(scope: Scope, name: str) -> bool:
-    binding = scope.find(name)
-    return binding is not None and binding.kind == "axis"
+def _names(scope: Scope, kind: str) -> list[str]:
+    """Names of one kind that can be used, in order of declaration."""
+    found = {name: binding for name in scope.names() if (binding := scope.find(name)) is not None}
+    return sorted((n for n, b in found.items() if b.kind == kind), key=lambda name: found[name].span.start)

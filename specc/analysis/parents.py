@@ -177,7 +177,7 @@ class Parents:
             "E0508",
             f"`{show(first)}` and `{show(other)}` are different models: {apart}",
             span,
-            secondary=[Label(before, "the other")] if before != span else [],
+            secondary=[] if place_of(before, span) is before else [Label(before, "the other")],
             help="compute with checkpoints of one model",
         )
 
