@@ -82,6 +82,7 @@ class StageRun:
             the end of the one before it: it is the same training.
         checkpoint: key of the step that holds the weights at its end.
         settings: resolved settings, for people: batch, optimizer, schedule, dropout, ...
+        until: when the stage ends before its last step, for people; empty if it doesn't.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ROW
@@ -95,6 +96,7 @@ class StageRun:
     ends: tuple[int, ...] = ()
     checkpoint: str
     settings: dict[str, Any] = field(default_factory=dict)
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,9 +134,7 @@ class MeasureReader:
             self._measured[key] = self._measurement(name, value, point, corpora)
         return self._measured[key]
 
-    def _measurement(
-        self, name: str, value: Value, point: Point, corpora: CorpusReader
-    ) -> EvalPlan | None:
+    def _measurement(self, name: str, value: Value, point: Point, corpora: CorpusReader) -> EvalPlan | None:
         node = self.definition.evals[name]
         if value is ERROR:
             return None

@@ -13,12 +13,13 @@ from specc.analysis.allocation import Solver
 from specc.analysis.corpora import Corpus, CorpusReader
 from specc.analysis.curve import learning_rate_phases
 from specc.analysis.definition import Definition
+from specc.analysis.ends import EarlyEnd, early_end
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.findings import Finding
 from specc.analysis.intervals import Length, PlacedCell, lay_out
-from specc.analysis.measures import EvalPlan, MeasureReader, mark_of
+from specc.analysis.measures import EvalPlan, MeasureReader, mark_of, refuse_inside
 from specc.analysis.models import Model, ModelReader
-from specc.analysis.parents import Parents
+from specc.analysis.parents import Parents, place_of
 from specc.analysis.past import Past, nothing_past, past_of, shared_out
 from specc.analysis.places import Placement
 from specc.analysis.settings import SettingsReader, StageSettings, no_state
@@ -73,6 +74,7 @@ class ResolvedStage:
     readings: tuple[Reading, ...]
     phases: tuple[Phase, ...]
     intervals: tuple[Interval, ...] = ()
+    until: EarlyEnd | None = None
 
     def counts(self, sequences: int) -> list[int]:
         """How many of the first `sequences` of the stage each reading gives."""
@@ -326,6 +328,7 @@ class Variant:
             cursors = self._cursors(found, progress, findings)
             resolved = None
             if cursors is not None:
+                self._whole_parents(found, progress)
                 past = past_of(found, progress.stages, found.replay.decay) if found.replay else []
                 resolved = self._stage(name, found, progress.table, cursors, past, progress.point, findings)
             if cursors is None or resolved is None or not self._kept(name, found, progress, findings):
@@ -393,6 +396,14 @@ class Variant:
             cursors[reading.corpus.name] = reading.start + sequences * before.settings.sequence
         return cursors
 
+    def _whole_parents(self, settings: StageSettings, progress: _Progress) -> None:
+        """Report a parent that is a place inside a stage that may end early."""
+        for place in settings.parent.stages:
+            before = progress.stages[place.stage]
+            if before.settings.until is not None and place.position is not None:
+                span = place_of(place.span, settings.parent.span)
+                refuse_inside(before, span, self.report)
+
     def _kept(
         self,
         name: str,
@@ -438,6 +449,10 @@ class Variant:
         corpora = {corpus: self.corpora.corpus(corpus, point) for corpus in nominal}
         if None in corpora.values():
             return None
+        judged = settings.until.args["eval"].name if settings.until is not None else ""
+        plan = self.measures.measured(judged, point, self.corpora) if judged else None
+        if judged and plan is None:
+            return None
         key = (
             name,
             id(settings),
@@ -451,6 +466,7 @@ class Variant:
                 )
                 for corpus, tokens in nominal.items()
             ),
+            id(plan),
             table.replay.get(name, 0),
             tuple(
                 (each.stage, id(each.reading.corpus), each.reading.start, each.tokens, each.weight)
@@ -467,7 +483,9 @@ class Variant:
                 for row, n in nominal.items()
                 if (corpus := corpora[row])
             ]
-            self._stages[key] = self._resolve_stage(name, settings, table, [*rows, *again], point, findings)
+            self._stages[key] = self._resolve_stage(
+                name, settings, table, [*rows, *again], plan, point, findings
+            )
         return self._stages[key]
 
     def _resolve_stage(
@@ -476,6 +494,7 @@ class Variant:
         settings: StageSettings,
         table: Table,
         rows: list[Reading],
+        plan: EvalPlan | None,
         point: Point,
         findings: list[tuple[Point, Finding]],
     ) -> ResolvedStage | None:
@@ -508,7 +527,10 @@ class Variant:
             return None
         readings, intervals = mixed
         phases = learning_rate_phases(settings, steps, self.report) if steps else ()
-        return ResolvedStage(name, settings, steps, total, readings, phases, intervals)
+        until = early_end(settings, steps, plan, self.report) if plan is not None and steps else None
+        if plan is not None and steps and until is None:
+            return None
+        return ResolvedStage(name, settings, steps, total, readings, phases, intervals, until)
 
     def _again(
         self, name: str, settings: StageSettings, table: Table, past: list[Past]

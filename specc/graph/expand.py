@@ -10,6 +10,7 @@ from specc.analysis.arms import axis_value
 from specc.analysis.checks import stage_flops
 from specc.analysis.compile import CompiledExperiment, RecipeArms
 from specc.analysis.corpora import Corpus
+from specc.analysis.ends import EarlyEnd
 from specc.analysis.measures import EvalPlan, Mark, mark_of
 from specc.analysis.models import Model
 from specc.analysis.resolve import ResolvedPoint
@@ -20,10 +21,13 @@ from specc.flops import evaluation_flops_per_token, training_flops_per_token
 from specc.graph.checkpoints import CheckpointSteps, Lineage
 from specc.graph.cost import Rates
 from specc.graph.states import Families, StageStates, corpus_role
+from specc.shapes import ModelShape
 from specc.steps import (
     RESUME,
+    UNTIL,
     DataSet,
     EvalParams,
+    Until,
     identity,
     step_key,
 )
@@ -150,6 +154,10 @@ class _Expansion:
                     asked += [leaf for leaf in leaves(mark.value) if isinstance(leaf, StageValue)]
         for leaf in asked:
             cuts[leaf.stage].add(mark_of(leaf, resolved.stages[leaf.stage]).step)
+        for name, stage in resolved.stages.items():
+            if stage.until is not None:
+                # Nothing in it can be named, and what leads to its end is in one place.
+                cuts[name] = {stage.steps}
         result = {name: sorted(steps - {0}) for name, steps in cuts.items()}
         self._cuts = {id(resolved): result}
         return result
@@ -237,6 +245,7 @@ class _Expansion:
                 ends=tuple(cuts),
                 checkpoint=segments[-1] if segments else lineage.sources[name],
                 settings=shown,
+                until=str(stage.until) if stage.until is not None else "",
             )
         )
 
@@ -250,10 +259,30 @@ class _Expansion:
         inputs = {"parent": parent}
         for index, reading in enumerate(stage.readings):
             inputs[corpus_role(index)] = self._prepare(reading.corpus)
+        until = None
+        if stage.until is not None:
+            until = self._until(stage.until, stage.settings.sequence)
+            inputs[UNTIL] = self._prepare(stage.until.plan.corpus)
         shape = resolved.models[name].shape
-        run = self._families.stage_states(stage, shape, inputs, seed, f"{lineage.label}/{name}")
+        run = self._families.stage_states(stage, shape, inputs, seed, f"{lineage.label}/{name}", until)
         self._states[place] = run
         return run
+
+    def _until(self, end: EarlyEnd, sequence: int) -> Until:
+        """What a train step is told of its early stop."""
+        params, _ = self._evaluation_params(end.plan, sequence)
+        return Until.model_validate(
+            {
+                "evaluator": params["evaluator"],
+                "data": params["data"] | {"corpus": UNTIL},
+                "better": end.better,
+                "every": end.every,
+                "patience": end.patience,
+                "min_delta": end.min_delta,
+                "restore": end.restore,
+                "least": end.least,
+            }
+        )
 
     def _state(self, run: StageStates, step: int) -> str:
         """Key of the state after `step` training steps."""
@@ -265,7 +294,8 @@ class _Expansion:
         if key not in self.steps:
             end = "" if step == run.stage.steps else f"@{step} steps"
             self._add(key, "train", state.inputs, run.params | state.own, {}, run.label + end)
-            run.family.add(step, run.course(step), key)
+            if run.stage.until is None:
+                run.family.add(step, run.course(step), key)
             self._resumable.append((key, run, step))
         run.keys[step] = key
         return key
@@ -277,11 +307,15 @@ class _Expansion:
     def _resume(self) -> None:
         """For each state, the latest earlier one that it can go on from, and what is left to do."""
         for key, run, step in self._resumable:
-            first, before = run.family.latest_before(step, run)
+            # The state at an early end is none that others go on from, nor goes on from others.
+            until = run.stage.until
+            first, before = run.family.latest_before(step, run) if until is None else (0, None)
             planned = self.steps[key]
             settings = run.stage.settings
             tokens = (step - first) * settings.step_tokens
             flops = float(training_flops_per_token(run.shape, settings.sequence) * tokens)
+            if until is not None:
+                flops += until.marks(step) * self._evaluation_flops(until.plan, settings.sequence, run.shape)
             self.steps[key] = replace(
                 planned,
                 inputs=planned.inputs | {RESUME: before} if before else planned.inputs,
@@ -333,9 +367,8 @@ class _Expansion:
         inputs = {"checkpoint": checkpoint, "corpus0": self._prepare(plan.corpus)}
         key = step_key("eval", of_key, inputs)
         if key not in self.steps:
-            whole = getattr(plan.corpus.facts, plan.data.split).tokens
-            tokens = min(whole, plan.data.tokens) if plan.data.tokens is not None else whole
-            flops = float(evaluation_flops_per_token(shape, sequence) * tokens)
+            tokens = _measured_tokens(plan)
+            flops = self._evaluation_flops(plan, sequence, shape)
             self._add(
                 key,
                 "eval",
@@ -348,6 +381,9 @@ class _Expansion:
                 seconds=self.rates.train(flops, shape.non_embedding) + self.rates.small_step,
             )
         return key
+
+    def _evaluation_flops(self, plan: EvalPlan, sequence: int, shape: ModelShape) -> float:
+        return float(evaluation_flops_per_token(shape, sequence) * _measured_tokens(plan))
 
     def _evaluation_params(self, plan: EvalPlan, sequence: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parameters of an evaluation and what of them enters the key; shared by all its steps."""
@@ -395,3 +431,9 @@ class _Expansion:
             flops=flops,
             seconds=seconds,
         )
+
+
+def _measured_tokens(plan: EvalPlan) -> int:
+    """Tokens of the documents that an evaluation measures."""
+    whole: int = getattr(plan.corpus.facts, plan.data.split).tokens
+    return min(whole, plan.data.tokens) if plan.data.tokens is not None else whole

@@ -28,9 +28,11 @@ def _head(study: Study) -> str:
     factors += _factors(study)
     factors.append((len(study.seeds), "seed" if len(study.seeds) == 1 else "seeds"))
     arms = f"{len(study.arms):,} arm" + ("s" if len(study.arms) != 1 else "")
+    chosen = sum(None in arm.axes.values() for arm in study.arms)
     # A recipe with seeds of its own makes more or fewer arms than the product.
-    whole = prod(number for number, _ in factors) == len(study.arms)
+    whole = prod(number for number, _ in factors) == len(study.arms) - chosen
     product = " = " + " x ".join(f"{number} {name}" for number, name in factors) if whole else ""
+    product += f" + {chosen:,} of what `best` chose" if chosen and product else ""
     lines = [f"{study.experiment}: {arms}{product}"]
     if study.description:
         lines.append(f"  {printable(study.description)}")
@@ -45,7 +47,7 @@ def _head(study: Study) -> str:
 
 def _factors(study: Study) -> list[tuple[int, str]]:
     """How many values each axis takes; axes that are swept together, as tuples, count once."""
-    points = {tuple(arm.axes.values()) for arm in study.arms}
+    points = {tuple(arm.axes.values()) for arm in study.arms if None not in arm.axes.values()}
     found: list[tuple[int, str]] = []
     start = 0
     for stop in range(1, len(study.axes) + 1):
@@ -62,6 +64,8 @@ def _factors(study: Study) -> list[tuple[int, str]]:
 def _axis_value(value: object, kind: str) -> str:
     from fractions import Fraction
 
+    if value is None:
+        return "best"
     if kind == "fraction" and isinstance(value, float):
         return show_share(Fraction(value).limit_denominator(10**9))
     if kind == "tokens" and isinstance(value, int):
@@ -83,7 +87,7 @@ def _budgets(study: Study, all_tables: bool) -> str:
     for arm in study.arms:
         key = (
             tuple((c.stage, c.corpus, c.nominal, c.planned, c.place, c.replay_of) for c in cells[arm.arm]),
-            tuple(run.steps for run in runs[arm.arm]),
+            tuple((run.steps, run.until) for run in runs[arm.arm]),
         )
         groups.setdefault(key, []).append(arm)
     shown = list(groups.values())
@@ -119,7 +123,10 @@ def _budget(study: Study, arms: Sequence[Arm], cells: Sequence[Cell], runs: Sequ
         steps += ["", f"{run.steps:,}"]
     table = aligned([*header, *rows, [*total, ""], [*steps, ""]])
     places = [printable(f"  {cell.corpus} in {cell.stage}: {cell.place}") for cell in cells if cell.place]
-    return "\n".join([_arms(study, arms), table, *places])
+    ends = [
+        printable(f"  {run.stage}: at most {run.steps:,} steps; {run.until}") for run in runs if run.until
+    ]
+    return "\n".join([_arms(study, arms), table, *places, *ends])
 
 
 def _arms(study: Study, arms: Sequence[Arm]) -> str:
@@ -154,11 +161,16 @@ def aligned(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
 
 
 def _settings(study: Study) -> str:
-    """Settings of the stages in the first arm, with what a child takes from its parent resolved."""
-    first = [run for run in study.stages if run.arm == 0]
+    """Settings of each stage in the first arm that has it, with what a child takes from its parent resolved."""
+    runs: dict[str, StageRun] = {}
+    for run in study.stages:
+        runs.setdefault(run.stage, run)
+    first = list(runs.values())
     if not first:
         return ""
-    lines = ["settings" + (" of the first arm" if len(study.arms) > 1 else "")]
+    alone = all(run.arm == 0 for run in first)
+    several = " of the first arm" if alone else ", each of the first arm that has the stage"
+    lines = ["settings" + (several if len(study.arms) > 1 else "")]
     for model, parameters in dict.fromkeys(
         (run.settings["model"], run.settings["parameters"]) for run in first
     ):
@@ -176,6 +188,7 @@ def _settings(study: Study) -> str:
             parts.append(f"dropout {shown['dropout']}")
         if shown["dtype"] != "float32":
             parts.append(str(shown["dtype"]))
+        parts += [f"{name} {shown[name]}" for name in ("replay",) if name in shown]
         lines.append(f"  {run.stage}: {printable('; '.join(parts))}")
     return "\n".join(lines)
 

@@ -20,7 +20,7 @@ from specc.analysis.resolve import ResolvedStage
 from specc.canonical import canonical_json
 from specc.placement import clipped_intervals
 from specc.shapes import ModelShape
-from specc.steps import Source, TrainParams, identity, step_key
+from specc.steps import Source, TrainParams, Until, identity, step_key
 
 Course = tuple[Hashable, ...]
 """What a state is made of beside what its family has in common: the learning-rate curve up to it, and
@@ -129,10 +129,16 @@ class Families:
         self._of_stage: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
 
     def stage_states(
-        self, stage: ResolvedStage, shape: ModelShape, inputs: dict[str, str], seed: int, label: str
+        self,
+        stage: ResolvedStage,
+        shape: ModelShape,
+        inputs: dict[str, str],
+        seed: int,
+        label: str,
+        until: Until | None = None,
     ) -> StageStates:
         """A stage with one parent (an input) and one seed, without states yet."""
-        params, of_key = self._parameters(stage)
+        params, of_key = self._parameters(stage, until)
         params, of_key = params | {"seed": seed}, of_key | {"seed": seed}
         common = of_key | {"sources": of_key["sources"][: stage.unplaced]}
         placed = {corpus_role(index) for index in range(stage.unplaced, len(stage.readings))}
@@ -140,7 +146,7 @@ class Families:
         family = self._families[canonical_json([unplaced, common])]
         return StageStates(stage, shape, inputs, family, label, params, of_key)
 
-    def _parameters(self, stage: ResolvedStage) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _parameters(self, stage: ResolvedStage, until: Until | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parameters of a stage's train steps and what of them enters the key, with a seed of 0.
 
         Made once for a stage: what its arms have of them in common is one object, never changed.
@@ -162,6 +168,7 @@ class Families:
             seed=0,
             clip=settings.clip,
             dropout=settings.dropout,
+            until=until,
             dtype=settings.dtype,  # type: ignore[arg-type]  # checked to be one of the two
             optimizer_state=settings.optimizer_state,  # type: ignore[arg-type]  # likewise
         )
