@@ -60,6 +60,11 @@ _SHARED = ("held_out", "tokenizer", "max_epochs")
 """Parameters of every corpus that are not the reader's own."""
 
 
+def folder_of(value: ComponentValue, parameter: str) -> Path:
+    """Where a path begins that is given to a component: the folder of the file in which it is written."""
+    return Path(value.spans.get(parameter, value.span).source.name).parent
+
+
 class CorpusReader:
     """Corpora of one experiment, each read once for what it depends on."""
 
@@ -72,7 +77,7 @@ class CorpusReader:
 
     def corpus(self, name: str, point: Point) -> Corpus | None:
         """A corpus by name; None if something is wrong with it, and was reported."""
-        binding = self.definition.scope.find(name)
+        binding = self.definition.find(name)
         if binding is None or binding.kind != "corpus" or binding.value is None:
             return None
         value = self.evaluator.value(binding.value, point, binding.scope)
@@ -95,9 +100,9 @@ class CorpusReader:
         whole = value.signature.component(args)
         own = {k: v for k, v in whole.args.items() if k not in _SHARED}
         reader = whole.model_copy(update={"args": own})
-        base = Path(value.span.source.name).parent
+        base = folder_of(value, "files")
         held_out = Fraction(args.get("held_out", "0/1"))
-        tokenizer = str(base / args["tokenizer"]) if args.get("tokenizer") else None
+        tokenizer = str(folder_of(value, "tokenizer") / args["tokenizer"]) if args.get("tokenizer") else None
         where = value.spans.get("files", value.span)
         try:
             files: tuple[Path, ...] = ()

@@ -76,6 +76,13 @@ class Definition:
     table_broken: bool = False
     origins: list[tuple[str, Span]] = field(default_factory=list)
 
+    def find(self, name: str) -> Binding | None:
+        """What a name stands for; that of a row where the row is written, which may be another file."""
+        row = self.rows.get(name)
+        found = self.scope.find(name, row.corpus.span if row is not None else None)
+        others = (scope.find(name) for scope in self.scope.elsewhere.values())
+        return found or next((binding for binding in others if binding is not None), None)
+
 
 def axis_names(sweep: ast.Sweep | ast.SweepTable) -> tuple[ast.Identifier, ...]:
     """The axes that a `sweep` declares."""

@@ -79,7 +79,7 @@ class ModelReader:
         from specc.checkpoints import checkpoint_fingerprint, checkpoint_shape
 
         where = value.spans.get("path", span)
-        path = Path(value.span.source.name).parent / str(value.args["path"])
+        path = Path(where.source.name).parent / str(value.args["path"])
         try:
             shape = checkpoint_shape(path)
             fingerprint = checkpoint_fingerprint(path)

@@ -168,7 +168,7 @@ class Variant:
         for stage in self.definition.stages:
             axes.update(self.stage_axes(stage))
         for name in self.definition.rows:
-            binding = self.definition.scope.find(name)
+            binding = self.definition.find(name)
             if binding is not None and binding.value is not None:
                 axes.update(self.evaluator.dependencies(binding.value, binding.scope))
         self._table_axes = tuple(sorted(axes))
@@ -183,9 +183,9 @@ class Variant:
             n for n in sorted(scope.names()) if (b := scope.find(n)) is not None and b.kind == "corpus"
         ]
         for name, row in self.definition.rows.items():
-            known = scope.find(name)
+            known = self.definition.find(name)
             unread = known is None and not scope.complete()
-            if name not in corpora and not unread and not (known and known.kind == "failed"):
+            if (known is None or known.kind != "corpus") and not unread and not (known and known.kind == "failed"):
                 close = nearest(name, corpora)
                 self.report.add(
                     "E0201",
