@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from specc.difference.match import Pairs, settings_pairs
 from specc.graph.axes import axis_text
@@ -152,7 +153,7 @@ class _Reading:
         before = pairs.first.steps[other]
         if step.op != before.op:
             return {self.cause(self._kind(step), use.name, "operation", (before.op, step.op), arms)}
-        differing = _differing(before, step)
+        differing = _differing(pairs.first.params(before), pairs.second.params(step))
         found = self._rewired(step, before, arm)
         if not differing:
             return found
@@ -286,7 +287,7 @@ class _Reading:
             return {self._tokens(use.stage, arms) or self.cause("stage", use.stage, DATA, whole, arms)}
         before = self.pairs.first.steps[was.segments[-1]]
         # A state in the middle is compared with the end of its stage, but for how long it is trained.
-        differing = _differing(before, last)
+        differing = _differing(before.params, last.params)
         explained: set[str] = set()
         found |= self._by_settings(use.stage, run, was, differing, explained, arms)
         if LENGTHS & differing.keys() and (tokens := self._tokens(use.stage, arms)):
@@ -316,11 +317,11 @@ _ABSENT = object()
 """Stands for a parameter that a step doesn't have."""
 
 
-def _differing(before: PlannedStep, step: PlannedStep) -> dict[str, tuple[object, object]]:
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
     """Parameters that differ, by path: before and after."""
-    if before.params == step.params:
+    if before == after:
         return {}
-    olds, news = dict(flat(before.params)), dict(flat(step.params))
+    olds, news = dict(flat(before)), dict(flat(after))
     return {
         name: (olds.get(name, _ABSENT), news.get(name, _ABSENT))
         for name in dict.fromkeys((*olds, *news))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from specc.graph.plan import ordered
 from specc.graph.uses import Use, uses_of
@@ -54,10 +55,37 @@ class Side:
         return found
 
     def roles(self, step: PlannedStep, arm: int | None, stage: str) -> dict[str, str]:
-        """Inputs of a step by what they are; those of a stage's corpora by the names of these."""
+        """Inputs of a step by what they are.
+
+        Corpora of a stage go by their names; inputs that are numbered, whose order need not mean
+        anything, by what is read.
+        """
         cells = self.cells.get((arm, stage), ()) if arm is not None else ()
-        corpora = {cell.role: f"corpus {cell.corpus}" for cell in cells} if step.op == "train" else {}
-        return {corpora.get(role, role): key for role, key in step.inputs.items() if role != RESUME}
+        names = {cell.role: f"corpus {cell.corpus}" for cell in cells} if step.op == "train" else {}
+        names = self.numbered(step) | names
+        return {names.get(role, role): key for role, key in step.inputs.items() if role != RESUME}
+
+    def numbered(self, step: PlannedStep) -> dict[str, str]:
+        """Numbered inputs of a step ("checkpoint0", ...) -> what they are, if that tells them apart."""
+        found = {
+            role: f"{role.rstrip('0123456789')} {self.uses[key].title}"
+            for role, key in step.inputs.items()
+            if role[-1:].isdigit()
+        }
+        return found if len(set(found.values())) == len(found) > 1 else {}
+
+    def params(self, step: PlannedStep) -> Mapping[str, Any]:
+        """Parameters of a step; lists with a member for each numbered input in the order of their names."""
+        numbered = self.numbered(step) if step.op != "train" else {}
+        if not numbered:
+            return step.params
+        order = sorted(range(len(numbered)), key=list(numbered.values()).__getitem__)
+        return {
+            name: [value[place] for place in order]
+            if isinstance(value, list | tuple) and len(value) == len(order)
+            else value
+            for name, value in step.params.items()
+        }
 
 
 @dataclass

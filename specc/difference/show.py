@@ -83,9 +83,9 @@ def _consequence(change: Change) -> str:
     parts = []
     if len(others) == 1:
         ((name, number),) = others.items()
-        parts.append(f"{count(number, 'step')} of {printable(name)}")
+        parts.append(f"{count(number, 'step')} of {_quoted(name)}")
     elif others:
-        named = ", ".join(f"{number:,} {printable(name)}" for name, number in others.items())
+        named = ", ".join(f"{number:,} {_quoted(name)}" for name, number in others.items())
         parts.append(f"{count(sum(others.values()), 'step')} ({named})")
     if change.evaluated:
         parts.append(count(change.evaluated, "evaluation"))
@@ -94,6 +94,11 @@ def _consequence(change: Change) -> str:
     if shared == change.total:
         return f"{text}, all of them for other changes too"
     return f"{text}, {shared:,} of them for other changes too" if shared else text
+
+
+def _quoted(name: str) -> str:
+    """The name of a stage as it is, that of an expression in quotes."""
+    return name if name.isidentifier() else f"`{printable(name)}`"
 
 
 def _subject(change: Change) -> str:

@@ -58,8 +58,8 @@ def points_text(study: Study, arms: Iterable[int], most: int = 5) -> str:
 
     places = [place(study.arms[number]) for number in chosen]
     taken = _values(places)
+    every = _values(place(arm) for arm in study.arms)
     if prod(map(len, taken.values())) == len(places):
-        every = _values(place(arm) for arm in study.arms)
         listed = [
             f"{name} = {_some(list(values), ', ', most)}"
             for name, values in taken.items()
@@ -67,7 +67,10 @@ def points_text(study: Study, arms: Iterable[int], most: int = 5) -> str:
         ]
         return printable("; ".join(listed))
     named = dict.fromkeys(
-        ", ".join(f"{name} = {value}" for name, value in each.items() if name != "seed" or len(each) == 2)
+        ", ".join(
+            f"{name} = {value}" for name, value in each.items() if name != "seed" and len(every[name]) > 1
+        )
+        or f"seed = {each['seed']}"
         for each in places
     )
     return printable(_some(list(named), "; ", most))

@@ -59,7 +59,7 @@ def _pairs(values: Mapping[str, Any]) -> str:
 
 def percentage(text: str) -> str | None:
     """An exact fraction, "n/d", as a percentage; None for any other text."""
-    if not re.fullmatch(r"\d{1,30}/[1-9]\d{0,29}", text):
+    if not re.fullmatch(r"-?\d{1,30}/[1-9]\d{0,29}", text):
         return None
     from fractions import Fraction
 
