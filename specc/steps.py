@@ -367,6 +367,9 @@ def identity(params: Frozen) -> dict[str, Any]:
     return params.model_dump(mode="json", exclude_defaults=True)
 
 
+SELECT = "select"
+"""Operation that chooses: its inputs "candidate<i>" and "result<i>" go together."""
+
 RESUME = "resume"
 """Role of an input that is in no key: an earlier state of the same stage to go on from."""
 

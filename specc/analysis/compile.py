@@ -20,7 +20,7 @@ from specc.analysis.overrides import apply
 from specc.analysis.queries import check_queries
 from specc.analysis.resolve import ResolvedPoint, Variant
 from specc.analysis.scope import Scope
-from specc.analysis.selection import chooses
+from specc.analysis.selection import chooses, count_arms
 from specc.diagnostics import Report, nearest
 from specc.language import ast
 from specc.study import BASE, Axis, Comparison, Expectation
@@ -56,7 +56,8 @@ class CompiledExperiment:
 
     @property
     def arms(self) -> int:
-        return sum(len(recipe.points) * len(recipe.seeds) for recipe in self.recipes)
+        """How many arms there are, those of what `best` has chosen included."""
+        return sum(count_arms(recipe.points, recipe.chooses) * len(recipe.seeds) for recipe in self.recipes)
 
 
 @dataclass(slots=True)
@@ -110,7 +111,7 @@ def compile_file(
             help="write `experiment NAME { ... }`; a file without one can be named in `use`",
         )
     digest = hashlib.sha256(
-        "\0".join(file.source.text for file in compilation.program.files).encode()
+        "\0".join(file.source.text for file in compilation.program.files).encode("utf-8", "surrogatepass")
     ).hexdigest()
     for node, scope in found:
         if only and node.name.text not in only:

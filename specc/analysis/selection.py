@@ -82,6 +82,11 @@ def arm_plans(points: Sequence[ResolvedPoint], chosen: bool) -> Iterator[ArmPlan
     yield from merged.values()
 
 
+def count_arms(points: Sequence[ResolvedPoint], chosen: bool) -> int:
+    """How many arms a recipe has, for each of its seeds."""
+    return sum(1 for _ in arm_plans(points, chosen)) if chosen else len(points)
+
+
 def groups_of(points: Sequence[ResolvedPoint], over: Axes) -> dict[tuple[Hashable, ...], list[ResolvedPoint]]:
     """Points by where they lie in all axes but some."""
     found: dict[tuple[Hashable, ...], list[ResolvedPoint]] = {}

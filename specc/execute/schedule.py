@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from heapq import heappop, heappush
 
+from specc.steps import SELECT
 from specc.study import PlannedStep
 
 LEAST_SECONDS = 1e-3
@@ -28,9 +29,6 @@ LEAST_SECONDS = 1e-3
 LOCAL_ROLES = ("parent", "checkpoint")
 """Inputs worth having loaded already."""
 
-
-SELECT = "select"
-"""Operation whose inputs may be lost: "candidate<i>" and "result<i>" go together."""
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

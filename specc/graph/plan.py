@@ -13,7 +13,8 @@ from specc.study import PlannedStep, Study
 if TYPE_CHECKING:
     import networkx
 
-OPERATIONS = ("prepare", "init", "import", "train", "combine", "transform", "select", "eval")
+COMPUTED = ("combine", "transform", "select")
+OPERATIONS = ("prepare", "init", "import", "train", *COMPUTED, "eval")
 
 
 class StepCount(Frozen):
@@ -165,6 +166,8 @@ def _counts(study: Study, steps: dict[str, PlannedStep], finished: set[str]) -> 
     made = {step.op for step in study.steps} & {"init", "import"}
     for op in made:
         used[op] = len(study.arms)
+    for op, number in _computed(study, steps).items():
+        used[op] = number
     used["prepare"] = len({(cell.arm, cell.corpus) for cell in study.cells})
     distinct = Counter(step.op for step in study.steps)
     done = Counter(step.op for step in study.steps if step.key in finished)
@@ -173,6 +176,29 @@ def _counts(study: Study, steps: dict[str, PlannedStep], finished: set[str]) -> 
         for op in OPERATIONS
         if distinct[op]
     )
+
+
+def _computed(study: Study, steps: dict[str, PlannedStep]) -> Counter[str]:
+    """How often arms ask for a checkpoint that is computed, by operation."""
+    computed = {key for key, step in steps.items() if step.op in COMPUTED}
+    used: Counter[str] = Counter()
+    if not computed:
+        return used
+    asked: dict[int, set[str]] = {}
+    for run in study.stages:
+        first = run.segments[0] if run.segments else ""
+        asked.setdefault(run.arm, set()).update((steps[first].inputs["parent"] if first else run.checkpoint,))
+    for measure in study.measures:
+        asked.setdefault(measure.arm, set()).add(steps[measure.key].inputs["checkpoint"])
+    for keys in asked.values():
+        waiting, seen = [key for key in keys if key in computed], set[str]()
+        while waiting:
+            key = waiting.pop()
+            if key in computed and key not in seen:
+                seen.add(key)
+                used[steps[key].op] += 1
+                waiting.extend(steps[key].inputs.values())
+    return used
 
 
 def _unshared(study: Study, steps: dict[str, PlannedStep]) -> float:

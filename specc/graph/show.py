@@ -161,7 +161,7 @@ def aligned(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
 
 
 def _settings(study: Study) -> str:
-    """Settings of each stage in the first arm that has it, with what a child takes from its parent resolved."""
+    """Settings of each stage in the first arm that has it, with what a child takes from its parent."""
     runs: dict[str, StageRun] = {}
     for run in study.stages:
         runs.setdefault(run.stage, run)
