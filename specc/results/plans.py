@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from specc.files import file_digest
 from specc.results import schema, storage
-from specc.steps import RESUME
-from specc.study import Axis, StageRun, Study
+from specc.steps import RESUME, SELECT
+from specc.study import Axis, Study
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -137,8 +137,8 @@ def _record_study(connection: DuckDBPyConnection, study: Study, latest: Latest) 
     add(
         "cells",
         [
-            (cell.arm, cell.stage, cell.corpus, cell.nominal, cell.planned, cell.epochs, cell.role)
-            for cell in study.cells
+            (c.arm, c.stage, c.corpus, c.nominal, c.planned, c.epochs, c.role, c.replay_of)
+            for c in study.cells
         ],
     )
     stages: list[tuple[Any, ...]] = []
@@ -222,32 +222,59 @@ def segments(study: Study) -> list[tuple[int, str, str, int, int, str | None]]:
 
 
 def ancestors(study: Study) -> list[tuple[int, str, str]]:
-    """Arm, stage, and each earlier stage whose end the stage's end descends from.
+    """Arm, checkpoint, and each other checkpoint of the arm from whose end the checkpoint descends.
 
-    Followed along the steps, not the names: a stage that branches off in the middle of another does
-    not descend from its end. A stage of 0 tokens passes its parent through: it has its parent's
-    checkpoint and descends from it.
+    Checkpoints are the ends of stages, and those that are computed and measured. Followed along the
+    steps, not the names: a stage that branches off in the middle of another does not descend from its
+    end. A stage of 0 tokens passes its parent through: it has its parent's checkpoint and descends
+    from it. What a selection chose is not known before the run: it descends from what all of its
+    candidates descend from, or are.
     """
     inputs = {step.key: step.inputs for step in study.steps}
-    by_arm: dict[int, list[StageRun]] = {}
+    chosen = {step.key: _candidates(step.inputs) for step in study.steps if step.op == SELECT}
+    shared: dict[str, set[str]] = {}
+    by_arm: dict[int, list[tuple[str, str]]] = {}
     for stage in study.stages:
-        by_arm.setdefault(stage.arm, []).append(stage)
+        by_arm.setdefault(stage.arm, []).append((stage.stage, stage.checkpoint))
+    names = {(stage.arm, stage.stage) for stage in study.stages}
+    computed: dict[int, dict[str, str]] = {}
+    for measure in study.measures:
+        if (measure.arm, measure.stage) not in names:
+            checkpoint = inputs[measure.key]["checkpoint"]
+            computed.setdefault(measure.arm, {})[measure.stage] = checkpoint
+
+    def behind(key: str) -> set[str]:
+        found = {key}
+        waiting = [key]
+        while waiting:
+            current = waiting.pop()
+            if current in chosen:
+                found |= shared[current]
+                continue
+            for role, made in inputs.get(current, {}).items():
+                if not role.startswith("corpus") and made not in found:
+                    found.add(made)
+                    waiting.append(made)
+        return found
+
+    # Steps are listed after their inputs, so that a selection's candidates are known before it.
+    for key, candidates in chosen.items():
+        shared[key] = set.intersection(*map(behind, candidates))
     found: list[tuple[int, str, str]] = []
     for arm, stages in by_arm.items():
-        seen_stages: dict[str, list[str]] = {}
-        for stage in stages:
-            behind = {stage.checkpoint}
-            waiting = [stage.checkpoint]
-            while waiting:
-                for role, key in inputs.get(waiting.pop(), {}).items():
-                    if not role.startswith("corpus") and key not in behind:
-                        behind.add(key)
-                        waiting.append(key)
-            found += [
-                (arm, stage.stage, name)
-                for key, names in seen_stages.items()
-                if key in behind
-                for name in names
-            ]
-            seen_stages.setdefault(stage.checkpoint, []).append(stage.stage)
+        seen: dict[str, list[str]] = {}
+        made = computed.get(arm, {})
+        for stage, checkpoint in stages:
+            lineage = behind(checkpoint)
+            found += [(arm, stage, name) for key, known in seen.items() if key in lineage for name in known]
+            found += [(arm, stage, name) for name, key in made.items() if key in lineage - {checkpoint}]
+            seen.setdefault(checkpoint, []).append(stage)
+        for name, checkpoint in made.items():
+            lineage = behind(checkpoint)
+            found += [(arm, name, stage) for key, known in seen.items() if key in lineage for stage in known]
+            found += [(arm, name, other) for other, key in made.items() if key in lineage - {checkpoint}]
     return found
+
+
+def _candidates(inputs: Mapping[str, str]) -> list[str]:
+    return [key for role, key in inputs.items() if role.startswith("candidate")]

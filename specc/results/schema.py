@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from specc.study import Axis, AxisType
 
-VERSION = 2
+VERSION = 3
 """Version of the tables; an index of another version is built again."""
 
 AXIS_TYPES: dict[AxisType, str] = {
@@ -159,6 +159,7 @@ TABLES: tuple[Table, ...] = (
             C("tokens_planned", "BIGINT", "tokens after rounding to whole steps and sequences"),
             C("tokens_counted", "BIGINT", "tokens that training counted; null until the stage is done"),
             C("epochs", "DOUBLE", "planned tokens over the tokens of the corpus' training split"),
+            C("replay_of", "VARCHAR", "earlier stage whose tokens are read again; null for the row's own"),
         ),
         per_arm=True,
     ),
@@ -170,13 +171,17 @@ TABLES: tuple[Table, ...] = (
             _STAGE,
             C("number", "BIGINT", "place of the stage in its arm, from 0"),
             C("parent", "VARCHAR", "checkpoint that it starts from"),
-            C("steps", "BIGINT", "training steps"),
-            C("tokens", "BIGINT", "tokens"),
+            C("steps", "BIGINT", "training steps, as planned: of a stage with `until` the most there may be"),
+            C("tokens", "BIGINT", "tokens, as planned"),
             C("flops", "DOUBLE", "floating-point operations, as planned"),
             C("done", "BOOLEAN", "whether all of its training is done"),
             C("wall_seconds", "DOUBLE", "time of its training, in seconds; null until it is done"),
             C("checkpoint", "VARCHAR", "key of the step that holds the weights at its end"),
             C("settings", "JSON", "resolved settings: batch, optimizer, schedule, dropout, ..."),
+            C("stopped_at", "BIGINT", "of a stage with `until`: training steps that it did"),
+            C("stop_reason", "VARCHAR", "why it ended there"),
+            C("best_at", "BIGINT", "training steps behind its best result"),
+            C("best_value", "DOUBLE", "its best result"),
         ),
         per_arm=True,
     ),
@@ -190,7 +195,11 @@ TABLES: tuple[Table, ...] = (
             C("steps", "BIGINT", "training steps of the stage done"),
             C("tokens", "BIGINT", "tokens of the stage done"),
             C("lineage_tokens", "BIGINT", "tokens since initialisation"),
-            C("name", "VARCHAR", "loss (nats per token), learning_rate, grad_norm, or seconds"),
+            C(
+                "name",
+                "VARCHAR",
+                "loss (nats per token), learning_rate, grad_norm, seconds; until (an early stop's results)",
+            ),
             C("value", "DOUBLE", "its value at this training step"),
         ),
         per_arm=True,

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _LOGGED = (
     "step VARCHAR, steps BIGINT, tokens BIGINT, lineage_tokens BIGINT, "
-    "loss DOUBLE, learning_rate DOUBLE, grad_norm DOUBLE, seconds DOUBLE"
+    "loss DOUBLE, learning_rate DOUBLE, grad_norm DOUBLE, seconds DOUBLE, until DOUBLE"
 )
-LOGGED_NAMES = ("loss", "learning_rate", "grad_norm", "seconds")
+LOGGED_NAMES = ("loss", "learning_rate", "grad_norm", "seconds", "until")
 """Columns of a log that become rows of the table `metrics`."""
 
 TABLES: dict[str, str] = {
@@ -43,7 +43,7 @@ TABLES: dict[str, str] = {
     "planned.arms": "experiment VARCHAR, arm BIGINT, recipe VARCHAR, axes MAP(VARCHAR, VARCHAR), "
     "seed BIGINT, label VARCHAR",
     "planned.cells": "experiment VARCHAR, arm BIGINT, stage VARCHAR, corpus VARCHAR, nominal BIGINT, "
-    "planned BIGINT, epochs DOUBLE, role VARCHAR",
+    "planned BIGINT, epochs DOUBLE, role VARCHAR, replay_of VARCHAR",
     "planned.stages": "experiment VARCHAR, arm BIGINT, stage VARCHAR, number BIGINT, parent VARCHAR, "
     "steps BIGINT, tokens BIGINT, flops DOUBLE, checkpoint VARCHAR, settings JSON",
     # States of a stage: each stands for training steps (first, last]; its log may begin before. With a

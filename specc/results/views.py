@@ -63,7 +63,8 @@ _PER_ARM = {
         WHERE {only_a}""",
     "allocations": f"""
         SELECT {{arm}}, c.stage, c.corpus, c.nominal AS tokens_nominal, c.planned AS tokens_planned,
-               CASE WHEN coalesce(s.done, true) THEN coalesce(t.tokens, 0) END AS tokens_counted, c.epochs
+               CASE WHEN coalesce(s.done, true) THEN coalesce(t.tokens, 0) END AS tokens_counted, c.epochs,
+               nullif(c.replay_of, '') AS replay_of
         FROM planned.arms a JOIN planned.cells c USING (experiment, arm)
         LEFT JOIN {_SEGMENTS} s USING (experiment, arm, stage)
         LEFT JOIN (
@@ -75,9 +76,14 @@ _PER_ARM = {
         SELECT {{arm}}, t.stage, t.number, t.parent, t.steps, t.tokens, t.flops,
                coalesce(s.done, true) AS done,
                CASE WHEN coalesce(s.done, true) THEN coalesce(s.wall_seconds, 0) END AS wall_seconds,
-               t.checkpoint, t.settings
+               t.checkpoint, t.settings,
+               CAST(r.outputs ->> '$.stopped_at' AS BIGINT) AS stopped_at,
+               r.outputs ->> '$.stop_reason' AS stop_reason,
+               CAST(r.outputs ->> '$.best_at' AS BIGINT) AS best_at,
+               CAST(r.outputs ->> '$.best_value' AS DOUBLE) AS best_value
         FROM planned.arms a JOIN planned.stages t USING (experiment, arm)
         LEFT JOIN {_SEGMENTS} s USING (experiment, arm, stage)
+        LEFT JOIN recorded.steps r ON r.step = t.checkpoint AND t.steps > 0
         WHERE {{only_a}}""",
     "metrics": """
         SELECT {arm}, g.stage, g.step, l.steps, l.tokens, l.lineage_tokens, l.name, l.value
