@@ -156,6 +156,9 @@ class Solver:
             help = "a cell is a percentage, tokens, epochs, `rest`, `fill` or `2% of stage`"
             if isinstance(value, Amount) and value.unit is Unit.NUMBER:
                 help = f"write `{span.text} tokens`, or a percentage"
+                if 0 < value.value <= 1:
+                    share = Amount(value.value, Unit.SHARE)
+                    help = f"write `{share}` for a share of the row, `{share} of stage` for one of the stage"
             findings.append(Finding("E0301", f"a cell can't be {describe(value)}", span, help=help))
             return None
         if read.of_stage and value.unit is not Unit.SHARE:

@@ -14,6 +14,9 @@ from specc.analysis.values import Amount, Unit, Word, show_share, show_tokens
 from specc.diagnostics import Label
 from specc.language import ast
 
+MOST_LABELS = 6
+"""Cells that a message points at; more would hide what it says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -129,7 +132,7 @@ class Balance:
             budget = self.budget(stage, point)
             spent = table.stage_total(stage) + table.replay.get(stage, 0)
             if budget is not None and spent != budget and not self.definition.table_broken:
-                self._unbalanced_stage(stage, spent, budget, findings)
+                self._unbalanced_stage(stage, spent, budget, table, findings)
         return True
 
     def _negative(
@@ -205,14 +208,23 @@ class Balance:
             )
         )
 
-    def _unbalanced_stage(self, stage: str, spent: int, budget: int, findings: list[Finding]) -> None:
+    def _unbalanced_stage(
+        self, stage: str, spent: int, budget: int, table: Table, findings: list[Finding]
+    ) -> None:
         definition = self.definition.stages[stage]
         setting = definition.settings["budget"]
+        spends = [
+            Label(cell.value.span, f"{show_tokens(tokens)} tokens")
+            for row in self.definition.rows.values()
+            for cell in row.cells
+            if cell.stage.text == stage and (tokens := table.tokens.get((row.corpus.text, stage)))
+        ]
         findings.append(
             Finding(
                 "E0405",
                 f"stage `{stage}` gets {show_tokens(spent)} tokens; its budget is {show_tokens(budget)}",
                 setting.value.span,
+                secondary=tuple(spends) if len(spends) <= MOST_LABELS else (),
                 help="let one corpus `fill` the stage, or leave the budget out",
                 key=(stage,),
                 amount=f"{show_tokens(spent)} tokens",

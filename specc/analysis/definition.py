@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from specc.analysis.extension import Link, chain_of
 from specc.analysis.scope import Binding, Scope
 from specc.analysis.templates import check_parameters, declared
-from specc.diagnostics import Label, Report, Span, nearest
+from specc.diagnostics import Label, Report, Span, foreign, nearest
 from specc.language import ast
 from specc.study import BASE
 
@@ -411,25 +411,13 @@ def unique_settings(
                 f"a stage has no setting `{name}`",
                 setting.name.span,
                 notes=["settings are " + ", ".join(f"`{known}`" for known in SETTINGS)],
-                help=f"write `{close}`" if close else _other_setting(name),
+                help=foreign.SETTINGS.get(name) or (f"write `{close}`" if close else None),
             )
         elif name in kept:
             _twice(name, setting.name.span, kept[name].name.span, report)
         else:
             kept[name] = setting
     return kept, broken
-
-
-def _other_setting(name: str) -> str | None:
-    if name in ("lr", "learning_rate", "peak", "warmup", "floor"):
-        return "the learning rate belongs to the schedule: `schedule = cosine(peak = 1e-3, warmup = 2%)`"
-    if name in ("weight_decay", "betas", "beta1", "beta2", "eps"):
-        return "this belongs to the optimizer: `optimizer = adamw(weight_decay = 0.1)`"
-    if name in ("model", "init"):
-        return "name the model in the head: `stage pretrain from MODEL { ... }`"
-    if name in ("steps", "tokens", "epochs", "max_steps", "data"):
-        return "how much a stage trains is written in `allocate`, or as `budget = 8M tokens`"
-    return None
 
 
 def unique_rows(

@@ -43,7 +43,7 @@ from specc.analysis.weights import (
     written,
 )
 from specc.components import COMPONENTS, Kind, Signature
-from specc.diagnostics import Label, Report, Span, nearest
+from specc.diagnostics import Label, Report, Span, foreign, nearest
 from specc.errors import PluginError
 from specc.language import ast
 from specc.language.substitute import Misplaced, substitute
@@ -450,6 +450,8 @@ class Evaluator:
             help: str | None = f"`{name}` is a unit; write a number before it, for instance `64 {name}`"
         elif name in COMPONENTS:
             help = f"`{name}` is a component; write `{name}(...)`"
+        elif name in foreign.VALUES:
+            help = foreign.VALUES[name]
         else:
             help = f"write `{close}`" if close else None
         return self._refuse("E0201", f"`{name}` is not declared", span, help=help)

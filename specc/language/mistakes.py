@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from specc.diagnostics import Report, Source, Span, nearest
+from specc.diagnostics import Report, Source, Span, foreign, nearest
 
 if TYPE_CHECKING:
     from lark import Token
@@ -96,6 +96,8 @@ def describe(
     close = nearest(word, keywords) if token.type == "NAME" else None
     if not before.strip() and start in KEYWORDS:
         _unknown_item(word, span, start, report)
+    elif word in foreign.LOOPS:
+        report.add("E0102", f"`{word}` can't stand here", span, help=foreign.ITEMS[word])
     elif close is None and (unseparated := _unseparated(token, expected, source, base, before)):
         report.add(
             "E0102",
@@ -120,6 +122,8 @@ def describe(
             span,
             help="a cell is written with `:`, for instance `pretrain: 100%`",
         )
+    elif word == "=" and "IN" in expected and before.split()[:1] == ["sweep"]:
+        report.add("E0102", "`=` can't stand here", span, help="write `sweep NAME in [...]`")
     elif word == "=" and "COMPARISON" in expected:
         report.add("E0102", "`=` can't stand here", span, help="compare with `==`")
     elif token.type == "COMPARISON" and word == "==" and "EQUAL" in expected:
@@ -172,6 +176,8 @@ def _unknown_item(word: str, span: Span, start: str, report: Report) -> None:
     elif start == "override":
         names = ", ".join(f"`override {option}`" for option in OVERRIDES)
         report.add("E0101", f"unknown item `{word}`", span, help=f"a recipe is made of {names}")
+    elif word in foreign.ITEMS:
+        report.add("E0101", f"unknown item `{word}`", span, help=foreign.ITEMS[word])
     elif close:
         report.add("E0101", f"unknown item `{word}`", span, help=f"write `{close}`")
     elif rest.startswith("=") and start in ("item", "member"):
@@ -184,12 +190,9 @@ def _unknown_item(word: str, span: Span, start: str, report: Report) -> None:
 
 def _character(source: Source, span: Span, report: Report) -> None:
     character = span.text
-    if character == "'":
-        report.add(
-            "E0107", "`'` is no sign of the language", span, help='write strings in double quotes: "..."'
-        )
-    elif character == ";":
-        report.add("E0107", "`;` is no sign of the language", span, help="a statement ends with its line")
+    if character in foreign.SIGNS:
+        help = foreign.SIGNS[character]
+        report.add("E0107", f"`{character}` is no sign of the language", span, help=help)
     elif character in "{}":
         report.add("E0102", f"`{character}` can't stand here", span)
     elif character == "%":
