@@ -6,10 +6,12 @@ import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from specc.analysis.data_calls import as_data
 from specc.analysis.definition import Definition, axis_names
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.findings import Finding, describe_point
 from specc.analysis.resolve import ResolvedPoint, id_of
+from specc.analysis.sweeps import Grid
 from specc.analysis.units import combine
 from specc.analysis.values import ERROR, Amount, CorpusValue, Failed, StageValue, Unit, Value, describe, show
 from specc.diagnostics import Report, nearest
@@ -34,13 +36,17 @@ FUNCTIONS = {
 
 
 def run_checks(
-    definition: Definition, evaluator: Evaluator, points: Sequence[ResolvedPoint], report: Report
+    definition: Definition,
+    evaluator: Evaluator,
+    grid: Grid,
+    points: Sequence[ResolvedPoint],
+    report: Report,
 ) -> list[tuple[Point, Finding]]:
     """What the checks of an experiment find, at each point of the sweep."""
     found: list[tuple[Point, Finding]] = []
     for check in definition.checks:
         if check.operator is None:
-            found += _equal_across(check, definition, evaluator, points, report)
+            found += _equal_across(check, definition, evaluator, grid, points, report)
         else:
             found += _compare(check, evaluator, points, report)
     return found
@@ -87,13 +93,15 @@ def _equal_across(
     check: ast.Check,
     definition: Definition,
     evaluator: Evaluator,
+    grid: Grid,
     points: Sequence[ResolvedPoint],
     report: Report,
 ) -> list[tuple[Point, Finding]]:
+    """What differs among points that differ only in some axes, and in those that move with them."""
     axes = _axes(check, definition, report)
     if axes is None:
         return []
-    across = {name.text for name in check.across}
+    across = grid.moving_with({name.text for name in check.across})
     groups: dict[tuple[object, ...], list[tuple[ResolvedPoint, Amount]]] = {}
     for resolved in points:
         value = _value(check.left, evaluator, resolved, report)
@@ -189,7 +197,7 @@ def _function(
 ) -> Amount | Failed:
     name = node.function.text
     point = resolved.point if isinstance(resolved, ResolvedPoint) else resolved
-    values = [evaluator.value(argument.value, point) for argument in node.arguments]
+    values = [_row_or_stage(argument.value, evaluator, point) for argument in node.arguments]
     if ERROR in values:
         return ERROR
     if tuple(map(type, values)) not in _TAKEN[name]:
@@ -198,6 +206,14 @@ def _function(
         )
         return ERROR
     return _measured(name, values, resolved) if isinstance(resolved, ResolvedPoint) else ERROR
+
+
+def _row_or_stage(node: ast.Expression, evaluator: Evaluator, point: Point) -> Value:
+    """What is counted: a row of the table is meant by its name, whatever heads it."""
+    value = evaluator.value(node, point)
+    if isinstance(node, ast.Name) and as_data(value) is not None:
+        return CorpusValue(node.text)
+    return value
 
 
 def _measured(name: str, values: list[Value], resolved: ResolvedPoint) -> Amount | Failed:

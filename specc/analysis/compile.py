@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from specc.analysis.arms import MOST_ARMS, Factor, axes, count_points, factors, points, seeds
+from specc.analysis.arms import MOST_ARMS, axes, seeds
 from specc.analysis.checks import corpus_limits, read_checks, run_checks, unequal_rounding
-from specc.analysis.definition import Definition, axis_names, define
+from specc.analysis.definition import Definition, define
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.expectations import Arms, ExpectReader
 from specc.analysis.findings import Finding, report_findings
@@ -21,6 +21,8 @@ from specc.analysis.queries import check_queries
 from specc.analysis.resolve import ResolvedPoint, Variant
 from specc.analysis.scope import Scope
 from specc.analysis.selection import chooses, count_arms
+from specc.analysis.sweep_reader import read_grid
+from specc.analysis.sweeps import Grid
 from specc.diagnostics import Report, nearest
 from specc.language import ast
 from specc.study import BASE, Axis, Comparison, Expectation
@@ -133,34 +135,31 @@ def _experiment(
 ) -> CompiledExperiment | None:
     definition = define(node, scope, report)
     evaluator = Evaluator(definition.scope, report)
-    found = factors(definition, evaluator, report)
-    wrong_sweep = sum(len(axis_names(sweep)) for sweep in definition.sweeps) != sum(
-        len(f.names) for f in found
-    )
-    swept = axes(found)
+    grid = read_grid(definition, evaluator, report)
     base_seeds = seeds(definition, evaluator, report)
-    if _too_many(definition, found, base_seeds, report, max_arms) or wrong_sweep:
+    if grid is None or _too_many(definition, grid, base_seeds, report, max_arms):
         return None
-    evaluator.check_declarations(next(points(found), {}))
+    swept = axes(grid)
+    evaluator.check_declarations(next(iter(grid.points()), {}))
     if not definition.stages:
         return None
-    recipes = [_arms(definition, evaluator, base_seeds, found, report)]
+    recipes = [_arms(definition, evaluator, base_seeds, grid, report)]
     for recipe in definition.recipes.values():
         changed = apply(definition, recipe, report)
         its_evaluator = Evaluator(changed.scope, report)
         its_seeds = (
             seeds(changed, its_evaluator, report) if changed.seeds is not definition.seeds else base_seeds
         )
-        recipes.append(_arms(changed, its_evaluator, its_seeds, found, report))
+        recipes.append(_arms(changed, its_evaluator, its_seeds, grid, report))
     reader = ExpectReader(
         definition,
         evaluator,
         swept,
-        found,
+        grid,
         {recipe.name: Arms(recipe.points, recipe.seeds, recipe.chooses) for recipe in recipes},
         report,
     )
-    complete = reader.complete = all(len(recipe.points) == count_points(found) for recipe in recipes)
+    complete = reader.complete = all(len(recipe.points) == grid.count() for recipe in recipes)
     expectations = _expectations(definition, reader)
     check_queries(
         definition.name,
@@ -184,20 +183,29 @@ def _experiment(
 
 
 def _too_many(
-    definition: Definition, found: list[Factor], its_seeds: tuple[int, ...], report: Report, max_arms: int
+    definition: Definition, grid: Grid, its_seeds: tuple[int, ...], report: Report, max_arms: int
 ) -> bool:
     recipes = 1 + len(definition.recipes)
-    arms = count_points(found) * len(its_seeds) * recipes
-    if arms <= max_arms:
+    points = grid.bound if grid.too_large else grid.count()
+    arms = points * len(its_seeds) * recipes
+    if arms <= max_arms and not grid.too_large:
         return False
-    parts = [f"{len(f.values):,} ({', '.join(f.names)})" for f in found] + [f"{len(its_seeds):,} (seeds)"]
+    parts = [f"{len(f.values):,} ({', '.join(f.names)})" for f in grid.factors] + [
+        f"{len(its_seeds):,} (seeds)"
+    ]
     if recipes > 1:
         parts.append(f"{recipes} (recipes)")
+    if grid.too_large:
+        title = f"experiment `{definition.name}` sweeps over up to {points:,} points: too many to choose from"
+        report.add("E0505", title, definition.span, help="sweep fewer values")
+        return True
     report.add(
         "E0505",
         f"experiment `{definition.name}` has {arms:,} arms; at most {max_arms:,} are allowed",
         definition.span,
-        " x ".join(parts),
+        " x ".join(parts)
+        if grid.plain
+        else f"{points:,} points of the sweep x {' x '.join(parts[len(grid.factors) :])}",
         help=f"sweep fewer values, or allow it with `--max-arms {arms}`",
     )
     return True
@@ -207,27 +215,27 @@ def _arms(
     definition: Definition,
     evaluator: Evaluator,
     its_seeds: tuple[int, ...],
-    found: list[Factor],
+    grid: Grid,
     report: Report,
 ) -> RecipeArms:
     """Resolve a recipe at all points of the sweep; mistakes of several points are told once."""
-    variant = Variant(definition, evaluator, report, partial(points, found))
+    variant = Variant(definition, evaluator, report, lambda: iter(grid.points()))
     variant.check_names()
     findings: list[tuple[Point, Finding]] = []
     resolved = []
-    total = count_points(found)
-    for point in points(found):
+    total = grid.count()
+    for point in grid.points():
         at_point = variant.resolve(point, findings)
         if at_point is not None:
             resolved.append(at_point)
     if len(resolved) == total:
         findings += corpus_limits(definition, resolved)
         if definition.recipe == BASE:
-            findings += run_checks(definition, evaluator, resolved, report)
+            findings += run_checks(definition, evaluator, grid, resolved, report)
         _reached(definition, resolved, report)
         unequal_rounding(definition, resolved, report)
     elif definition.recipe == BASE:
-        read_checks(definition, evaluator, next(points(found), {}), report)
+        read_checks(definition, evaluator, next(iter(grid.points()), {}), report)
     report_findings(findings, total, definition.recipe, report)
     return RecipeArms(definition.recipe, definition, its_seeds, resolved, chooses(definition))
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from specc.analysis.arms import Factor, axis_value
+from specc.analysis.arms import axis_value
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator
 from specc.analysis.measures import Mark, mark_of
 from specc.analysis.resolve import ResolvedPoint
 from specc.analysis.selection import ArmPlan, arm_plans
+from specc.analysis.sweeps import Grid
 from specc.analysis.values import ERROR, Amount, StageValue, Unit, Value, describe, show, show_share
 from specc.analysis.weights import Atom, as_checkpoint, plain
 from specc.diagnostics import Report, nearest
@@ -59,7 +60,7 @@ class ExpectReader:
     definition: Definition
     evaluator: Evaluator
     axes: Sequence[Axis]
-    factors: Sequence[Factor]
+    grid: Grid
     arms: dict[str, Arms]
     report: Report
     complete: bool = True
@@ -206,6 +207,8 @@ class ExpectReader:
             column = f'"{axis}"'
             conditions.append(f"{column} = {listed}" if len(values) == 1 else f"{column} in ({listed})")
         conditions.insert(0, f"recipe = {_literal(recipe)}")
+        if self._nowhere(chosen, node):
+            return None
         asked, expected = self._expected(name, chosen, recipe, node)
         if asked is None:
             return None
@@ -218,6 +221,20 @@ class ExpectReader:
             f"count(value) as n from results where {where}"
         )
         return Term(text=" ".join(node.span.text.split()), sql=sql, expected=expected)
+
+    def _nowhere(self, chosen: dict[str, list[Value]], node: ast.Measure) -> bool:
+        """Report values that axes take, but never together."""
+        axes = {axis: values for axis, values in chosen.items() if axis != "seed"}
+        if any(all(point[axis] in axes[axis] for axis in axes) for point in self.grid.points()):
+            return False
+        listed = " and ".join(f"{axis} = {' or '.join(map(show, values))}" for axis, values in axes.items())
+        self.report.add(
+            "E0602",
+            f"no point of the sweep has {listed}",
+            node.given[0].span.to(node.given[-1].span),
+            help="name values that are swept together",
+        )
+        return True
 
     def _eval(self, node: ast.Expression) -> str | None:
         if isinstance(node, ast.Name) and node.text in self.definition.evals:
@@ -254,9 +271,9 @@ class ExpectReader:
                 )
             )
             return self._chosen(given, seeds, "seed")
-        factor = next((f for f in self.factors if axis in f.names), None)
+        factor = next((f for f in self.grid.factors if axis in f.names), None)
         if factor is None:
-            names = [*(name for f in self.factors for name in f.names), "seed", "recipe"]
+            names = [*(name for f in self.grid.factors for name in f.names), "seed", "recipe"]
             close = nearest(axis, names)
             self.report.add(
                 "E0201",
