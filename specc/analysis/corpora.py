@@ -15,7 +15,7 @@ from specc.analysis.values import ERROR, ComponentValue, Value, show_share
 from specc.components import Kind
 from specc.diagnostics import Report, Span
 from specc.errors import SpeccError
-from specc.steps import Component, PrepareExecution, PrepareParams
+from specc.steps import Component, NamedSplit, PrepareExecution, PrepareParams
 
 if TYPE_CHECKING:
     from specc.corpora.measure import CorpusFacts
@@ -38,6 +38,7 @@ class Corpus:
     max_epochs: float
     facts: CorpusFacts
     value: ComponentValue
+    splits: tuple[NamedSplit, ...] = ()
 
     @property
     def params(self) -> PrepareParams:
@@ -46,6 +47,7 @@ class Corpus:
             fingerprint=self.facts.fingerprint,
             tokenizer=self.facts.tokenizer,
             held_out=self.held_out,
+            splits=self.splits,
         )
 
     @property
@@ -56,7 +58,7 @@ class Corpus:
         )
 
 
-_SHARED = ("held_out", "tokenizer", "max_epochs")
+_SHARED = ("held_out", "splits", "tokenizer", "max_epochs")
 """Parameters of every corpus that are not the reader's own."""
 
 
@@ -83,15 +85,19 @@ class CorpusReader:
         value = self.evaluator.value(binding.value, point, binding.scope)
         if value is ERROR:
             return None
+        if not isinstance(value, ComponentValue) or value.signature.kind is not Kind.CORPUS:
+            return None  # reported with the declarations
+        return self.of_value(name, value)
+
+    def of_value(self, name: str, value: ComponentValue) -> Corpus | None:
+        """The corpus that a value declares; None if something is wrong with it, and was reported."""
         key = (name, id(value))
         if key not in self._memo:
             self._kept.append(value)
-            self._memo[key] = self._read(name, binding.value.span, value)
+            self._memo[key] = self._read(name, value.span, value)
         return self._memo[key]
 
-    def _read(self, name: str, span: Span, value: Value) -> Corpus | None:
-        if not isinstance(value, ComponentValue) or value.signature.kind is not Kind.CORPUS:
-            return None  # reported with the declarations
+    def _read(self, name: str, span: Span, value: ComponentValue) -> Corpus | None:
         from specc.corpora.locate import locate
         from specc.corpora.measure import measure
         from specc.corpora.recent import StillCounting, ask
@@ -102,6 +108,9 @@ class CorpusReader:
         reader = whole.model_copy(update={"args": own})
         base = folder_of(value, "files")
         held_out = Fraction(args.get("held_out", "0/1"))
+        splits = tuple((part, Fraction(share)) for part, share in args.get("splits", ()))
+        if not self._room(name, held_out, splits, value):
+            return None
         tokenizer = str(folder_of(value, "tokenizer") / args["tokenizer"]) if args.get("tokenizer") else None
         where = value.spans.get("files", value.span)
         try:
@@ -110,15 +119,16 @@ class CorpusReader:
                 wanted = (args["files"], args.get("exclude", ()), base)
                 files = ask(wanted, partial(locate, *wanted))
                 self._outside(args["files"], where)
-            asked = (reader.model_dump_json(), files, tokenizer, held_out)
-            facts = ask(asked, partial(measure, reader, files, tokenizer, held_out))
+            asked = (reader.model_dump_json(), files, tokenizer, held_out, splits)
+            facts = ask(asked, partial(measure, reader, files, tokenizer, held_out, splits))
         except StillCounting:
             return None
         except SpeccError as error:
             self.report.add("E0006", f"corpus `{name}`: {error.message}", where, help=error.help)
             return None
+        max_epochs = float(args.get("max_epochs", 4.0))
         corpus = Corpus(
-            name, span, reader, files, tokenizer, held_out, float(args.get("max_epochs", 4.0)), facts, value
+            name, span, reader, files, tokenizer, held_out, max_epochs, facts, value, _named(splits)
         )
         return corpus if self._splits(corpus, value) else None
 
@@ -132,6 +142,23 @@ class CorpusReader:
                     span,
                     notes=["it is read as plain data; somebody else's recipe can name any file of yours"],
                 )
+
+    def _room(
+        self, name: str, held_out: Fraction, splits: tuple[tuple[str, Fraction], ...], value: ComponentValue
+    ) -> bool:
+        """Whether the parts of a corpus leave something to train on."""
+        shares = [held_out, *(share for _, share in splits)]
+        if not splits or sum(shares) < 1:
+            return True
+        held = [f"{show_share(held_out)} held out"] if held_out else []
+        self.report.add(
+            "E0303",
+            f"parts of `{name}` leave nothing to train on: they take {show_share(sum(shares, Fraction(0)))}",
+            value.spans["splits"],
+            " + ".join([*held, *(f"{show_share(share)} {part}" for part, share in splits)]),
+            help="make them smaller",
+        )
+        return False
 
     def _splits(self, corpus: Corpus, value: ComponentValue) -> bool:
         train, held = corpus.facts.train, corpus.facts.held_out
@@ -147,10 +174,16 @@ class CorpusReader:
         if train.documents == 0:
             self.report.add(
                 "E0410",
-                f"every document of `{corpus.name}` is held out",
-                value.spans.get("held_out", value.span),
-                f"{held.documents} documents",
+                f"no document of `{corpus.name}` is left to train on"
+                if corpus.splits
+                else f"every document of `{corpus.name}` is held out",
+                value.spans.get("held_out", value.spans.get("splits", value.span)),
+                f"{held.documents + sum(kept.documents for kept in corpus.facts.splits.values())} documents",
                 help="hold out less, or read more documents",
             )
             return False
         return True
+
+
+def _named(splits: tuple[tuple[str, Fraction], ...]) -> tuple[NamedSplit, ...]:
+    return tuple(NamedSplit(name=name, share=share) for name, share in splits)

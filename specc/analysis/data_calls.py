@@ -40,7 +40,7 @@ def as_data(value: object) -> DataValue | ComponentValue | None:
     """A value as a data set; of a corpus, whose parts are still to be named. None for others."""
     if isinstance(value, CorpusValue):
         span = value.source.span if value.source is not None else None
-        return None if span is None else DataValue(value.corpus, "", None, span, value.source)
+        return None if span is None else DataValue(value.corpus, "", span, value.source)
     return value if is_data(value) else None  # type: ignore[return-value]  # just looked at
 
 
@@ -73,7 +73,7 @@ def with_part(value: DataValue | ComponentValue, part: str) -> DataValue | Compo
     if isinstance(value, DataValue):
         if value.split:
             return value
-        return DataValue(value.corpus, part, value.tokens, value.span, value.source)
+        return DataValue(value.corpus, part, value.span, value.source)
     if open_leaf(value) is None:
         return value
     changed: Any = tuple(with_part(data, part) for data in inputs_of(value))
@@ -134,7 +134,7 @@ class DataCalls:
                 help=f"write `{owner}.{close}`" if close else _listed(shared),
             )
         if isinstance(data, DataValue):
-            return DataValue(owner, member, data.tokens, node.span, data.source)
+            return DataValue(owner, member, node.span, data.source)
         return with_part(data, member)
 
     # ---- transforms

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from specc.analysis.corpora import Corpus, CorpusReader
 from specc.analysis.curve import in_steps
+from specc.analysis.datasets import DataReader, DataSet, report_lacking
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.models import Model
@@ -18,7 +18,6 @@ from specc.analysis.values import (
     ERROR,
     Amount,
     ComponentValue,
-    DataValue,
     StageValue,
     Unit,
     Value,
@@ -65,8 +64,7 @@ class EvalPlan:
     name: str
     signature: Signature
     component: Component
-    data: DataValue
-    corpus: Corpus
+    data: DataSet
     marks: tuple[Mark, ...] = ()
 
     @property
@@ -89,7 +87,7 @@ class MeasureReader:
         self._measured: dict[tuple[object, ...], EvalPlan | None] = {}
 
     def plans(
-        self, point: Point, stages: Mapping[str, ResolvedStage], corpora: CorpusReader
+        self, point: Point, stages: Mapping[str, ResolvedStage], data: DataReader
     ) -> tuple[EvalPlan, ...]:
         """All evaluations at a point; those that are wrong were reported and are left out.
 
@@ -105,7 +103,7 @@ class MeasureReader:
             where = (identity_of(after), identity_of(every) if every is not None else None)
             key = (name, id(value), *where, of_stages)
             if key not in self._plans:
-                self._plans[key] = self._plan(name, node, point, stages, corpora)
+                self._plans[key] = self._plan(name, node, point, stages, data)
             plan = self._plans[key]
             if plan is not None:
                 found.append(plan)
@@ -117,13 +115,13 @@ class MeasureReader:
         node: ast.Eval,
         point: Point,
         stages: Mapping[str, ResolvedStage],
-        corpora: CorpusReader,
+        data: DataReader,
     ) -> EvalPlan | None:
         marks = self._marks(node, point, stages)
-        measured = self.measured(name, point, corpora)
+        measured = self.measured(name, point, data)
         return None if measured is None or marks is None else replace(measured, marks=marks)
 
-    def measured(self, name: str, point: Point, corpora: CorpusReader) -> EvalPlan | None:
+    def measured(self, name: str, point: Point, data: DataReader) -> EvalPlan | None:
         """What an evaluation measures, without its marks; None if that is wrong, and was reported.
 
         One object for equal evaluations.
@@ -131,10 +129,10 @@ class MeasureReader:
         value = self.evaluator.value(self.definition.evals[name].value, point)
         key = (name, identity_of(value))
         if key not in self._measured:
-            self._measured[key] = self._measurement(name, value, point, corpora)
+            self._measured[key] = self._measurement(name, value, point, data)
         return self._measured[key]
 
-    def _measurement(self, name: str, value: Value, point: Point, corpora: CorpusReader) -> EvalPlan | None:
+    def _measurement(self, name: str, value: Value, point: Point, data: DataReader) -> EvalPlan | None:
         node = self.definition.evals[name]
         if value is ERROR:
             return None
@@ -146,40 +144,29 @@ class MeasureReader:
                 help="an evaluation is written as `loss(skill.held_out)`, `exact_match(...)`, ...",
             )
             return None
-        data: DataValue = value.args["data"]
-        corpus = corpora.corpus(data.corpus, point)
-        if corpus is None or not self._serves(value, data, corpus):
+        measured = data.data(value.args["data"], value.spans["data"])
+        if measured is None or not self._serves(value, measured):
             return None
         component = value.signature.component(value.args)
-        return EvalPlan(name, value.signature, component, data, corpus)
+        return EvalPlan(name, value.signature, component, measured)
 
-    def _serves(self, value: ComponentValue, data: DataValue, corpus: Corpus) -> bool:
+    def _serves(self, value: ComponentValue, data: DataSet) -> bool:
         """Whether the data has what the evaluation needs."""
-        span = value.spans["data"]
-        name = value.signature.name
-        documents = getattr(corpus.facts, data.split).documents
-        if documents == 0:
-            self.report.add(
-                "E0410",
-                f"`{data.corpus}.{data.split}` is empty",
-                span,
-                help=f"declare `{data.corpus}` with `held_out = 5%`" if data.split == "held_out" else None,
-            )
-            return False
-        for trait, what in (("prompts", "prompts and completions"), ("options", "options")):
-            if trait in value.signature.traits and not getattr(corpus.facts, trait):
-                fields = 'prompt = "question", completion = "answer"'
-                fields = fields if trait == "prompts" else 'options = "choices"'
-                possible = corpus.value.signature.parameter(fields.split(" ", 1)[0])
+        name, span = value.signature.name, value.spans["data"]
+        for trait in ("prompts", "options"):
+            if trait not in value.signature.traits or getattr(data.facts, trait):
+                continue
+            lacking = next((c for c in data.corpora if not getattr(c.facts, trait)), None)
+            if lacking is not None:
+                report_lacking(self.report, name, trait, lacking, span)
+            else:
                 self.report.add(
                     "E0506",
-                    f"`{name}` needs {what}; `{data.corpus}` has none",
+                    f"`{name}` needs options; `{data.name}` has none, for it changes completions",
                     span,
-                    help=f"declare `{data.corpus}` with `{fields}`"
-                    if possible
-                    else f"measure on a corpus that has {what}, for instance one of `jsonl`",
+                    help="measure it by `exact_match` or `loss`",
                 )
-                return False
+            return False
         return True
 
     # ---- where

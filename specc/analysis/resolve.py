@@ -12,6 +12,7 @@ from fractions import Fraction
 from specc.analysis.allocation import Solver
 from specc.analysis.corpora import Corpus, CorpusReader
 from specc.analysis.curve import learning_rate_phases
+from specc.analysis.datasets import DataReader, DataSet
 from specc.analysis.definition import Definition
 from specc.analysis.ends import EarlyEnd, early_end
 from specc.analysis.evaluate import Evaluator, Point
@@ -48,7 +49,7 @@ class Reading:
         span: tokens after which a replay begins again from `start`.
     """
 
-    corpus: Corpus
+    corpus: DataSet
     nominal: int
     planned: int
     start: int
@@ -132,6 +133,7 @@ class Variant:
     report: Report
     points: Callable[[], Iterator[Point]] = field(default=lambda: iter(()))
     corpora: CorpusReader = field(init=False)
+    data: DataReader = field(init=False)
     models: ModelReader = field(init=False)
     parents: Parents = field(init=False)
     reader: SettingsReader = field(init=False)
@@ -152,6 +154,7 @@ class Variant:
 
     def __post_init__(self) -> None:
         self.corpora = CorpusReader(self.definition, self.evaluator, self.report)
+        self.data = DataReader(self.definition, self.evaluator, self.report, self.corpora)
         self.models = ModelReader(self.report)
         self.reader = SettingsReader(self.definition, self.evaluator, self.report)
         self.parents = Parents(
@@ -168,9 +171,7 @@ class Variant:
         for stage in self.definition.stages:
             axes.update(self.stage_axes(stage))
         for name in self.definition.rows:
-            binding = self.definition.find(name)
-            if binding is not None and binding.value is not None:
-                axes.update(self.evaluator.dependencies(binding.value, binding.scope))
+            axes.update(self.data.axes(name))
         self._table_axes = tuple(sorted(axes))
 
     # ---- names of the table
@@ -182,10 +183,11 @@ class Variant:
         corpora = [
             n for n in sorted(scope.names()) if (b := scope.find(n)) is not None and b.kind == "corpus"
         ]
+        headed_by = ("corpus", "let", "axis", "failed")
         for name, row in self.definition.rows.items():
             known = self.definition.find(name)
             unread = known is None and not scope.complete()
-            if (known is None or known.kind != "corpus") and not unread and not (known and known.kind == "failed"):
+            if not unread and (known is None or known.kind not in headed_by):
                 close = nearest(name, corpora)
                 self.report.add(
                     "E0201",
@@ -214,9 +216,10 @@ class Variant:
         """Vocabulary of the corpora, which must share one tokenizer; bytes if there are none."""
         first: Corpus | None = None
         for name in self.definition.rows:
-            corpus = self.corpora.corpus(name, point)
-            if corpus is None:
+            data = self.data.row(name, point)
+            if data is None:
                 continue
+            corpus = data.corpora[0]
             if first is None:
                 first = corpus
             elif corpus.facts.tokenizer != first.facts.tokenizer:
@@ -282,7 +285,7 @@ class Variant:
         return settings.replay.share if settings and settings.replay else Fraction(0)
 
     def _size(self, corpus: str, point: Point) -> int | None:
-        found = self.corpora.corpus(corpus, point)
+        found = self.data.row(corpus, point)
         return found.facts.train.tokens if found else None
 
     # ---- a point
@@ -291,11 +294,11 @@ class Variant:
         """Everything at a point; None if something is wrong there, and was reported or found."""
         progress = self._begin(point, findings)
         if progress is None:
-            self.measures.plans(point, {}, self.corpora)
+            self.measures.plans(point, {}, self.data)
             return None
         if not self._advance(progress, list(self.definition.stages)[-1], findings):
             return None
-        evals = self.measures.plans(point, progress.stages, self.corpora)
+        evals = self.measures.plans(point, progress.stages, self.data)
         return ResolvedPoint(
             point, progress.stages, progress.models, progress.table, evals, self.parents.initials
         )
@@ -446,11 +449,11 @@ class Variant:
         findings: list[tuple[Point, Finding]],
     ) -> ResolvedStage | None:
         nominal = table.stage(name)
-        corpora = {corpus: self.corpora.corpus(corpus, point) for corpus in nominal}
+        corpora = {corpus: self.data.row(corpus, point) for corpus in nominal}
         if None in corpora.values():
             return None
         judged = settings.until.args["eval"].name if settings.until is not None else ""
-        plan = self.measures.measured(judged, point, self.corpora) if judged else None
+        plan = self.measures.measured(judged, point, self.data) if judged else None
         if judged and plan is None:
             return None
         key = (

@@ -19,7 +19,7 @@ from specc.analysis.definition import Definition
 from specc.analysis.measures import EvalPlan, Mark, mark_of
 from specc.analysis.parents import selections
 from specc.analysis.resolve import ResolvedPoint, ResolvedStage
-from specc.analysis.values import StageValue, Value, identity_of
+from specc.analysis.values import StageValue, Value, identity_of, show
 from specc.analysis.weights import Atom, Combination, Selected, Transformed, leaves
 from specc.canonical import canonical_json, digest
 from specc.language import ast
@@ -148,6 +148,7 @@ class _Comparison:
                         for r in stage.readings
                     ],
                     [interval.model_dump(mode="json") for interval in stage.intervals],
+                    _early_end(stage),
                 ]
             )
         return known
@@ -252,6 +253,14 @@ class _Comparison:
                 measures.append((plan, marks))
         point = {axis: None if axis in axes else value for axis, value in resolved.point.items()}
         return ArmPlan(resolved, point, stages, tuple(measures))
+
+
+def _early_end(stage: ResolvedStage) -> list[Any]:
+    """What may end a stage early."""
+    if stage.until is None:
+        return []
+    plan = stage.until.plan
+    return [str(stage.until), plan.component.model_dump(mode="json"), digest(identity(plan.data.params))]
 
 
 def _end(name: str, resolved: ResolvedPoint) -> StageValue:

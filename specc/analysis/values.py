@@ -110,7 +110,7 @@ class EvalValue:
 
 @dataclass(frozen=True, slots=True)
 class DataValue:
-    """Documents of a corpus: a split, cut to whole documents of about `tokens`.
+    """A part of a corpus.
 
     What a transform makes of data sets is a `ComponentValue`, whose argument `data` holds them.
 
@@ -121,7 +121,6 @@ class DataValue:
 
     corpus: str
     split: str
-    tokens: int | None
     span: Span = field(compare=False)
     source: ComponentValue | None = field(default=None, compare=False)
 
@@ -281,8 +280,7 @@ def show(value: Value) -> str:
         case EvalValue():
             return value.name
         case DataValue():
-            whole = f"{value.corpus}.{value.split}" if value.split else value.corpus
-            return f"take({whole}, {show_tokens(value.tokens)} tokens)" if value.tokens is not None else whole
+            return f"{value.corpus}.{value.split}" if value.split else value.corpus
         case Word() | Failed():
             return str(value.value)
         case Amount() | Computed():

@@ -43,6 +43,7 @@ CODES: dict[str, str] = {
     "E0408": "a stage smaller than one training step",
     "E0409": "a `check` that does not hold",
     "E0410": "a held-out or training split that is empty",
+    "E0411": "training on documents that are held out",
     "E0421": "a place that its stage or its tokens don't fit",
     "E0422": "places in a stage that take more than there is",
     "E0423": "a stage that has nothing to read where its corpora have no place",

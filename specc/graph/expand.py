@@ -10,6 +10,7 @@ from specc.analysis.arms import axis_value
 from specc.analysis.checks import stage_flops
 from specc.analysis.compile import CompiledExperiment, RecipeArms
 from specc.analysis.corpora import Corpus
+from specc.analysis.datasets import DataSet
 from specc.analysis.ends import EarlyEnd
 from specc.analysis.measures import EvalPlan, Mark, mark_of
 from specc.analysis.models import Model
@@ -25,7 +26,7 @@ from specc.shapes import ModelShape
 from specc.steps import (
     RESUME,
     UNTIL,
-    DataSet,
+    DataSetParams,
     EvalParams,
     Until,
     identity,
@@ -49,6 +50,7 @@ class _Expansion:
         self.runs: list[StageRun] = []
         self.measures: list[Measure] = []
         self._prepared: dict[int, str] = {}
+        self._data_sets: dict[int, str] = {}
         self._initial: dict[tuple[int, int], str] = {}
         self._states: dict[tuple[int, int, str], StageStates] = {}
         self._families = Families()
@@ -171,7 +173,8 @@ class _Expansion:
         params = corpus.params
         key = step_key("prepare", identity(params), {})
         if key not in self.steps:
-            tokens = corpus.facts.train.tokens + corpus.facts.held_out.tokens
+            parts = (corpus.facts.train, corpus.facts.held_out, *corpus.facts.splits.values())
+            tokens = sum(part.tokens for part in parts)
             self._add(
                 key,
                 "prepare",
@@ -183,6 +186,33 @@ class _Expansion:
                 seconds=self.rates.prepare(tokens),
             )
         self._prepared[id(corpus)] = key
+        return key
+
+    def _data_set(self, data: DataSet) -> str:
+        """Key of the step that makes a data set."""
+        if data.component is None:
+            return self._prepare(data.corpora[0])
+        known = self._data_sets.get(id(data))
+        if known is not None:
+            return known
+        inputs = {corpus_role(index): self._data_set(each) for index, each in enumerate(data.inputs)}
+        references = (each.reference(corpus_role(index)) for index, each in enumerate(data.inputs))
+        params = DataSetParams(component=data.component, data=tuple(references))
+        key = step_key("dataset", identity(params), inputs)
+        if key not in self.steps:
+            tokens = data.facts.train.tokens
+            of = ", ".join(dict.fromkeys(corpus.name for corpus in data.corpora))
+            self._add(
+                key,
+                "dataset",
+                inputs,
+                params.model_dump(mode="json"),
+                {},
+                f"{self.compiled.name}/{data.value.name or f'{data.component.name}({of})'}",
+                tokens=tokens,
+                seconds=self.rates.prepare(tokens),
+            )
+        self._data_sets[id(data)] = key
         return key
 
     def initial(self, model: Model, seed: int) -> str:
@@ -258,11 +288,11 @@ class _Expansion:
             return known
         inputs = {"parent": parent}
         for index, reading in enumerate(stage.readings):
-            inputs[corpus_role(index)] = self._prepare(reading.corpus)
+            inputs[corpus_role(index)] = self._data_set(reading.corpus)
         until = None
         if stage.until is not None:
             until = self._until(stage.until, stage.settings.sequence)
-            inputs[UNTIL] = self._prepare(stage.until.plan.corpus)
+            inputs[UNTIL] = self._data_set(stage.until.plan.data)
         shape = resolved.models[name].shape
         run = self._families.stage_states(stage, shape, inputs, seed, f"{lineage.label}/{name}", until)
         self._states[place] = run
@@ -364,7 +394,7 @@ class _Expansion:
     def _evaluation(self, plan: EvalPlan, sequence: int, model: Model, checkpoint: str, label: str) -> str:
         shape = model.shape
         params, of_key = self._evaluation_params(plan, sequence)
-        inputs = {"checkpoint": checkpoint, "corpus0": self._prepare(plan.corpus)}
+        inputs = {"checkpoint": checkpoint, "corpus0": self._data_set(plan.data)}
         key = step_key("eval", of_key, inputs)
         if key not in self.steps:
             tokens = _measured_tokens(plan)
@@ -390,7 +420,7 @@ class _Expansion:
         place = (id(plan), sequence)
         known = self._eval_params.get(place)
         if known is None:
-            data = DataSet(corpus="corpus0", split=plan.data.split, tokens=plan.data.tokens)
+            data = plan.data.reference("corpus0")
             params = EvalParams(evaluator=plan.component, data=data, sequence=sequence)
             known = self._eval_params[place] = (params.model_dump(mode="json"), identity(params))
         return known
@@ -435,5 +465,4 @@ class _Expansion:
 
 def _measured_tokens(plan: EvalPlan) -> int:
     """Tokens of the documents that an evaluation measures."""
-    whole: int = getattr(plan.corpus.facts, plan.data.split).tokens
-    return min(whole, plan.data.tokens) if plan.data.tokens is not None else whole
+    return plan.data.facts.train.tokens

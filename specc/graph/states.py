@@ -160,7 +160,13 @@ class Families:
             sequence=settings.sequence,
             batch=settings.batch,
             sources=tuple(
-                Source(corpus=corpus_role(index), share=reading.share, start=reading.start, span=reading.span)
+                Source(
+                    corpus=corpus_role(index),
+                    share=reading.share,
+                    start=reading.start,
+                    span=reading.span,
+                    split=reading.corpus.split,
+                )
                 for index, reading in enumerate(stage.readings)
             ),
             phases=(),
