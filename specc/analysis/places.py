@@ -38,7 +38,7 @@ class Placement:
     def __str__(self) -> str:
         if self.kind in ("within", "ramp"):
             text = f"{self.positions[0]}..{self.positions[1]}"
-            return f"within {text}" if self.kind == "within" else text
+            return f"within {text}" if self.kind == "within" else f"{text} of stage"
         listed = ", ".join(map(str, self.positions))
         return f"at {listed}" if self.positions else self.kind
 
