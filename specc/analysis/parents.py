@@ -83,9 +83,12 @@ class Parents:
     def _rest(self, selected: Selected, point: Point) -> tuple[object, ...]:
         return tuple(identity_of(value) for axis, value in point.items() if axis not in selected.over)
 
-    def _choosable(self, selected: Selected, point: Point, around: Span) -> bool:
-        """Whether `best` has something to choose from, and knows what is better."""
-        span = place_of(selected.span, around)
+    def _choosable(self, selected: Selected, point: Point) -> bool:
+        """Whether `best` has something to choose from, and knows what is better.
+
+        It is told where `best` is written, once, however often the choice is used.
+        """
+        span = selected.span
         self.group(selected, point)
         if selected.over in self._alone:
             listed = " and ".join(f"`{axis}`" for axis in selected.over)
@@ -135,7 +138,7 @@ class Parents:
             None if they are of different models, if a selection has nothing to choose from, or if a stage
             is wrong; all of which was reported.
         """
-        good = all(self._choosable(selected, point, around) for selected in selections(value))
+        good = all(self._choosable(selected, point) for selected in selections(value))
         at_points: list[tuple[StageValue | Initial, Point]] = [(leaf, point) for leaf in leaves(value)]
         if good:
             for selected in selections(value):
@@ -166,8 +169,11 @@ class Parents:
     def _different(
         self, first: StageValue | Initial, other: StageValue | Initial, apart: str, around: Span
     ) -> None:
-        span = place_of(other.span, around)
-        before = place_of(first.span, around)
+        # A stage where it is written, also in a `let`; a model where the expression is used.
+        span, before = (
+            leaf.span if isinstance(leaf, StageValue) else place_of(leaf.span, around)
+            for leaf in (other, first)
+        )
         if first == other:
             self.report.add(
                 "E0508", f"`best` can't choose among different models: {apart}", span, f"of `{show(other)}`"

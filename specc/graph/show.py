@@ -189,6 +189,8 @@ def _settings(study: Study) -> str:
         if shown["dtype"] != "float32":
             parts.append(str(shown["dtype"]))
         parts += [f"{name} {shown[name]}" for name in ("replay",) if name in shown]
+        if "optimizer_state" in shown:
+            parts.append(f"optimizer state {shown['optimizer_state']}")
         lines.append(f"  {run.stage}: {printable('; '.join(parts))}")
     return "\n".join(lines)
 
