@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from specc.analysis.scope import Scope
 from specc.analysis.selection import chooses, count_arms
 from specc.analysis.sweep_reader import read_grid
 from specc.analysis.sweeps import Grid
-from specc.diagnostics import Report, nearest
+from specc.diagnostics import Label, Report, nearest, uses_of
 from specc.language import ast
 from specc.study import BASE, Axis, Comparison, Expectation
 
@@ -92,8 +92,16 @@ def compile_file(
     compilation = Compilation(report, load(path, report, files))
     found = compilation.program.experiments
     names = [experiment.name.text for experiment, _ in found]
+    forms = [name for name in compilation.program.templates if name not in names]
     for name in only:
-        if name not in names:
+        if name in forms:
+            report.add(
+                "E0201",
+                f"experiment `{name}` has parameters: it is there to be extended",
+                None,
+                help=f"extend it: `experiment NAME extends {name}(...)`",
+            )
+        elif name not in names:
             close = nearest(name, names)
             listed = ", ".join(f"`{n}`" for n in names) or "none"
             report.add(
@@ -108,9 +116,13 @@ def compile_file(
     if not found and not report.failed and not (library and offers):
         report.add(
             "E0507",
-            f"`{path}` declares no experiment",
+            f"`{path}` declares no experiment without parameters"
+            if forms
+            else f"`{path}` declares no experiment",
             None,
-            help="write `experiment NAME { ... }`; a file without one can be named in `use`",
+            help=f"extend the one with parameters: `experiment NAME extends {forms[0]}(...)`"
+            if forms
+            else "write `experiment NAME { ... }`; a file without one can be named in `use`",
         )
     digest = hashlib.sha256(
         "\0".join(file.source.text for file in compilation.program.files).encode("utf-8", "surrogatepass")
@@ -119,7 +131,7 @@ def compile_file(
         if only and node.name.text not in only:
             continue
         before = report.errors
-        work = partial(_experiment, node, scope, str(path), digest, max_arms=max_arms)
+        work = partial(_extended, node, scope, str(path), digest, max_arms=max_arms)
         if memory is None:
             compiled = work(report)
         else:
@@ -128,6 +140,23 @@ def compile_file(
         if compiled is not None and report.errors == before:
             compilation.experiments.append(compiled)
     return compilation
+
+
+def _extended(
+    node: ast.Experiment, scope: Scope, path: str, digest: str, report: Report, max_arms: int
+) -> CompiledExperiment | None:
+    """Compile an experiment; what is wrong in the text of those that it extends says so."""
+    if node.extends is None:
+        return _experiment(node, scope, path, digest, report, max_arms)
+    told = Report()
+    compiled = _experiment(node, scope, path, digest, told, max_arms)
+    for diagnostic in told.diagnostics:
+        primary = diagnostic.primary
+        if primary is not None and not node.span.holds(primary.span) and not uses_of(primary.span):
+            label = Label(node.extends.span, "extended here")
+            diagnostic = replace(diagnostic, secondary=(*diagnostic.secondary, label))
+        report.keep(diagnostic)
+    return compiled
 
 
 def _experiment(

@@ -137,18 +137,17 @@ def _unlike_the_file(
             continue
         report.add(
             "E0202",
-            f"`{name}` is declared in this file and in experiment `{extends.name.text}`, which is extended",
-            extends.name.span,
-            secondary=[Label(other.span, "here"), Label(binding.span, "and here")],
-            help="give the one in this file another name",
+            f"`{name}` is declared here and in experiment `{extends.name.text}`, which is extended",
+            other.span,
+            secondary=[Label(binding.span, "declared there"), Label(extends.name.span, "extended here")],
+            help="give this one another name",
         )
-        return
 
 
 def _unlike_elsewhere(definition: Definition, link: Link[ast.Experiment], report: Report) -> None:
     """Report names that this experiment adds, and that mean something else in the file of what it extends."""
     for file, scope in definition.scope.elsewhere.items():
-        for name, binding in definition.scope.bindings.items():
+        for name, binding in list(definition.scope.bindings.items()):
             other = scope.find(name)
             if other is None or binding.span.source.name == file or other.kind == "experiment":
                 continue
@@ -161,6 +160,7 @@ def _unlike_elsewhere(definition: Definition, link: Link[ast.Experiment], report
                     secondary=[Label(other.span, "declared here")],
                     help="give it another name",
                 )
+                definition.scope.bindings[name] = Binding("failed", name, binding.span, definition.scope)
 
 
 def _flatten_recipes(definition: Definition, report: Report) -> None:
@@ -221,13 +221,13 @@ class _Collector:
 
     def say_override(self, kind: str, name: ast.Identifier, item: ast.Node, first: Span) -> None:
         """Report what is there already, in the experiment that is extended."""
-        extends = self.link.node.extends
-        base = f"`{extends.name.text}`" if extends is not None else "the experiment"
+        texts = (what for what, span in self.definition.origins if span.holds(first))
+        base = next(texts, "what is extended")
         word = item.span.text.split(None, 1)[0]
         possible = not isinstance(item, ast.Recipe)
         self.report.add(
             "E0208",
-            f"`{name.text}` is declared already, by {base} or what it extends",
+            f"`{name.text}` is declared already, by {base}",
             name.span,
             secondary=[Label(first, "declared here")],
             help=f"begin with `override {word}` to replace it" if possible else "give it another name",
@@ -310,11 +310,9 @@ class _Collector:
         if any(isinstance(m, ast.Allocate) for m in self._before(member)):
             assert definition.allocate is not None
             _twice("allocate", _head(member.span, "allocate"), _head(definition.allocate, "allocate"), report)
-        own = {m.span.source.name for m in self.link.node.members}
+        here = self.link.node.span
         inherited = {
-            name: row
-            for name, row in definition.rows.items()
-            if self.inherited and not self._is_own(row, own)
+            name: row for name, row in definition.rows.items() if self.inherited and not here.holds(row.span)
         }
         rows = []
         for row in member.rows:
@@ -325,10 +323,6 @@ class _Collector:
         definition.allocate = member.span
         definition.rows |= unique_rows(rows, definition.rows, report)
         definition.table_broken |= any(isinstance(row, ast.Broken) for row in member.rows)
-
-    def _is_own(self, row: ast.Row, files: set[str]) -> bool:
-        span = self.link.node.span
-        return row.span.source.name in files and span.start <= row.span.start < span.stop
 
     def _recipe(self, member: ast.Recipe) -> None:
         definition, scope = self.definition, self.definition.scope

@@ -40,6 +40,12 @@ class Program:
         found = (item for item in first.tree.items if isinstance(item, ast.Experiment))
         return [(item, first.scope) for item in found if not item.parameters]
 
+    @property
+    def templates(self) -> list[str]:
+        """Names of the experiments of the first file that have parameters."""
+        items = self.files[0].tree.items if self.files else ()
+        return [item.name.text for item in items if isinstance(item, ast.Experiment) and item.parameters]
+
 
 class Files:
     """Where recipes are read from: the disk. An editor has its unsaved texts read instead."""

@@ -61,7 +61,7 @@ class Report:
     def merge(self, other: Report) -> None:
         """Add what another report has and this one doesn't."""
         for diagnostic in other.diagnostics:
-            self._keep(diagnostic)
+            self.keep(diagnostic)
 
     def add(
         self,
@@ -87,9 +87,10 @@ class Report:
             secondary = [*secondary, *(Label(use, "used here") for use in uses_of(span)[:MOST_USES])]
         if fix is None:
             fix = replacement(span, help) if span is not None else ()
-        self._keep(Diagnostic(code, title, primary, tuple(secondary), tuple(notes), help, tuple(fix)))
+        self.keep(Diagnostic(code, title, primary, tuple(secondary), tuple(notes), help, tuple(fix)))
 
-    def _keep(self, diagnostic: Diagnostic) -> None:
+    def keep(self, diagnostic: Diagnostic) -> None:
+        """Add a diagnostic, unless there is one of its code and place."""
         where = (diagnostic.title,) if diagnostic.primary is None else _place(diagnostic.primary)
         if (diagnostic.code, *where) not in self._seen:
             self._seen.add((diagnostic.code, *where))

@@ -53,6 +53,14 @@ class Span:
         """Whether a place comes later in the same text; an argument of a template may stand anywhere."""
         return other.source is self.source and other.start >= self.start
 
+    def holds(self, other: Span) -> bool:
+        """Whether another place lies in this one."""
+        if other.source.name != self.source.name:
+            return False
+        first, last = self.source.position(self.start), self.source.position(self.stop)
+        # By lines and columns: an editor's pieces of one file have sources of their own.
+        return first <= other.source.position(other.start) and other.source.position(other.stop) <= last
+
     @property
     def text(self) -> str:
         return self.source.text[self.start : self.stop]
