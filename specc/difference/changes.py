@@ -159,10 +159,12 @@ def budgets_of(pairs: Pairs) -> list[Budget]:
             if sums[0] != sums[1] and len(before | after) > 1:
                 variants.setdefault((stage, ""), {}).setdefault(sums, set()).add(arm)
         for stage in _lost(pairs):
-            whole[0] += sum(cell.nominal for cell in pairs.first.cells.get((old_arm, stage), ()))
+            for cell in pairs.first.cells.get((old_arm, stage), ()):
+                whole[0] += cell.nominal
+                variants.setdefault((stage, cell.corpus), {}).setdefault((cell.nominal, 0), set()).add(arm)
         if whole[0] != whole[1]:
             variants.setdefault(("", ""), {}).setdefault((whole[0], whole[1]), set()).add(arm)
-    order = {stage: number for number, stage in enumerate([*stages, ""])}
+    order = {stage: number for number, stage in enumerate([*stages, *_lost(pairs), ""])}
     study = pairs.second.study
     return [
         Budget(

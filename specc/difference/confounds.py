@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import isclose
 
 from specc.difference.causes import DATA, NEW, POSITIONS, Cause, Found, Place
@@ -25,12 +25,13 @@ def _factors(pairs: Pairs, found: Found) -> list[Confound]:
     """
     together: dict[tuple[str, ...], set[int]] = {}
     of_places: dict[frozenset[Place], tuple[str, ...]] = {}
+    new = {cause.subject for cause in found.causes.values() if (cause.kind, cause.name) == ("stage", NEW)}
     for run in pairs.second.study.stages:
         if run.arm in pairs.arms:
             places = found.of_step.get(run.checkpoint, frozenset())
             if places not in of_places:
                 causes = (found.causes[place] for place in places)
-                names = {_factor(cause) for cause in causes if cause.name != POSITIONS}
+                names = {_factor(cause, new) for cause in causes if cause.name != POSITIONS}
                 of_places[places] = tuple(sorted(names))
             together.setdefault(of_places[places], set()).add(run.arm)
     largest = {factors: arms for factors, arms in together.items() if len(factors) > 1}
@@ -46,9 +47,15 @@ def _factors(pairs: Pairs, found: Found) -> list[Confound]:
     return result
 
 
-def _factor(cause: Cause) -> str:
+def _factor(cause: Cause, new: Collection[str]) -> str:
+    """What moved: for a stage that starts from a new one, that this is there."""
     if cause.name == DATA:
         return "tokens by stage and corpus"
+    parents = {after for _, after in cause.variants}
+    if cause.name == "from" and parents <= set(new):
+        return printable(", ".join(sorted(f"stage {parent}" for parent in parents)))
+    if (cause.kind, cause.name) == ("stage", NEW):
+        return printable(f"stage {cause.subject}")
     stages = ", ".join([cause.subject, *cause.also])
     return printable(stages if cause.name == NEW else f"{cause.name} of {stages}")
 

@@ -105,6 +105,8 @@ def _subject(change: Change) -> str:
     words = {"stage": "", "arms": "", "prepare": "corpus ", "init": "model ", "import": "model "}
     subjects = ", ".join([change.subject, *change.also])
     subject = f"{words.get(change.kind, f'{change.kind} ')}{printable(subjects)}"
+    if change.kind == "stage" and change.name == NEW:
+        return f"stage {subject}"
     if change.kind == "arms":
         return f"recipe {printable(change.name)}" if change.subject == "recipe" else subject
     return subject if change.name in (NEW, DATA) else f"{subject}: {printable(change.name)}"
@@ -131,7 +133,8 @@ def _other(change: Change) -> list[str]:
     variant = change.variants[0]
     if change.name == "gone":
         listed = f": {printable(variant.before)}" if change.kind == "arms" else ""
-        text = f"{subject} is gone" if not listed else f"{subject}: gone{listed}"
+        stage = "stage " if change.kind == "stage" else ""
+        text = f"{subject}: gone{listed}" if listed else f"{stage}{subject} is gone"
         if change.kind == "arms" and change.subject == "recipe":
             text = f"recipe {printable(variant.before)} is gone"
         return [f"  {text}"]

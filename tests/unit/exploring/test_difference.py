@@ -198,6 +198,11 @@ def test_a_stage_in_between_is_new_and_changes_what_follows(tmp_path: Path) -> N
     assert change(found, "mid", "new").steps["mid"] == 4
     assert change(found, "posttrain", "from").variants[0].after == "mid"
     assert change(found, "posttrain", "data").total == 8
+    (confound,) = found.confounds
+    assert confound.text == "2 factors moved at once (all arms): stage mid; tokens by stage and corpus"
+    back = difference(tmp_path, RECIPE, after)
+    assert [(each.subject, each.name) for each in back.others] == [("mid", "gone")]
+    assert ("mid", "skill", 1_280, 0) in {(b.stage, b.corpus, b.before, b.after) for b in back.budgets}
 
 
 @pytest.mark.parametrize(
