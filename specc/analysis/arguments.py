@@ -186,7 +186,8 @@ class Arguments:
             case Type.SPLITS:
                 return self._splits(parameter, value, span)
             case Type.EVAL:
-                return value if isinstance(value, EvalValue) else self._wrong(parameter, value, span)
+                help = "declare an `eval`, and name it here"
+                return value if isinstance(value, EvalValue) else self._wrong(parameter, value, span, help)
             case Type.CHECKPOINT:
                 checkpoint = as_checkpoint(value)
                 return self._wrong(parameter, value, span) if checkpoint is None else checkpoint

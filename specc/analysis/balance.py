@@ -152,6 +152,10 @@ class Balance:
                 for c in cells
                 if c.stage == cell.stage and c is not cell and c.tokens
             ]
+            again = int(self.replay(cell.stage, point) * budget)
+            if again:
+                setting = self.definition.stages[cell.stage].settings["replay"]
+                others.append(Label(setting.value.span, show_tokens(again)))
             findings.append(
                 Finding(
                     "E0405",

@@ -222,7 +222,7 @@ class SettingsReader:
         budget = reading.tokens("budget")
         dtype = reading.choice("dtype", ("float32", "bfloat16"))
         replay = reading.replay()
-        until = reading.until()
+        until = reading.until(next(iter(self.definition.evals), ""))
         state = reading.choice("optimizer_state", ("fresh", "kept"))
         if state == "kept" and parent is not None:
             reading.keepable(parent)
@@ -339,11 +339,27 @@ class _Reading:
             return None
         return Replay(share, decay, value) if share else None
 
-    def until(self) -> ComponentValue | None:
-        """What may end the stage early; None if nothing does, or if that is wrong, and was reported."""
-        if self.values["until"] is None:
+    def until(self, judge: str) -> ComponentValue | None:
+        """What may end the stage early; None if nothing does, or if that is wrong, and was reported.
+
+        Args:
+            judge: name of an `eval` that it may be judged by; empty if there is none.
+        """
+        value = self.values["until"]
+        if value is None or value is ERROR:
             return None
-        return self.component("until", Kind.STOP, "early_stop(skill_loss)")
+        if not isinstance(value, ComponentValue) or value.signature.kind is not Kind.STOP:
+            help = "declare an `eval`, and name it in `early_stop(...)`"
+            title = f"`until` needs an early stop, not {describe(value)}"
+            self.refuse("until", "E0301", title, f"write `early_stop({judge})`" if judge else help)
+            return None
+        every = value.args.get("every")
+        if isinstance(every, Amount) and (every.value <= 0 or (every.unit is Unit.SHARE and every.value > 1)):
+            title = f"`every` is {every}; it must be above 0 and not above the stage"
+            self.report.add("E0303", title, value.spans["every"], help="write `5%`")
+            self.failed = True
+            return None
+        return value
 
     def tokens(self, name: str) -> int | None:
         value = self.values[name]
