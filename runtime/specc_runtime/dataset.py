@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from specc.components import COMPONENTS
 from specc.corpora.blocks import BLOCK_TOKENS, Block, Options
 from specc.corpora.tokens import token_type
 from specc.corpora.transforms import transformed
@@ -53,8 +54,17 @@ def make_data_set(attempt: Attempt) -> Manifest:
         )
     if (folder / TOKENIZER).exists():
         shutil.copyfile(folder / TOKENIZER, attempt.artifact / TOKENIZER)
-    outputs = {"vocab": first.outputs["vocab"], "eos": first.outputs["eos"]}
-    return attempt.publish(outputs | {DATA_SPLIT: writer.outputs()})
+    outputs = {"vocab": first.outputs["vocab"], "eos": first.outputs["eos"], DATA_SPLIT: writer.outputs()}
+    keeps = "keeps_documents" in COMPONENTS[params.component.name].traits
+    if keeps and len(params.data) == 1 and params.data[0].tokens is None:
+        # Arms that differ in what is done to the documents read them in one order.
+        outputs["order"] = order_of(first)
+    return attempt.publish(outputs)
+
+
+def order_of(made: Manifest) -> str:
+    """What the order of reading is drawn by: the key of the step that decided which documents there are."""
+    return str(made.outputs.get("order", made.key))
 
 
 def blocks_of(folder: Path, data: DataSet) -> Iterator[Block]:

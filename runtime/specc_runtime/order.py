@@ -41,7 +41,8 @@ class Stream:
     """The endless token stream of a split for one seed.
 
     Args:
-        corpus: key of the step that prepared it; corpora of one seed have orders of their own.
+        corpus: key of the step that decided which documents there are; corpora of one seed have orders
+            of their own.
     Raises:
         DataError: if the split is empty.
     """

@@ -16,6 +16,7 @@ from specc.store import Manifest
 from specc_runtime import model as models
 from specc_runtime.attempt import Attempt
 from specc_runtime.checkpoint import Position, read_optimizer, read_position, write_position, write_state
+from specc_runtime.dataset import order_of
 from specc_runtime.device import device_name, use_device
 from specc_runtime.dropout import add_dropout
 from specc_runtime.early_stop import EarlyStop
@@ -129,7 +130,7 @@ def open_mixture(attempt: Attempt, params: TrainParams, vocab: int) -> Mixture:
                 f"{name} has {prepared.outputs['vocab']} tokens in its vocabulary, the model knows {vocab}",
                 "start from a model with the tokenizer of this corpus",
             )
-        streams.append(Stream(open_split(folder, source.split), params.seed, prepared.key, name))
+        streams.append(Stream(open_split(folder, source.split), params.seed, order_of(prepared), name))
     return Mixture(
         roles=tuple(source.corpus for source in params.sources),
         streams=tuple(streams),

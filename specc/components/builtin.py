@@ -462,7 +462,7 @@ DATA_TRANSFORMS = (
         (DOCUMENTS_PARAMETER, _SHARE_OF_DOCUMENTS, _SEED),
         positional=1,
         source="Zhang et al. 2017, arXiv 1611.03530, section 2.1",
-        traits=frozenset({"prompts", "drops_options", "same_length"}),
+        traits=frozenset({"prompts", "drops_options", "same_length", "keeps_documents"}),
     ),
     Signature(
         "annotate",
@@ -484,6 +484,7 @@ DATA_TRANSFORMS = (
         ),
         positional=1,
         source="Springer et al. 2026, arXiv 2605.09995",
+        traits=frozenset({"keeps_documents"}),
     ),
     Signature(
         "mask_tokens",
@@ -504,7 +505,7 @@ DATA_TRANSFORMS = (
         ),
         positional=1,
         source="Hans et al. 2024, arXiv 2406.10209, section 3.1",
-        traits=frozenset({"same_length"}),
+        traits=frozenset({"same_length", "keeps_documents"}),
     ),
     Signature(
         "permute_units",
@@ -523,7 +524,7 @@ DATA_TRANSFORMS = (
         ),
         positional=1,
         source="Sinha et al. 2021, arXiv 2104.06644, section 3",
-        traits=frozenset({"drops_options", "same_length"}),
+        traits=frozenset({"drops_options", "same_length", "keeps_documents"}),
     ),
     Signature(
         "corrupt",
@@ -536,7 +537,7 @@ DATA_TRANSFORMS = (
             _SEED,
         ),
         positional=1,
-        traits=frozenset({"drops_options", "same_length"}),
+        traits=frozenset({"drops_options", "same_length", "keeps_documents"}),
     ),
 )
 

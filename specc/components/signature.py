@@ -92,7 +92,8 @@ class Signature:
         traits: facts that the checker needs, for instance "prompts"; "random" for a checkpoint transform
             that draws from the seed of the arm; "drops_options" for a data transform behind which
             documents have no options, "same_length" for one that changes no number of tokens or documents,
-            "several" for one that takes any number of data sets.
+            "keeps_documents" for one that makes one document of each, in their order, "several" for one
+            that takes any number of data sets.
         example: a call that compiles; "" where sample values of the required parameters make one.
         plugin: package and version that brings it; "" for specc itself.
     """

@@ -168,6 +168,7 @@ def _counts(study: Study, steps: dict[str, PlannedStep], finished: set[str]) -> 
         used[op] = len(study.arms)
     for op, number in _computed(study, steps).items():
         used[op] = number
+    used["dataset"] = _asked_data_sets(study, steps)
     used["prepare"] = len({(cell.arm, cell.corpus) for cell in study.cells})
     distinct = Counter(step.op for step in study.steps)
     done = Counter(step.op for step in study.steps if step.key in finished)
@@ -176,6 +177,32 @@ def _counts(study: Study, steps: dict[str, PlannedStep], finished: set[str]) -> 
         for op in OPERATIONS
         if distinct[op]
     )
+
+
+def _asked_data_sets(study: Study, steps: dict[str, PlannedStep]) -> int:
+    """How often arms ask for a data set that is made of others."""
+    if not any(step.op == "dataset" for step in study.steps):
+        return 0
+    made_of = {
+        key: tuple(source for source in step.inputs.values() if steps[source].op == "dataset")
+        for key, step in steps.items()
+    }
+    asked: dict[int, set[str]] = {}
+    for run in study.stages:
+        asked.setdefault(run.arm, set()).update(run.segments)
+    for measure in study.measures:
+        asked.setdefault(measure.arm, set()).add(measure.key)
+    total = 0
+    for keys in asked.values():
+        found: set[str] = set()
+        waiting = [source for key in keys for source in made_of[key]]
+        while waiting:
+            key = waiting.pop()
+            if key not in found:
+                found.add(key)
+                waiting.extend(made_of[key])
+        total += len(found)
+    return total
 
 
 def _computed(study: Study, steps: dict[str, PlannedStep]) -> Counter[str]:
