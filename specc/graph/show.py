@@ -221,7 +221,8 @@ def _cost(plan: Plan) -> str:
         f"by {plan.measured} finished steps here" if plan.measured else "by a table; within a factor of 3"
     )
     workers = f"{plan.workers} worker" + ("s" if plan.workers != 1 else "")
-    lines = [f"to do: {plan.flops:.2e} FLOPs, about {duration(plan.seconds)} with {workers} ({source})"]
+    most = "at most " if any(run.until for run in plan.study.stages) else ""
+    lines = [f"to do: {most}{plan.flops:.2e} FLOPs, about {duration(plan.seconds)} with {workers} ({source})"]
     if plan.flops_unshared and saved / plan.flops_unshared >= 0.001:
         lines.append(f"sharing saves {saved / plan.flops_unshared:.0%} of what separate arms would cost")
     return "\n".join([*lines, *different])
