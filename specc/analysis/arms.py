@@ -5,7 +5,17 @@ from __future__ import annotations
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator
 from specc.analysis.sweeps import Grid
-from specc.analysis.values import ERROR, Amount, ComponentValue, StageValue, Unit, Value, describe, show
+from specc.analysis.values import (
+    ERROR,
+    Amount,
+    ComponentValue,
+    Computed,
+    StageValue,
+    Unit,
+    Value,
+    describe,
+    show,
+)
 from specc.diagnostics import Report
 from specc.study import Axis, AxisType
 
@@ -30,7 +40,7 @@ def axis_type(values: list[Value]) -> AxisType | None:
     first = values[0]
     if isinstance(first, bool):
         return "bool"
-    if isinstance(first, str | ComponentValue | StageValue):
+    if isinstance(first, str | ComponentValue | StageValue | Computed):
         return "string"
     if isinstance(first, Amount):
         if first.unit is Unit.NUMBER:

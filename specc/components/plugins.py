@@ -26,8 +26,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from specc.components.builtin import CORPUS_PARAMETERS, DATA_PARAMETER
-from specc.components.signature import Kind, Signature
+from specc.components.builtin import CHECKPOINT_PARAMETER, CORPUS_PARAMETERS, DATA_PARAMETER
+from specc.components.signature import Kind, Signature, Type
 from specc.errors import PluginError
 from specc.steps import Component
 
@@ -117,6 +117,9 @@ def _completed(signature: Signature) -> Signature:
         return replace(signature, parameters=signature.parameters + missing, traits=traits)
     if signature.kind is Kind.EVALUATION and DATA_PARAMETER.name not in declared:
         parameters = (DATA_PARAMETER, *signature.parameters)
+        return replace(signature, parameters=parameters, positional=signature.positional + 1)
+    if signature.kind is Kind.CHECKPOINT and not any(p.type is Type.CHECKPOINT for p in signature.parameters):
+        parameters = (CHECKPOINT_PARAMETER, *signature.parameters)
         return replace(signature, parameters=parameters, positional=signature.positional + 1)
     return signature
 

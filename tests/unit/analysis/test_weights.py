@@ -205,3 +205,58 @@ def test_weights_of_too_many_digits_end_in_a_message(tmp_path: Path) -> None:
     lets += [f"  let y{n} = lerp(y{n - 1}, pretrain, 0.123456789012345)" for n in range(1, 60)]
     text = RECIPE.replace("  eval fit", "\n".join([*lets, "  eval fit"]))
     assert {d.code for d in compiled(tmp_path, text).report.diagnostics} == {"E0303"}
+
+
+def test_checkpoints_that_are_computed_can_be_swept(tmp_path: Path) -> None:
+    text = RECIPE.replace(
+        "  seeds 0..1",
+        "  sweep start in [posttrain, mean(pretrain, posttrain), quantize(posttrain, bits = 4)]\n"
+        "  seeds 0..0",
+    )
+    text = text.replace(
+        "  eval fit = loss(skill.held_out) after [pretrain, posttrain]",
+        "  stage finetune from start { schedule = constant(peak = 1e-3) }\n"
+        "  eval fit = loss(skill.held_out) after [start, finetune]",
+    )
+    text = text.replace(
+        "web              { pretrain: fill }", "web { pretrain: fill, finetune: 1_280 tokens }"
+    )
+    study = study_of(tmp_path, text)
+    labels = ("posttrain", "mean(pretrain, posttrain)", "quantize(posttrain, bits = 4)")
+    assert tuple(axis.values for axis in study.axes if axis.name == "start") == (labels,)
+    parents = {run.arm: run.parent for run in study.stages if run.stage == "finetune"}
+    starts = {arm.arm: arm.axes["start"] for arm in study.arms}
+    assert parents == starts
+    assert {m.stage for m in study.measures} == {*labels, "finetune"}
+
+
+def test_settings_come_from_the_stage_that_is_written_first(tmp_path: Path) -> None:
+    def batch(parent: str) -> int:
+        text = RECIPE.replace(
+            "  eval fit", f"  stage merged from {parent} {{ schedule = constant(peak = 1e-3) }}\n  eval fit"
+        )
+        text = text.replace(
+            "schedule = constant(peak = 5e-4)", "schedule = constant(peak = 5e-4)\n    batch = 8 sequences"
+        )
+        text = text.replace("{ pretrain: fill }", "{ pretrain: fill, merged: 2_560 tokens }")
+        return points_of(tmp_path, text)[0].stages["merged"].settings.batch
+
+    assert batch("mean(pretrain, posttrain)") == 4
+    assert batch("mean(posttrain, pretrain)") == 8
+    assert batch("lerp(posttrain, pretrain, 100%)") == 8
+    assert batch("quantize(posttrain + 0.5 * (pretrain - posttrain), bits = 4)") == 8
+
+
+def test_a_child_of_a_sum_reads_on_after_the_furthest_of_its_stages(tmp_path: Path) -> None:
+    text = RECIPE.replace(
+        "  eval fit",
+        "  stage merged from mean(pretrain@50%, posttrain) { schedule = constant(peak = 1e-3) }\n  eval fit",
+    )
+    text = text.replace("{ pretrain: fill }", "{ pretrain: fill, merged: 1_280 tokens }")
+    text = text.replace(
+        "12_800 tokens { pretrain: early, posttrain: rest }",
+        "{ pretrain: 3_200 tokens, posttrain: 6_400 tokens, merged: 1_280 tokens }",
+    )
+    stages = points_of(tmp_path, text)[0].stages
+    starts = {reading.corpus.name: reading.start for reading in stages["merged"].readings}
+    assert starts == {"web": 25_600 - 3_200, "skill": 3_200 + 6_400}
