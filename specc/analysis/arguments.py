@@ -213,7 +213,14 @@ class Arguments:
             and item[1].unit is Unit.SHARE
             for item in value
         ):
-            return self._wrong(parameter, value, span, 'write `[("probe", 5%)]`')
+            given = "" if isinstance(value, tuple) else f", not {describe(value)}"
+            self.report.add(
+                "E0301",
+                f"`{parameter.name}` needs pairs of a name and a percentage{given}",
+                span,
+                help='write `[("probe", 5%)]`',
+            )
+            return ERROR
         found: dict[str, str] = {}
         for name, share in value:
             if not _SPLIT_NAME.fullmatch(name) or name in (*PARTS, DATA_SPLIT):

@@ -222,7 +222,7 @@ def needs_data(report: Report, owner: str, value: Value, span: Span) -> None:
     if isinstance(value, ComponentValue) and value.signature.kind is Kind.CORPUS:
         help = f"give it a name: `corpus NAME = {value.signature.name}(...)`, and name a part of it"
     elif isinstance(value, tuple):
-        help = "join several with `concat(a, b)`"
+        help = "leave the brackets out" if owner == "concat" else "join several with `concat(a, b)`"
     report.add("E0301", f"`{owner}` needs a data set, not {describe(value)}", span, help=help)
 
 

@@ -10,7 +10,7 @@ from specc.analysis.corpora import Corpus, CorpusReader
 from specc.analysis.data_calls import as_data, inputs_of, leaves, open_leaf, with_part
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
-from specc.analysis.values import ERROR, ComponentValue, DataValue, Value, describe, identity_of, show
+from specc.analysis.values import ERROR, ComponentValue, DataValue, describe, identity_of, show
 from specc.canonical import digest
 from specc.diagnostics import Label, Report, Span
 from specc.errors import SpeccError
@@ -103,7 +103,7 @@ class DataReader:
             return None
         data = as_data(value)
         if data is None:
-            self._needs_data(name, value, span)
+            needs_a_row(self.report, name, describe(value), span)
             return None
         data = with_part(data, "train")
         held = next((leaf for leaf in leaves(data) if leaf.split == "held_out"), None)
@@ -123,14 +123,6 @@ class DataReader:
         else:
             found = self.data(data, span)
         return None if found is None else replace(found, name=name)
-
-    def _needs_data(self, name: str, value: Value, span: Span) -> None:
-        self.report.add(
-            "E0301",
-            f"a row needs a corpus or a data set, and `{name}` is {describe(value)}",
-            span,
-            help='declare what it reads: `corpus NAME = text("data/*.txt")`',
-        )
 
     # ---- any data set
 
@@ -274,9 +266,10 @@ class DataReader:
             self.report.add("E0006", f"data set `{found.name}`: {error.message}", span, help=error.help)
             return None
         if counted.documents == 0:
+            of = " and ".join(dict.fromkeys(f"`{data.name}`" for data in found.inputs))
             self.report.add(
                 "E0410",
-                f"`{found.value.signature.name}` leaves no document",
+                f"`{found.value.signature.name}` leaves no document of {of}",
                 span,
                 help="loosen its conditions, or give it more documents",
             )
@@ -330,6 +323,16 @@ def _described(data: DataSet) -> Derived | Part:
         splits,
         data.split,
         data.tokens,
+    )
+
+
+def needs_a_row(report: Report, name: str, what: str, span: Span) -> None:
+    """Report a row that is headed by something else than a corpus or a data set."""
+    report.add(
+        "E0301",
+        f"a row needs a corpus or a data set, and `{name}` is {what}",
+        span,
+        help='declare what it reads: `corpus NAME = text("data/*.txt")`',
     )
 
 

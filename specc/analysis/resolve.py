@@ -12,7 +12,7 @@ from fractions import Fraction
 from specc.analysis.allocation import Solver
 from specc.analysis.corpora import Corpus, CorpusReader
 from specc.analysis.curve import learning_rate_phases
-from specc.analysis.datasets import DataReader, DataSet
+from specc.analysis.datasets import DataReader, DataSet, needs_a_row
 from specc.analysis.definition import Definition
 from specc.analysis.ends import EarlyEnd, early_end
 from specc.analysis.evaluate import Evaluator, Point
@@ -183,11 +183,12 @@ class Variant:
         corpora = [
             n for n in sorted(scope.names()) if (b := scope.find(n)) is not None and b.kind == "corpus"
         ]
-        headed_by = ("corpus", "let", "axis", "failed")
         for name, row in self.definition.rows.items():
             known = self.definition.find(name)
             unread = known is None and not scope.complete()
-            if not unread and (known is None or known.kind not in headed_by):
+            if known is not None and known.kind not in ("corpus", "let", "axis", "failed"):
+                needs_a_row(self.report, name, known.what, row.corpus.span)
+            elif known is None and not unread:
                 close = nearest(name, corpora)
                 self.report.add(
                     "E0201",
@@ -297,6 +298,7 @@ class Variant:
             self.measures.plans(point, {}, self.data)
             return None
         if not self._advance(progress, list(self.definition.stages)[-1], findings):
+            self.measures.plans(point, {}, self.data)
             return None
         evals = self.measures.plans(point, progress.stages, self.data)
         return ResolvedPoint(
