@@ -320,6 +320,7 @@ SAMPLES = {
     Type.DATA: "web.held_out",
     Type.DOCUMENTS: "web.train",
     Type.SPLITS: '[("probe", 5%)]',
+    Type.EVAL: "skill_loss",
     Type.CHECKPOINT: "pretrain",
 }
 

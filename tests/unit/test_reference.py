@@ -32,6 +32,9 @@ FRAMES = {
     "corpus": "corpus read = {}\nallocate {{ read {{ pretrain: 2_560 tokens }} }}",
     "evaluation": "eval measured = {} after pretrain",
     "checkpoint transform": "eval measured = loss(web.held_out) after {}",
+    "replay": "stage posttrain from pretrain {{\n  replay = {}\n}}",
+    "stop": "stage posttrain from pretrain {{\n  until = {}\n}}\n"
+    "eval skill_loss = loss(web.held_out) after posttrain",
     "data transform": "eval measured = loss({}) after pretrain",
 }
 """Where a component of each kind stands in a recipe."""
