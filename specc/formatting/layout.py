@@ -68,9 +68,9 @@ def write_block(page: Page, group: Group, indent: int) -> None:
 
 
 def _apart(above: Item, item: Item) -> bool:
-    """Whether a blank line comes between two statements: of different kinds, or whole experiments."""
+    """Whether a blank line comes between two statements: of different kinds, or experiments with a body."""
     kinds = [_TOGETHER.get(each.first.kind, each.first.kind) for each in (above, item)]
-    whole = any(isinstance(each.parts[-1], Group) and each.parts[-1].opened for each in (above, item))
+    whole = any(isinstance(each.parts[-1], Group) and each.parts[-1].items for each in (above, item))
     return kinds[0] != kinds[1] or (kinds[0] == "EXPERIMENT" and whole)
 
 

@@ -22,7 +22,9 @@ _CONTINUES = {"LBRACE", "COMMA", "COMPARISON", "SIGN", "TIMES", "EQUAL", "COLON"
 _NUMBER = re.compile(r"\s*[0-9]")
 """What follows a comma if it goes on with the positions of `at 1M, 2M tokens`."""
 
-GOES_ON = re.compile(r"(?:\s|#[^\n]*)*(?:[<>*/+\-]|[=!]=|(?:by|given|after|every)\b(?!\s*[:={]))")
+GOES_ON = re.compile(
+    r"\s*(?:#[^\n]*\n\s*)*(?:[<>*/+\-]|[=!]=|(?:by|given|after|every)\b(?!\s*[:={]))",
+)
 """What follows a line's end if the statement goes on: a line that no statement can begin with."""
 
 
@@ -55,6 +57,7 @@ class Layout(PostLex):
         previous = "_NL"
         positions = False
         self.tokens = []
+        going_on = -1
         for token in stream:
             if token.type in _OPEN:
                 open_brackets.append(token.type)
@@ -66,7 +69,11 @@ class Layout(PostLex):
                 inside = bool(open_brackets) and open_brackets[-1] != "LBRACE"
                 if inside or previous == "_NL" or previous in _CONTINUES:
                     continue
-                if GOES_ON.match(self.text, token.end_pos or 0):
+                if (token.end_pos or 0) <= going_on:
+                    continue
+                if following := GOES_ON.match(self.text, token.end_pos or 0):
+                    # So it is for the line ends on the way there: thousands of them are looked at once.
+                    going_on = following.end()
                     continue
             if token.type == "_PLACES":
                 positions = True

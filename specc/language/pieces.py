@@ -17,7 +17,7 @@ _PARTS = re.compile(
     r"|(?P<open>[\[({])"
     r"|(?P<close>[\])}])"
     r"|(?P<newline>\n)"
-    r'|(?P<other>[^\s\#`"\[\](){}]+|`)'
+    r'|(?P<other>[^ \t\r\f\n\#`"\[\](){}]+|`)'
 )
 
 _PAIR = {")": "(", "]": "[", "}": "{"}
@@ -49,26 +49,31 @@ def imbalance(text: str) -> Imbalance | None:
     For a missing brace, the one whose closing brace stands further left than its own line is
     blamed: people indent what they mean.
     """
-    stack: list[tuple[str, int]] = []
+    stack: list[tuple[str, int, int]] = []
     suspect: int | None = None
+    indent = _indent(text, 0)
     for match in _PARTS.finditer(text):
         kind, offset = match.lastgroup, match.start()
         if kind == "openString":
             return Imbalance("string", offset, '"')
         if kind == "openSql":
             return Imbalance("sql", offset, "```")
-        if kind == "open":
-            stack.append((match.group(), offset))
+        if kind == "newline":
+            indent = _indent(text, match.end())
+        elif kind == "sql" and "\n" in match.group():
+            indent = _indent(text, text.rfind("\n", offset, match.end()) + 1)
+        elif kind == "open":
+            stack.append((match.group(), offset, indent))
         elif kind == "close":
             if not stack:
                 return Imbalance("close", offset, match.group())
-            bracket, opened = stack[-1]
+            bracket, opened, outer = stack[-1]
             if bracket != _PAIR[match.group()]:
                 if bracket == "{":
                     return Imbalance("close", offset, match.group())
                 return Imbalance("open", opened, bracket)
             stack.pop()
-            if suspect is None and _indent(text, offset) < _indent(text, opened):
+            if suspect is None and indent < outer:
                 suspect = opened
     if not stack:
         return None
@@ -76,10 +81,13 @@ def imbalance(text: str) -> Imbalance | None:
     return Imbalance("open", opened, text[opened])
 
 
-def _indent(text: str, offset: int) -> int:
-    start = text.rfind("\n", 0, offset) + 1
-    line = text[start:offset]
-    return len(line) - len(line.lstrip())
+_SPACE = re.compile(r"[ \t\r\f]*")
+
+
+def _indent(text: str, line: int) -> int:
+    """Columns before the first character of the line that begins at an offset."""
+    match = _SPACE.match(text, line)
+    return match.end() - line if match else 0
 
 
 def pieces(text: str, start: int, stop: int) -> Iterator[Piece]:
@@ -92,13 +100,19 @@ def pieces(text: str, start: int, stop: int) -> Iterator[Piece]:
     end = start
     open_brace: int | None = None
     close_brace: int | None = None
+    going_on = -1
     for match in _PARTS.finditer(text, start, stop):
         kind = match.lastgroup
         if kind == "comment":
             continue
         if kind == "newline":
-            goes_on = text[:end].endswith(_CONTINUES) or GOES_ON.match(text, match.end(), stop)
-            if depth == 0 and begin is not None and not goes_on:
+            goes_on = match.end() <= going_on
+            if depth or begin is None or goes_on or text.endswith(_CONTINUES, begin, end):
+                continue
+            if following := GOES_ON.match(text, match.end(), stop):
+                # So it is for the line ends on the way there: thousands of them are looked at once.
+                going_on = following.end()
+            else:
                 yield Piece(begin, end, open_brace, close_brace)
                 begin = open_brace = close_brace = None
             continue

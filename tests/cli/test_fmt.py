@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_replaced_stays_as_it_is(
 
     path = tmp_path / "a.spec"
     path.write_bytes(UGLY.encode())
-    monkeypatch.setattr(formatting.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SpeccError, match="no space left"):
         format_files([str(path)], check=False, diff=False)
     assert path.read_bytes() == UGLY.encode()

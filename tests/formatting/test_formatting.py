@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from specc.formatting import NotARecipe, format_text
-from specc.formatting import format as formatting
 from specc.formatting.format import Mangled
-from specc.formatting.page import WIDTH
+from specc.formatting.page import WIDTH, Page
 
 if TYPE_CHECKING:
     from tests.conftest import Approve
@@ -111,8 +110,8 @@ def test_a_form_that_means_something_else_is_never_given(
     damage: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert callable(damage)
-    page_text = formatting.Page.text
-    monkeypatch.setattr(formatting.Page, "text", lambda page: damage(page_text(page)))
+    written = Page.text
+    monkeypatch.setattr(Page, "text", lambda page: damage(written(page)))
     with pytest.raises(Mangled):
         format_text("let  a = 1 # one\nlet b = (c,)\nexperiment d { compare e = ```sql select 'x' ``` }\n")
 
