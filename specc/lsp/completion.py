@@ -182,7 +182,10 @@ def _go_on(here: Place, names: list[Known]) -> Iterator[Offer]:
     elif block.bracket == "{" and len(here.blocks) > 1 and heads(here.blocks[-2]) == "allocate":
         yield from _cell(words, names)
     elif last in ("=", "in", "after", "from", "across", "by", "given", "extends", "every", "with", ","):
-        yield from _after_word(first, last, words, block.head, names)
+        begun = block.statement[0].start
+        # A stage comes from stages above it, and nothing is made of itself.
+        above = [each for each in names if each.kind != "stage" or each.start < begun]
+        yield from _after_word(first, last, words, block.head, above if first == "stage" else names)
     elif last in ("+", "-", "*", "/", "<", ">", "<=", ">=", "==", "!=", "check", "expect"):
         yield from _operands(first, names)
     else:
@@ -193,10 +196,12 @@ def _after_word(
     first: str, last: str, words: list[str], head: tuple[Token, ...], names: list[Known]
 ) -> Iterator[Offer]:
     if last == "from":
-        yield from _of_kinds(names, ("stage", "model", "parameter", "let"))
-        yield from _components((Kind.MODEL,))
+        yield from _of_kinds(names, ("stage", "model", "parameter"))
+        yield from _checkpoints(names)
+        yield from _components((Kind.MODEL, Kind.CHECKPOINT))
     elif last == "after" or (last == "," and "after" in words):
-        yield from _of_kinds(names, ("stage", "let"))
+        yield from _of_kinds(names, ("stage",))
+        yield from _checkpoints(names)
     elif last in ("across", "given") or (last == "by" and first == "sweep"):
         yield from _of_kinds(names, ("axis",))
         if last == "given":
@@ -378,7 +383,8 @@ def _values_of(here: Place, names: list[Known]) -> Iterator[Offer]:
     """A value in a list, by what the list is for."""
     words = [token.text for token in here.block.head]
     if "after" in words:
-        yield from _of_kinds(names, ("stage", "let"))
+        yield from _of_kinds(names, ("stage",))
+        yield from _checkpoints(names)
     elif words[:1] == ["sweep"]:
         yield from _of_kinds(names, ("let", "model", "stage", "parameter"))
     else:
@@ -408,6 +414,14 @@ def _named(names: Iterable[Known], kind: Kind) -> Iterator[Offer]:
     for each in names:
         signature = COMPONENTS.get(each.value)
         if each.kind in ("let", "model", "corpus") and signature is not None and signature.kind is kind:
+            yield _name(each)
+
+
+def _checkpoints(names: Iterable[Known]) -> Iterator[Offer]:
+    """Names that may stand for checkpoints: those of other components can't."""
+    for each in names:
+        signature = COMPONENTS.get(each.value)
+        if each.kind == "let" and (signature is None or signature.kind is Kind.CHECKPOINT):
             yield _name(each)
 
 

@@ -137,9 +137,10 @@ def _setting(snapshot: Snapshot, found: Occurrence) -> list[str]:
     experiment = experiment_of(snapshot, _experiment_around(found))
     if stage is None or experiment is None:
         return [part for part in parts if part]
-    for setting in settings(experiment, stage.name.text, found.text)[:8]:
-        arms = f" in {setting.arms[0]}" if setting.arms[0] else ""
-        arms += f" and {len(setting.arms) - 1} more" if len(setting.arms) > 1 else ""
+    given = settings(experiment, stage.name.text, found.text)
+    for setting in given[:8]:
+        arms = f" in {setting.arms[0]}" if len(given) > 1 else ""
+        arms += f" and {len(setting.arms) - 1} more" if len(given) > 1 and len(setting.arms) > 1 else ""
         where = (
             place_of(setting.origin, snapshot.path_of(setting.origin)) if setting.origin is not None else ""
         )

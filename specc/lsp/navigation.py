@@ -113,7 +113,9 @@ def _check_name(new: str) -> None:
         raise Refused(f"`{new}` can't be a name: letters a to z, digits and `_`, not beginning with a digit")
     if len(new) > LONGEST_NAME:
         raise Refused(f"the name has {len(new)} characters; the longest has {LONGEST_NAME}")
-    if new in keywords().all or new in ("rest", "fill", "true", "false", "base"):
+    # Words of phrases mean something only beside each other: `early` is a good name for an axis.
+    words = keywords()
+    if new in (*words.items, *words.clauses, "rest", "fill", "true", "false", "base"):
         raise Refused(f"`{new}` is a word of the language")
 
 

@@ -42,6 +42,7 @@ class Editor:
         self._published: queue.Queue[str] = queue.Queue()
         self._answers: dict[int, queue.Queue[dict[str, Any]]] = {}
         self._number = 0
+        self._open: set[str] = set()
         threading.Thread(target=self._read, daemon=True).start()
         threading.Thread(target=self._listen, daemon=True).start()
         self.server = self.ask(
@@ -133,6 +134,7 @@ class Editor:
     def open(self, name: str, text: str, version: int = 1) -> None:
         document = {"uri": self.uri(name), "languageId": "specc", "version": version, "text": text}
         self.tell("textDocument/didOpen", {"textDocument": document})
+        self._open.add(name)
 
     def change(self, name: str, version: int, *changes: dict[str, Any]) -> None:
         document = {"uri": self.uri(name), "version": version}
@@ -140,6 +142,16 @@ class Editor:
 
     def shut(self, name: str) -> None:
         self.tell("textDocument/didClose", {"textDocument": {"uri": self.uri(name)}})
+        self._open.discard(name)
+
+    def shut_all(self) -> None:
+        for name in [*self._open]:
+            self.shut(name)
+
+    def check(self) -> None:
+        """That the server had no error of its own."""
+        assert not [line for line in self.log if "internal error" in line or "Traceback" in line], self.log
+        assert not self.errors
 
     def at(self, name: str, line: int, character: int) -> dict[str, Any]:
         return {
@@ -172,8 +184,7 @@ def editing(folder: Path, **options: Any) -> Iterator[Editor]:
         editor.process.kill()
         raise
     assert editor.close() == 0
-    assert not [line for line in editor.log if "internal error" in line or "Traceback" in line], editor.log
-    assert not editor.errors
+    editor.check()
 
 
 def edit(first: tuple[int, int], last: tuple[int, int], text: str) -> dict[str, Any]:
