@@ -10,6 +10,8 @@ from specc.analysis.values import (
     Amount,
     ComponentValue,
     Computed,
+    CorpusValue,
+    DataValue,
     StageValue,
     Unit,
     Value,
@@ -40,7 +42,7 @@ def axis_type(values: list[Value]) -> AxisType | None:
     first = values[0]
     if isinstance(first, bool):
         return "bool"
-    if isinstance(first, str | ComponentValue | StageValue | Computed):
+    if isinstance(first, str | ComponentValue | StageValue | Computed | CorpusValue | DataValue):
         return "string"
     if isinstance(first, Amount):
         if first.unit is Unit.NUMBER:
