@@ -168,8 +168,7 @@ def _counts(study: Study, steps: dict[str, PlannedStep], finished: set[str]) -> 
         used[op] = len(study.arms)
     for op, number in _computed(study, steps).items():
         used[op] = number
-    used["dataset"] = _asked_data_sets(study, steps)
-    used["prepare"] = len({(cell.arm, cell.corpus) for cell in study.cells})
+    used.update(_asked_data(study, steps))
     distinct = Counter(step.op for step in study.steps)
     done = Counter(step.op for step in study.steps if step.key in finished)
     return tuple(
@@ -179,12 +178,12 @@ def _counts(study: Study, steps: dict[str, PlannedStep], finished: set[str]) -> 
     )
 
 
-def _asked_data_sets(study: Study, steps: dict[str, PlannedStep]) -> int:
-    """How often arms ask for a data set that is made of others."""
+def _asked_data(study: Study, steps: dict[str, PlannedStep]) -> Counter[str]:
+    """How often arms ask for a corpus, or for a data set that is made of others, by operation."""
     if not any(step.op == "dataset" for step in study.steps):
-        return 0
+        return Counter(prepare=len({(cell.arm, cell.corpus) for cell in study.cells}))
     made_of = {
-        key: tuple(source for source in step.inputs.values() if steps[source].op == "dataset")
+        key: tuple(source for source in step.inputs.values() if steps[source].op in ("prepare", "dataset"))
         for key, step in steps.items()
     }
     asked: dict[int, set[str]] = {}
@@ -192,7 +191,7 @@ def _asked_data_sets(study: Study, steps: dict[str, PlannedStep]) -> int:
         asked.setdefault(run.arm, set()).update(run.segments)
     for measure in study.measures:
         asked.setdefault(measure.arm, set()).add(measure.key)
-    total = 0
+    used: Counter[str] = Counter()
     for keys in asked.values():
         found: set[str] = set()
         waiting = [source for key in keys for source in made_of[key]]
@@ -201,8 +200,8 @@ def _asked_data_sets(study: Study, steps: dict[str, PlannedStep]) -> int:
             if key not in found:
                 found.add(key)
                 waiting.extend(made_of[key])
-        total += len(found)
-    return total
+        used.update(steps[key].op for key in found)
+    return used
 
 
 def _computed(study: Study, steps: dict[str, PlannedStep]) -> Counter[str]:
