@@ -156,7 +156,7 @@ def _extended(
             label = Label(node.extends.span, "extended here")
             diagnostic = replace(diagnostic, secondary=(*diagnostic.secondary, label))
         report.keep(diagnostic)
-    return compiled
+    return None if told.failed else compiled
 
 
 def _experiment(
