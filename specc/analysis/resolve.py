@@ -547,12 +547,13 @@ class Variant:
         if not any(each.weight for each in past):
             return nothing_past(name, settings, settings.spans["replay"])
         return [
-            Reading(
-                each.reading.corpus,
-                share,
-                0,
-                each.reading.start,
-                Fraction(0),
+            replace(
+                each.reading,
+                nominal=share,
+                planned=0,
+                share=Fraction(0),
+                place=None,
+                begins=0,
                 replay_of=each.stage,
                 span=each.tokens,
             )

@@ -101,7 +101,7 @@ class StageStates:
         stage = self.stage
         base = stage.unplaced
         placed = tuple(
-            (self.inputs[corpus_role(index)], stage.readings[index].start)
+            (self.inputs[corpus_role(index)], canonical_json(self.identity["sources"][index]))
             for index in range(base, self._reached(steps))
         )
         return (*curve, *placed, *clipped_intervals(stage.intervals, steps * stage.settings.batch))
@@ -140,9 +140,11 @@ class Families:
         """A stage with one parent (an input) and one seed, without states yet."""
         params, of_key = self._parameters(stage, until)
         params, of_key = params | {"seed": seed}, of_key | {"seed": seed}
-        common = of_key | {"sources": of_key["sources"][: stage.unplaced]}
-        placed = {corpus_role(index) for index in range(stage.unplaced, len(stage.readings))}
-        unplaced = {role: key for role, key in inputs.items() if role not in placed}
+        common, unplaced = of_key, inputs
+        if stage.intervals:
+            common = of_key | {"sources": of_key["sources"][: stage.unplaced]}
+            placed = {corpus_role(index) for index in range(stage.unplaced, len(stage.readings))}
+            unplaced = {role: key for role, key in inputs.items() if role not in placed}
         family = self._families[canonical_json([unplaced, common])]
         return StageStates(stage, shape, inputs, family, label, params, of_key)
 

@@ -254,3 +254,43 @@ def test_a_place_says_the_same_in_every_unit(tmp_path: Path, unit: str) -> None:
     (interval,) = point.stages["pretrain"].intervals
     assert (interval.start, interval.stop) == (160, 480)
     assert interval.placed[0].first == Fraction(100, 320)
+
+
+def test_states_go_on_only_from_states_that_read_the_same(tmp_path: Path) -> None:
+    text = RECIPE.format(
+        edges="1, 2",
+        rows=rows("web { pretrain: fill }", "skill { pretrain: 3_200 tokens early block }"),
+    ).replace("seed = 1)", "seed = edge)")
+    study = study_of(
+        tmp_path, text.replace("}\n}\n", "}\n  eval fit = loss(web.train) after pretrain every 50%\n}\n")
+    )
+    steps = {step.key: step for step in study.steps}
+    halves = [run.segments[0] for run in study.stages]
+    assert len(set(halves)) == 2
+    for run, half in zip(study.stages, halves, strict=True):
+        assert steps[run.segments[-1]].inputs["resume"] == half
+
+
+def test_splits_of_one_corpus_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    text = RECIPE.format(
+        edges="1",
+        rows=rows(
+            "web { pretrain: fill }",
+            "skill { pretrain: of_skill early block }",
+            "other { pretrain: of_other early block }",
+        ),
+    )
+    text = text.replace(
+        "sweep edge in [1]",
+        "sweep (of_skill, of_other) in [(3_200 tokens, 0 tokens), (0 tokens, 3_200 tokens)]",
+    )
+    text = text.replace("seed = 1)", 'seed = 1, splits = [("probe", 40%)])')
+    text = text.replace("corpus drift", "corpus other = skill.probe\n  corpus drift")
+    text = text.replace("  }\n}\n", "  }\n  eval fit = loss(web.train) after pretrain every 50%\n}\n")
+    study = study_of(tmp_path, text)
+    steps = {step.key: step for step in study.steps}
+    first, second = (run.segments for run in study.stages)
+    assert steps[first[-1]].inputs["corpus1"] == steps[second[-1]].inputs["corpus1"]
+    assert steps[first[-1]].inputs["resume"] == first[0]
+    assert steps[second[-1]].inputs["resume"] == second[0]
+    assert first[0] != second[0]
