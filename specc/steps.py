@@ -15,12 +15,13 @@ Fractions are written "n/d" in lowest terms; tokens, steps and sequences are int
 
 from __future__ import annotations
 
+import hashlib
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from specc.canonical import digest
+from specc.canonical import canonical_json, digest
 
 VERSIONS = {
     "prepare": 1,
@@ -374,15 +375,21 @@ RESUME = "resume"
 """Role of an input that is in no key: an earlier state of the same stage to go on from."""
 
 
-def step_key(op: str, identity: dict[str, Any], inputs: dict[str, str]) -> str:
+def step_key(op: str, identity: dict[str, Any] | str, inputs: dict[str, str]) -> str:
     """Key of a step: SHA-256 over operation, version, identity and the keys of its inputs.
 
     Args:
+        identity: see `identity`; or its canonical text, where many steps have it in common.
         inputs: role ("parent", "checkpoint", "corpus0", ...) -> key of the step that makes it;
             `RESUME` is left out.
     """
     inputs = {role: key for role, key in inputs.items() if role != RESUME}
-    return digest({"op": op, "version": VERSIONS[op], "identity": identity, "inputs": inputs})
+    whole = {"op": op, "version": VERSIONS[op], "identity": identity, "inputs": inputs}
+    if isinstance(identity, str):
+        # Canonical JSON sorts its keys, and "identity" is the first of them.
+        rest = canonical_json({name: part for name, part in whole.items() if name != "identity"})
+        return hashlib.sha256(f'{{"identity":{identity},{rest[1:]}'.encode()).hexdigest()
+    return digest(whole)
 
 
 class Step(Frozen):

@@ -77,7 +77,7 @@ def clipped(phases: tuple[Phase, ...], start: int, stop: int) -> tuple[Phase, ..
     kept = []
     for phase in phases:
         if phase.start < stop and phase.stop > start:
-            if phase.shape == "constant":
+            if phase.shape == "constant" and (phase.start < start or phase.stop > stop):
                 phase = phase.model_copy(
                     update={"start": max(start, phase.start), "stop": min(stop, phase.stop)}
                 )

@@ -18,6 +18,7 @@ from specc.analysis.resolve import ResolvedPoint
 from specc.analysis.selection import ArmPlan, arm_plans
 from specc.analysis.values import StageValue, Value, show, spelled
 from specc.analysis.weights import leaves
+from specc.canonical import canonical_json
 from specc.flops import evaluation_flops_per_token, training_flops_per_token
 from specc.graph.checkpoints import CheckpointSteps, Lineage
 from specc.graph.cost import Rates
@@ -58,8 +59,9 @@ class _Expansion:
         self._checkpoints = CheckpointSteps(self, self._add_once, rates)
         self._cuts: dict[int, dict[str, list[int]]] = {}
         self._evals: dict[tuple[int, str, int], str] = {}
-        self._eval_params: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}
-        self._settings: dict[int, dict[str, Any]] = {}
+        self._eval_params: dict[tuple[int, int], tuple[dict[str, Any], str]] = {}
+        self._eval_costs: dict[tuple[int, int, int], tuple[int, float, float]] = {}
+        self._of_stage: dict[int, tuple[str, float, dict[str, Any]]] = {}
         self._resumable: list[tuple[str, StageStates, int]] = []
         self._axis_types = {axis.name: axis.type for axis in compiled.axes}
 
@@ -103,7 +105,7 @@ class _Expansion:
         }
         self.arms.append(Arm(arm=number, recipe=recipe.name, axes=values, seed=seed, label=label))
         resolved = plan.resolved
-        lineage = self.lineage(recipe, resolved, seed)
+        lineage = self.lineage(recipe, resolved, seed, label)
         lineage.label = label
         cuts = self._cut_points(resolved)
         for name in plan.stages:
@@ -112,12 +114,12 @@ class _Expansion:
             for mark in marks:
                 self._measure(measured, mark, lineage, number, label)
 
-    def lineage(self, recipe: RecipeArms, resolved: ResolvedPoint, seed: int) -> Lineage:
+    def lineage(self, recipe: RecipeArms, resolved: ResolvedPoint, seed: int, label: str = "") -> Lineage:
         """The stages of a point with a seed; kept where others may choose among them."""
         place = (id(resolved), seed)
         known = self._lineages.get(place)
         if known is None:
-            known = Lineage(recipe, resolved, seed, self.label(recipe, resolved.point, seed))
+            known = Lineage(recipe, resolved, seed, label or self.label(recipe, resolved.point, seed))
             if recipe.chooses:
                 self._lineages[place] = known
         return known
@@ -255,22 +257,15 @@ class _Expansion:
                     replay_of=reading.replay_of,
                 )
             )
-        shown = self._settings.get(id(stage))
-        if shown is None:
-            model = resolved.models[name]
-            shown = self._settings[id(stage)] = {
-                "model": spelled(model.value),
-                "parameters": model.shape.parameters,
-                **stage.settings.shown(),
-            }
+        parent, flops, shown = self._same_in_all_arms(resolved, name)
         self.runs.append(
             StageRun(
                 arm=arm,
                 stage=name,
-                parent=show(stage.settings.parent.value),
+                parent=parent,
                 steps=stage.steps,
                 tokens=stage.tokens,
-                flops=float(stage_flops(name, resolved)),
+                flops=flops,
                 segments=segments,
                 ends=tuple(cuts),
                 checkpoint=segments[-1] if segments else lineage.sources[name],
@@ -278,6 +273,21 @@ class _Expansion:
                 until=str(stage.until) if stage.until is not None else "",
             )
         )
+
+    def _same_in_all_arms(self, resolved: ResolvedPoint, name: str) -> tuple[str, float, dict[str, Any]]:
+        """A stage's parent as text, its operations, and its settings for people; made once for a stage."""
+        stage = resolved.stages[name]
+        known = self._of_stage.get(id(stage))
+        if known is None:
+            model = resolved.models[name]
+            settings = {
+                "model": spelled(model.value),
+                "parameters": model.shape.parameters,
+                **stage.settings.shown(),
+            }
+            parent, flops = show(stage.settings.parent.value), float(stage_flops(name, resolved))
+            known = self._of_stage[id(stage)] = (parent, flops, settings)
+        return known
 
     def _stage_states(self, lineage: Lineage, name: str, parent: str) -> StageStates:
         resolved, seed = lineage.resolved, lineage.seed
@@ -397,8 +407,13 @@ class _Expansion:
         inputs = {"checkpoint": checkpoint, "corpus0": self._data_set(plan.data)}
         key = step_key("eval", of_key, inputs)
         if key not in self.steps:
-            tokens = _measured_tokens(plan)
-            flops = self._evaluation_flops(plan, sequence, shape)
+            place = (id(plan), sequence, id(shape))
+            cost = self._eval_costs.get(place)
+            if cost is None:
+                flops = self._evaluation_flops(plan, sequence, shape)
+                seconds = self.rates.train(flops, shape.non_embedding) + self.rates.small_step
+                cost = self._eval_costs[place] = (_measured_tokens(plan), flops, seconds)
+            tokens, flops, seconds = cost
             self._add(
                 key,
                 "eval",
@@ -408,21 +423,22 @@ class _Expansion:
                 label,
                 tokens=tokens,
                 flops=flops,
-                seconds=self.rates.train(flops, shape.non_embedding) + self.rates.small_step,
+                seconds=seconds,
             )
         return key
 
     def _evaluation_flops(self, plan: EvalPlan, sequence: int, shape: ModelShape) -> float:
         return float(evaluation_flops_per_token(shape, sequence) * _measured_tokens(plan))
 
-    def _evaluation_params(self, plan: EvalPlan, sequence: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Parameters of an evaluation and what of them enters the key; shared by all its steps."""
+    def _evaluation_params(self, plan: EvalPlan, sequence: int) -> tuple[dict[str, Any], str]:
+        """Parameters of an evaluation and what of them enters the key, as text; shared by all its steps."""
         place = (id(plan), sequence)
         known = self._eval_params.get(place)
         if known is None:
             data = plan.data.reference("corpus0")
             params = EvalParams(evaluator=plan.component, data=data, sequence=sequence)
-            known = self._eval_params[place] = (params.model_dump(mode="json"), identity(params))
+            of_key = canonical_json(identity(params))
+            known = self._eval_params[place] = (params.model_dump(mode="json"), of_key)
         return known
 
     def _add_once(
