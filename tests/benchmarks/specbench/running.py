@@ -35,7 +35,9 @@ def run(bench: Bench, sizes: list[int]) -> None:
                     if not measured.good:
                         failed[tool.name] = shape.title
                         break
-        print(f"run: {shape.title}, whose tasks do nothing; and again, with nothing to do")
+        print(
+            f"run: {shape.title}, {len(shape.tasks()):,} tasks that do nothing; and again, with nothing to do"
+        )
         rows = []
         for (name, again), runs in results.items():
             if runs:

@@ -49,7 +49,7 @@ class Grid:
 
     @property
     def title(self) -> str:
-        return f"grid, {len(self.tasks()):,} tasks"
+        return f"grid, {len(self.rates):,} recipes"
 
     def tasks(self) -> list[Task]:
         tasks = [Task(f"prepare/{name}") for name in DATA]
