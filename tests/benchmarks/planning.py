@@ -2,8 +2,8 @@
 
     python tests/benchmarks/planning.py
 
-Workloads: sweeps of about 1,000, 10,000 and 100,000 distinct steps, and one chain of 100,000
-states of a stage. Each is planned cold (no workspace); the corpora's measurements are cached by a
+Workloads: sweeps of about 1,000, 10,000 and 100,000 distinct steps, one chain of 100,000
+states of a stage, and a file of 1,000 lines with many experiments. Each is planned cold (no workspace); the corpora's measurements are cached by a
 first, uncounted run, as on any day but the first.
 """
 
@@ -74,6 +74,17 @@ def sweep(rates: int, seeds: int) -> str:
     return SWEEP.format(rates=values, last_seed=seeds - 1)
 
 
+def long_file(experiments: int) -> str:
+    """The sweep of 20 arms again and again, under other names: 38 lines each."""
+    text = sweep(4, 1)
+    return "".join(
+        text.replace("experiment sweep", f"experiment sweep{number}")
+        .replace("model tiny", f"model tiny{number}")
+        .replace("from tiny", f"from tiny{number}")
+        for number in range(experiments)
+    )
+
+
 def measure(command: str, spec: Path) -> tuple[float, float]:
     """CPU seconds (user and system) and peak memory in MB of one run."""
     process = subprocess.Popen(
@@ -98,6 +109,7 @@ def main() -> None:
         ("sweep, 3,000 arms", sweep(200, 3)),
         ("sweep, 30,000 arms", sweep(2000, 3)),
         ("chain of 50,000 states", CHAIN),
+        ("1,000 lines, 27 studies", long_file(27)),
     ]
     with tempfile.TemporaryDirectory() as folder:
         for name, text in cases:
@@ -106,8 +118,12 @@ def main() -> None:
             first = subprocess.run(
                 [sys.executable, "-m", "specc", "plan", str(spec)], capture_output=True, text=True, check=True
             )
-            counted = next(line for line in first.stdout.splitlines() if line.startswith("all "))
-            steps = counted.split()[2]
+            counted = [
+                line.split()[2]
+                for line in first.stdout.splitlines()
+                if line.startswith("all ") and "(" not in line
+            ]
+            steps = f"{sum(int(number.replace(',', '')) for number in counted):,}"
             for command in ("check", "plan"):
                 runs = [measure(command, spec) for _ in range(RUNS)]
                 seconds, memory = min(run[0] for run in runs), min(run[1] for run in runs)
