@@ -73,6 +73,7 @@ class Evaluator:
         self._kept: list[ast.Expression] = []
         self._too_early: dict[int, Binding] = {}
         self._circular: set[int] = set()
+        self._endless: set[int] = set()  # templates that lead back to themselves
         self._prepared: set[int] = set()
         self._instances: dict[int, tuple[ast.Call, ast.Expression, Scope] | None] = {}
         self._template_depth: dict[int, int] = {}
@@ -98,7 +99,7 @@ class Evaluator:
             if binding.scope is scope and (binding.value is not None or binding.kind == TEMPLATE):
                 uses[binding.name] = self._uses(binding, scope)
         overridden = any(binding.written >= 0 for binding in scope.bindings.values())
-        for name in self._in_order(uses) if overridden else uses:
+        for name in self._in_order(uses, scope) if overridden else uses:
             binding = scope.bindings[name]
             if binding.value is not None:
                 self.dependencies(binding.value, scope)
@@ -121,13 +122,16 @@ class Evaluator:
                 continue
             if used.order >= max(binding.order, binding.written):
                 self._too_early[id(part)] = used
+                self._endless.add(id(binding.node))  # of a template, which is then of no use
             else:
                 found.append((part, used))
         if binding.kind == TEMPLATE:
             self._template_depth[id(binding.node)] = depth + 1
         return found
 
-    def _in_order(self, uses: Mapping[str, list[tuple[ast.Expression, Binding]]]) -> list[str]:
+    def _in_order(
+        self, uses: Mapping[str, list[tuple[ast.Expression, Binding]]], scope: Scope
+    ) -> list[str]:
         """Declarations, each after those that it uses; names that lead back to their user are noted.
 
         Without overrides that is the order in which they are declared.
@@ -144,6 +148,7 @@ class Evaluator:
                 elif used.name in trail:
                     self._too_early[id(part)] = used
                     self._circular.add(id(part))
+                    self._endless.add(id(scope.bindings[current].node))
                 elif used.name in uses and used.name not in done:
                     trail[used.name] = iter(uses[used.name])
         return list(done)
@@ -163,7 +168,7 @@ class Evaluator:
         named = {id(axis) for part in parts for axis in names_axes(part)}
         for part in parts:
             if isinstance(part, ast.Call):
-                instance = self._instance(part, scope)
+                instance = self.instance(part, scope)
                 if instance is not None:
                     found.update(self.dependencies(instance[1], instance[2]))
             name = _name_in(part)
@@ -426,7 +431,7 @@ class Evaluator:
             )
             return
         depth = self._template_depth.get(id(binding.node), 0)
-        if depth > DEEPEST_USES:
+        if depth == DEEPEST_USES + 1:  # those that use it are as deep because of it
             self._too_deep(name.span)
         parameters = {p.name.text for p in binding.node.parameters}
         for part in _text_of(binding):
@@ -473,7 +478,7 @@ class Evaluator:
     # ---- calls
 
     def _call(self, node: ast.Call, point: Point, scope: Scope) -> Value:
-        instance = self._instance(node, scope)
+        instance = self.instance(node, scope)
         if instance is not None:
             return self._used(node, instance[1], instance[2], point, scope)
         if id(node) in self._instances:
@@ -525,7 +530,7 @@ class Evaluator:
 
     # ---- uses of templates
 
-    def _instance(self, node: ast.Call, scope: Scope) -> tuple[ast.Call, ast.Expression, Scope] | None:
+    def instance(self, node: ast.Call, scope: Scope) -> tuple[ast.Call, ast.Expression, Scope] | None:
         """The call of a template with the expression that it stands for, and the scope of that.
 
         None if the call is of something else, or if its arguments are wrong, which is reported.
@@ -540,7 +545,10 @@ class Evaluator:
         span = node.function.span
         if self._used_too_early(node, node.function.text, span):
             return None
-        if self._template_depth.get(id(binding.node), 0) > DEEPEST_USES:
+        if (
+            id(binding.node) in self._endless
+            or self._template_depth.get(id(binding.node), 0) > DEEPEST_USES
+        ):
             return None  # reported where it is declared
         template = binding.node
         body = template.value
