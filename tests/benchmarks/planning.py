@@ -2,9 +2,9 @@
 
     python tests/benchmarks/planning.py
 
-Workloads: sweeps of about 1,000, 10,000 and 100,000 distinct steps, one chain of 100,000
-states of a stage, and a file of 1,000 lines with many experiments. Each is planned cold (no workspace); the corpora's measurements are cached by a
-first, uncounted run, as on any day but the first.
+Workloads: sweeps of about 1,000, 10,000 and 100,000 distinct steps, one chain of 100,000 states of a
+stage, and a file of 1,000 lines with many experiments. Each is planned cold (no workspace); the
+corpora's measurements are cached by a first, uncounted run, as on any day but the first.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def sweep(rates: int, seeds: int) -> str:
 
 
 def long_file(experiments: int) -> str:
-    """The sweep of 20 arms again and again, under other names: 38 lines each."""
+    """The sweep of 20 arms again and again, under other names: 33 lines each."""
     text = sweep(4, 1)
     return "".join(
         text.replace("experiment sweep", f"experiment sweep{number}")
@@ -109,7 +109,7 @@ def main() -> None:
         ("sweep, 3,000 arms", sweep(200, 3)),
         ("sweep, 30,000 arms", sweep(2000, 3)),
         ("chain of 50,000 states", CHAIN),
-        ("1,000 lines, 27 studies", long_file(27)),
+        ("1,000 lines, 31 studies", long_file(31)),
     ]
     with tempfile.TemporaryDirectory() as folder:
         for name, text in cases:
