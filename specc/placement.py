@@ -134,6 +134,7 @@ class _Span:
         constant = [density.first for density in self.densities if density.last is None]
         self._shares = [*constant, 1 - sum(constant, Fraction(0))]
         self._ramps = len(constant) < len(self.densities)
+        self._near: dict[int, int] = {}
 
     def taken(self, x: int) -> list[int]:
         """Sequences of each source among the first `x` positions, in the order of `densities`."""
@@ -163,6 +164,22 @@ class _Span:
         """What the densities before `index` leave of the first `x` positions, in exact arithmetic."""
         return x - sum((integral(d, self.length, x) for d in self.densities[:index]), Fraction(0))
 
+    def _whole_position(self, index: int, left: int) -> int:
+        """The last whole position at which no more than `left` positions were left."""
+        near = self._near.get(index, 0)
+        low, high = 0, self.length
+        if self._left(index, near) <= left:
+            # Positions are asked for in order: mostly it is where it was last, or right behind.
+            low = near
+            high = min(near + 2, self.length)
+            if high < self.length and self._left(index, high) <= left:
+                low, high = high, self.length
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self._left(index, middle) <= left else (low, middle - 1)
+        self._near[index] = low
+        return low
+
     def _when(self, index: int, left: int) -> Fraction | int:
         """Where in the interval `left` positions were left by the densities before `index`.
 
@@ -171,10 +188,7 @@ class _Span:
         """
         if all(density.last is None for density in self.densities[:index]):
             return left / self._shares[-1] if self._shares[-1] else self.length
-        low, high = 0, self.length
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self._left(index, middle) <= left else (low, middle - 1)
+        low = self._whole_position(index, left)
         if low == self.length:
             return low
         reached = self._left(index, low)

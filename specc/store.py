@@ -71,7 +71,8 @@ class Manifest(Frozen):
     * train: those, and `steps`, `tokens` (role of a corpus -> tokens counted) and `targets` (tokens
       that carried loss) since the start of the stage, also where an earlier state of the stage gave a
       part of it; `lineage_steps` and `lineage_tokens` (since initialisation), `loss` (mean over
-      the last ten training steps; null if they had no target), `tokens_per_second`.
+      the last ten training steps; null if they had no target), `tokens_per_second`; with an early stop
+      also `stopped_at` (training steps), `stop_reason`, `best_at` and `best_value` (null if none was one).
     * combine: `parameters`, `non_embedding`, `vocab`, and the `lineage_steps` and `lineage_tokens` of the
       input that has seen the most tokens.
     * transform: as combine, of its input, and `changed` (weights that are not what they were) and

@@ -38,7 +38,10 @@ class Axis(Frozen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One lineage: a recipe at one point of the sweep with one seed. `label` is readable."""
+    """One lineage: a recipe at one point of the sweep with one seed. `label` is readable.
+
+    An axis is None where `best` has chosen among its values: see `specc.analysis.selection`.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ROW
     arm: int
@@ -71,6 +74,11 @@ class Cell:
     place: str = ""
     replay_of: str = ""
 
+    @property
+    def title(self) -> str:
+        """The corpus, as people tell its own tokens from those that are read again."""
+        return f"{self.corpus} again" if self.replay_of else self.corpus
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRun:
@@ -101,7 +109,11 @@ class StageRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """An evaluation of an arm: the `results` row that step `key` fills."""
+    """An evaluation of an arm: the `results` row that step `key` fills.
+
+    `stage` is the name of a stage; of a checkpoint that is computed, its name by `let` or how it is
+    written, and then `position` is 1 and `steps` and `tokens` are 0.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ROW
     arm: int

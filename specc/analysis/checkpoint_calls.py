@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from specc.analysis.values import ERROR, Amount, EvalValue, Unit, Value, describe
+from specc.analysis.values import ERROR, Amount, EvalValue, Unit, Value, describe, identity_of
 from specc.analysis.weights import (
     DEEPEST,
     Atom,
@@ -24,6 +24,7 @@ from specc.diagnostics import Report, Span, nearest
 from specc.language import ast
 
 if TYPE_CHECKING:
+    from specc.analysis.evaluate import Evaluator, Point
     from specc.analysis.scope import Scope
 
 FUNCTIONS = {
@@ -40,6 +41,7 @@ OVER = "over"
 """Argument of `best` that names axes, and not their values."""
 
 Evaluate = Callable[[ast.Expression], Value]
+"""Value of an expression, at the point of the sweep and in the scope of the call."""
 
 
 def names_axes(node: ast.Expression) -> tuple[ast.Expression, ...]:
@@ -56,17 +58,22 @@ def names_axes(node: ast.Expression) -> tuple[ast.Expression, ...]:
 class CheckpointCalls:
     """Evaluates the functions; mistakes go to the report."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, evaluator: Evaluator, report: Report) -> None:
+        self.evaluator = evaluator
         self.report = report
 
-    def call(self, node: ast.Call, evaluate: Evaluate, scope: Scope) -> Value:
+    def call(self, node: ast.Call, point: Point, scope: Scope) -> Value:
         """The value of a call of one of `FUNCTIONS`."""
+
+        def evaluate(expression: ast.Expression) -> Value:
+            return self.evaluator.value(expression, point, scope)
+
         match node.function.text:
             case "mean":
                 return self._mean(node, evaluate, scope)
             case "lerp":
                 return self._lerp(node, evaluate, scope)
-        return self._best(node, evaluate, scope)
+        return self._best(node, evaluate, point, scope)
 
     def deep_enough(self, value: Transformed | Selected) -> Value:
         """The value, if it is not nested too deeply."""
@@ -214,7 +221,7 @@ class CheckpointCalls:
 
     # ---- best
 
-    def _best(self, node: ast.Call, evaluate: Evaluate, scope: Scope) -> Value:
+    def _best(self, node: ast.Call, evaluate: Evaluate, point: Point, scope: Scope) -> Value:
         names = {kind: _names(scope, kind) for kind in ("eval", "axis")}
         first = written(node.arguments[0].value.span) if node.arguments else self._two_stages(scope, 1)
         usual = {"by": next(iter(names["eval"]), "skill_loss"), OVER: next(iter(names["axis"]), "lr")}
@@ -252,7 +259,19 @@ class CheckpointCalls:
             return self._refuse(
                 "E0301", f"`by` needs an eval by its name, not {describe(by)}", given["by"].span
             )
-        return self.deep_enough(Selected(checkpoint, by.name, over, depth(checkpoint) + 1, node.span))
+        expression = given["checkpoint"]
+
+        def candidate(where: Point) -> Atom | None:
+            return as_checkpoint(self.evaluator.value(expression, where, scope))
+
+        origin: tuple[object, ...] = (checkpoint,)
+        used = self.evaluator.dependencies(expression, scope)
+        if not set(over).isdisjoint(used):
+            # Every point has a candidate of its own, so the value is what is written, not what it is here.
+            rest = (identity_of(point[axis]) for axis in used if axis not in over and axis in point)
+            origin = (written(expression.span), id(scope), *rest)
+        made = Selected(checkpoint, candidate, origin, by.name, over, depth(checkpoint) + 1, node.span)
+        return self.deep_enough(made)
 
     def _axes(self, node: ast.Expression, scope: Scope) -> tuple[str, ...] | None:
         items = node.items if isinstance(node, ast.ListOf) else (node,)

@@ -21,7 +21,7 @@ from specc.analysis.queries import check_queries
 from specc.analysis.resolve import ResolvedPoint, Variant
 from specc.analysis.scope import Scope
 from specc.analysis.selection import chooses, count_arms
-from specc.analysis.sweep_reader import read_grid
+from specc.analysis.sweep_reader import Sweeps, read_sweeps
 from specc.analysis.sweeps import Grid
 from specc.diagnostics import Label, Report, nearest, uses_of
 from specc.language import ast
@@ -164,10 +164,39 @@ def _experiment(
 ) -> CompiledExperiment | None:
     definition = define(node, scope, report)
     evaluator = Evaluator(definition.scope, report)
-    grid = read_grid(definition, evaluator, report)
+    sweeps = read_sweeps(definition, evaluator, report)
     base_seeds = seeds(definition, evaluator, report)
-    if grid is None or _too_many(definition, grid, base_seeds, report, max_arms):
-        return None
+    if sweeps.good:
+        if _too_many(definition, sweeps.grid, base_seeds, report, max_arms):
+            return None
+        return _at_points(definition, evaluator, sweeps, base_seeds, path, digest, report)
+    told = Report()
+    if not _too_many(definition, sweeps.grid, base_seeds, Report(), max_arms):
+        _at_points(definition, Evaluator(definition.scope, told), sweeps, base_seeds, path, digest, told)
+    for diagnostic in told.diagnostics:
+        if _stands_alone(diagnostic.code, sweeps):
+            report.keep(diagnostic)
+    return None
+
+
+def _stands_alone(code: str, sweeps: Sweeps) -> bool:
+    """Whether a mistake is none that may follow from those in the sweeps."""
+    if code.startswith("W") or code in ("E0409", "E0501", "E0505", "E0510"):
+        return False
+    return sweeps.exact or code[:3] in ("E00", "E01", "E02", "E06") or code in ("E0301", "E0302")
+
+
+def _at_points(
+    definition: Definition,
+    evaluator: Evaluator,
+    sweeps: Sweeps,
+    base_seeds: tuple[int, ...],
+    path: str,
+    digest: str,
+    report: Report,
+) -> CompiledExperiment | None:
+    """Compile what an experiment is at the points of its sweeps."""
+    grid = sweeps.grid
     swept = axes(grid)
     evaluator.check_declarations(next(iter(grid.points()), {}))
     if not definition.stages:
@@ -190,13 +219,15 @@ def _experiment(
     )
     complete = reader.complete = all(len(recipe.points) == grid.count() for recipe in recipes)
     expectations = _expectations(definition, reader)
-    check_queries(
-        definition.name,
-        swept,
-        [compare.sql for compare in definition.compares.values()],
-        [expect.sql for expect in definition.expects if isinstance(expect, ast.ExpectSql)],
-        report,
-    )
+    lost = [Axis(name=name, type=kind, values=()) for name, kind in sweeps.lost.items() if kind is not None]
+    if len(lost) == len(sweeps.lost):  # a query may name any axis
+        check_queries(
+            definition.name,
+            (*swept, *lost),
+            [compare.sql for compare in definition.compares.values()],
+            [expect.sql for expect in definition.expects if isinstance(expect, ast.ExpectSql)],
+            report,
+        )
     if not complete:
         return None
     return CompiledExperiment(

@@ -266,11 +266,13 @@ class DataReader:
             self.report.add("E0006", f"data set `{found.name}`: {error.message}", span, help=error.help)
             return None
         if counted.documents == 0:
+            made = found.value.span
             of = " and ".join(dict.fromkeys(f"`{data.name}`" for data in found.inputs))
             self.report.add(
                 "E0410",
                 f"`{found.value.signature.name}` leaves no document of {of}",
                 span,
+                secondary=[] if made.start == span.start else [Label(made, "made here")],
                 help="loosen its conditions, or give it more documents",
             )
             return None

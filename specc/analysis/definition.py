@@ -13,6 +13,12 @@ from specc.diagnostics import Label, Report, Span, foreign, nearest
 from specc.language import ast
 from specc.study import BASE
 
+MOST_STAGES = 10_000
+"""Stages of an experiment."""
+
+MOST_RECIPES = 500
+"""Recipes of an experiment: each is an experiment of its own."""
+
 LONGEST_NAME = 63
 
 SETTINGS = {
@@ -190,6 +196,7 @@ class _Collector:
     link: Link[ast.Experiment]
     report: Report
     inherited: dict[str, Binding]
+    full: set[str] = field(default_factory=set)
 
     def declare(
         self,
@@ -258,7 +265,9 @@ class _Collector:
             case ast.Allocate():
                 self._allocate(member)
             case ast.Stage():
-                if self.declare("stage", member.name, member):
+                if self._too_many("stages", len(definition.stages), MOST_STAGES, member):
+                    definition.broken = definition.table_broken = True
+                elif self.declare("stage", member.name, member):
                     settings, broken = unique_settings(member.settings, report)
                     definition.stages[member.name.text] = StageDefinition(
                         member.name.text, member.name.span, member.parent, settings, broken
@@ -324,8 +333,23 @@ class _Collector:
         definition.rows |= unique_rows(rows, definition.rows, report)
         definition.table_broken |= any(isinstance(row, ast.Broken) for row in member.rows)
 
+    def _too_many(self, what: str, number: int, most: int, member: ast.Member) -> bool:
+        """Whether an experiment has all that it may have of something; reported once."""
+        if number == most and what not in self.full:
+            self.full.add(what)
+            self.report.add(
+                "E0505",
+                f"an experiment has at most {most:,} {what}",
+                Span(member.span.source, member.span.start, member.span.start + 1),
+                f"number {most + 1:,}",
+                help="make several experiments of it",
+            )
+        return number >= most
+
     def _recipe(self, member: ast.Recipe) -> None:
         definition, scope = self.definition, self.definition.scope
+        if self._too_many("recipes", len(definition.recipes), MOST_RECIPES, member):
+            return
         if member.name.text == BASE:
             self.report.add(
                 "E0207",

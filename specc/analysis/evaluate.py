@@ -13,9 +13,10 @@ from dataclasses import replace
 from specc.analysis.arguments import Arguments
 from specc.analysis.checkpoint_calls import FUNCTIONS, CheckpointCalls, names_axes
 from specc.analysis.data_calls import DataCalls, as_data
+from specc.analysis.nesting import MOST_VALUES, holds_more
 from specc.analysis.scope import TEMPLATE, Binding, Scope
 from specc.analysis.templates import DEEPEST as DEEPEST_USES
-from specc.analysis.templates import example_use, matched, report_misplaced
+from specc.analysis.templates import example_help, matched, report_misplaced
 from specc.analysis.units import combine, split_unit
 from specc.analysis.values import (
     ERROR,
@@ -66,7 +67,7 @@ class Evaluator:
         self.scope = scope
         self.report = report
         self.arguments = Arguments(report)
-        self.checkpoints = CheckpointCalls(report)
+        self.checkpoints = CheckpointCalls(self, report)
         self.data = DataCalls(report)
         self._dependencies: dict[int, tuple[str, ...]] = {}
         self._memo: dict[tuple[object, ...], Value] = {}
@@ -129,9 +130,7 @@ class Evaluator:
             self._template_depth[id(binding.node)] = depth + 1
         return found
 
-    def _in_order(
-        self, uses: Mapping[str, list[tuple[ast.Expression, Binding]]], scope: Scope
-    ) -> list[str]:
+    def _in_order(self, uses: Mapping[str, list[tuple[ast.Expression, Binding]]], scope: Scope) -> list[str]:
         """Declarations, each after those that it uses; names that lead back to their user are noted.
 
         Without overrides that is the order in which they are declared.
@@ -242,7 +241,12 @@ class Evaluator:
                 return self._call(expression, point, scope)
             case ast.ListOf() | ast.TupleOf():
                 items = tuple(self.value(item, point, scope) for item in expression.items)
-                return ERROR if ERROR in items else items
+                if ERROR in items:
+                    return ERROR
+                if holds_more(items, MOST_VALUES):
+                    title = f"a list may hold at most {MOST_VALUES:,} values, those of lists in it included"
+                    return self._refuse("E0505", title, expression.span)
+                return items
             case ast.Sign():
                 operand = self.value(expression.operand, point, scope)
                 if isinstance(operand, Amount):
@@ -323,12 +327,11 @@ class Evaluator:
             case "failed":
                 return ERROR
             case _ if isinstance(binding.node, ast.Declaration):
-                example = example_use(node.text, binding.node.parameters, [binding.node.value])
                 return self._refuse(
                     "E0301",
                     f"`{node.text}` is {binding.what}, which needs arguments",
                     node.span,
-                    help=f"write `{example}`",
+                    help=example_help(node.text, binding.node.parameters, [binding.node.value]),
                 )
         return self._refuse(
             "E0301", f"`{node.text}` is {binding.what}; it has no value that can stand here", node.span
@@ -485,7 +488,7 @@ class Evaluator:
             return ERROR  # a template whose arguments are wrong
         name = node.function.text
         if name in FUNCTIONS:
-            return self.checkpoints.call(node, lambda part: self.value(part, point, scope), scope)
+            return self.checkpoints.call(node, point, scope)
         signature = self._component_named(node, scope)
         if signature is None:
             return ERROR
@@ -545,10 +548,7 @@ class Evaluator:
         span = node.function.span
         if self._used_too_early(node, node.function.text, span):
             return None
-        if (
-            id(binding.node) in self._endless
-            or self._template_depth.get(id(binding.node), 0) > DEEPEST_USES
-        ):
+        if id(binding.node) in self._endless or self._template_depth.get(id(binding.node), 0) > DEEPEST_USES:
             return None  # reported where it is declared
         template = binding.node
         body = template.value
@@ -653,33 +653,43 @@ class Evaluator:
         return self._refuse(code, title, b if code == "E0305" else a.to(b), help=help)
 
     def _scaled_sum(self, node: ast.Arithmetic, point: Point, scope: Scope) -> bool:
-        """Report `0.3 * a + 0.7 * b`, of which the parts can't be scaled but the mean is meant."""
-        checkpoints, weights = [], []
-        operands = [node.first, *(operand for _, operand in node.rest)]
-        if any(operator.symbol != "+" for operator, _ in node.rest):
+        """Report `0.3 * a + 0.7 * b`, where a mean is meant, and `a + 0.5 * b`, where a delta is."""
+        first, operator = node.first, node.rest[0][0]
+        pairs = [self._scaled(operand, point, scope) for operand in (first, *(o for _, o in node.rest))]
+        names = [written(pair[0].span) for pair in pairs if pair is not None]
+        weights = [written(pair[1].span) for pair in pairs if pair is not None]
+        if len(names) == len(pairs) and all(symbol.symbol == "+" for symbol, _ in node.rest):
+            help = f"write `mean({', '.join(names)}, weights = [{', '.join(weights)}])`"
+        elif pairs[0] is None and len(pairs) == 2 and names and operator.symbol in "+-":
+            if not isinstance(first, ast.Name | ast.At | ast.Call):
+                return False
+            if as_checkpoint(self.value(first, point, scope)) is None:
+                return False
+            base = written(first.span)
+            help = f"write `{base} {operator.symbol} {weights[0]} * ({names[0]} - {base})`"
+        else:
             return False
-        for operand in operands:
-            if not isinstance(operand, ast.Arithmetic) or len(operand.rest) != 1:
-                return False
-            ((operator, second),) = operand.rest
-            pair = [operand.first, second]
-            pair.sort(key=lambda side: isinstance(side, ast.Quantity))
-            name, weight = pair
-            if operator.symbol != "*" or not isinstance(name, ast.Name | ast.At | ast.Call):
-                return False
-            if not isinstance(weight, ast.Quantity) or weight.unit is not None:
-                return False
-            if as_checkpoint(self.value(name, point, scope)) is None:
-                return False
-            checkpoints.append(written(name.span))
-            weights.append(written(weight.span))
         self.report.add(
             "E0301",
             "a checkpoint can't be scaled; only a delta, a checkpoint minus a checkpoint, can",
             node.span,
-            help=f"write `mean({', '.join(checkpoints)}, weights = [{', '.join(weights)}])`",
+            help=help,
         )
         return True
+
+    def _scaled(
+        self, node: ast.Expression, point: Point, scope: Scope
+    ) -> tuple[ast.Expression, ast.Expression] | None:
+        """The checkpoint and the number in `0.5 * a` or `a * 0.5`; None for anything else."""
+        if not isinstance(node, ast.Arithmetic) or len(node.rest) != 1:
+            return None
+        ((operator, second),) = node.rest
+        name, weight = sorted((node.first, second), key=lambda side: isinstance(side, ast.Quantity))
+        if operator.symbol != "*" or not isinstance(name, ast.Name | ast.At | ast.Call):
+            return None
+        if not isinstance(weight, ast.Quantity) or weight.unit is not None:
+            return None
+        return (name, weight) if as_checkpoint(self.value(name, point, scope)) is not None else None
 
 
 def _text_of(binding: Binding) -> list[ast.Expression]:

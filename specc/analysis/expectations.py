@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from specc.analysis.arms import axis_value
-from specc.analysis.definition import Definition
+from specc.analysis.definition import Definition, axis_names
 from specc.analysis.evaluate import Evaluator
 from specc.analysis.measures import Mark, mark_of
 from specc.analysis.resolve import ResolvedPoint
@@ -16,8 +16,9 @@ from specc.analysis.selection import ArmPlan, arm_plans
 from specc.analysis.sweeps import Grid
 from specc.analysis.values import ERROR, Amount, StageValue, Unit, Value, describe, show, show_share
 from specc.analysis.weights import Atom, as_checkpoint, plain
-from specc.diagnostics import Report, nearest
+from specc.diagnostics import Report, UsedSpan, nearest
 from specc.language import ast
+from specc.language.write import condition, expression
 from specc.study import BASE, Axis, Expectation, Term
 
 REDUCERS = {
@@ -96,6 +97,8 @@ class ExpectReader:
         text = " ".join(node.span.text.split()).removeprefix("expect ").strip()
         if node.name:
             text = text.split("=", 1)[1].strip()
+        if isinstance(node.span, UsedSpan):  # its text has parameters, not what they were given
+            text = condition(node)
         tree = [node.operator.symbol, left, right, ["number", 0.0] if margin is None else margin]
         return Expectation(name=name, text=text, tree=tree, terms=tuple(self._terms))
 
@@ -220,7 +223,7 @@ class ExpectReader:
             f"select case when bool_or(isnan(value)) then 'nan'::double else {reducer} end as value, "
             f"count(value) as n from results where {where}"
         )
-        return Term(text=" ".join(node.span.text.split()), sql=sql, expected=expected)
+        return Term(text=_text(node), sql=sql, expected=expected)
 
     def _nowhere(self, chosen: dict[str, list[Value]], node: ast.Measure) -> bool:
         """Report values that axes take, but never together."""
@@ -273,6 +276,8 @@ class ExpectReader:
             return self._chosen(given, seeds, "seed")
         factor = next((f for f in self.grid.factors if axis in f.names), None)
         if factor is None:
+            if any(axis == name.text for sweep in self.definition.sweeps for name in axis_names(sweep)):
+                return None  # what is wrong with the sweep was reported
             names = [*(name for f in self.grid.factors for name in f.names), "seed", "recipe"]
             close = nearest(axis, names)
             self.report.add(
@@ -380,6 +385,11 @@ def _ends(arms: Arms, name: str) -> list[Mark]:
                 for mark in plan.marks:
                     found.setdefault(mark.stage, mark)
     return list(found.values())
+
+
+def _text(node: ast.Expression) -> str:
+    """An expression as it is written, or with arguments in place of parameters."""
+    return expression(node) if isinstance(node.span, UsedSpan) else " ".join(node.span.text.split())
 
 
 def _whole(number: int) -> Amount:

@@ -61,8 +61,17 @@ def chain_of(node: Extended, scope: Scope, report: Report) -> Chain[Extended]:
         if id(original) in trail:
             _report_circle([*trail.values(), extends], list(trail).index(id(original)), report)
             return Chain(tuple(reversed(links)), False)
-        if len(trail) >= LONGEST:
-            report.add("E0209", f"more than {LONGEST} extend one another", extends.span)
+        if binding.endless or len(trail) >= LONGEST:
+            if not binding.endless:
+                report.add(
+                    "E0209",
+                    f"more than {LONGEST} extend one another",
+                    extends.span,
+                    help="extend one that extends fewer",
+                )
+            own = links[0].scope.find(links[0].node.name.text)
+            if own is not None:
+                own.endless = True
             return Chain(tuple(reversed(links)), False)
         trail[id(original)] = extends
         name = extends.name.text

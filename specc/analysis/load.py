@@ -13,6 +13,9 @@ from specc.diagnostics import Label, Report, Source, Span, nearest
 from specc.language import ast
 from specc.language.parse import LARGEST, parse
 
+MOST_EXPERIMENTS = 1000
+"""Experiments of a recipe's files."""
+
 MOST_FILES = 256
 """Files that one recipe may use, itself included."""
 
@@ -38,7 +41,8 @@ class Program:
             return []
         first = self.files[0]
         found = (item for item in first.tree.items if isinstance(item, ast.Experiment))
-        return [(item, first.scope) for item in found if not item.parameters]
+        runs = [(item, first.scope) for item in found if not item.parameters]
+        return runs[:MOST_EXPERIMENTS]
 
     @property
     def templates(self) -> list[str]:
@@ -77,6 +81,7 @@ class _Loader:
         self.report = report
         self.open_files: list[str] = []
         self.loaded: dict[str, LoadedFile] = {}
+        self.experiments: dict[tuple[int, str], ast.Identifier] = {}
 
     def load(self, path: Path, use: ast.Use | None) -> LoadedFile | None:
         real = os.path.realpath(path)
@@ -137,16 +142,23 @@ class _Loader:
 
     def _unlike_others(self, name: ast.Identifier, scope: Scope) -> None:
         """Report an experiment whose name differs from another's by case alone: SQL can't tell them apart."""
-        for other in scope.bindings.values():
-            same = other.name.lower() == name.text.lower() and other.name != name.text
-            if other.kind == "experiment" and same and other.scope is scope:
-                self.report.add(
-                    "E0202",
-                    f"`{name.text}` and `{other.name}` are the same name in SQL",
-                    name.span,
-                    secondary=[Label(other.span, "first here")],
-                    help="give one of them another name",
-                )
+        known = (id(scope), name.text.lower()) in self.experiments
+        if len(self.experiments) == MOST_EXPERIMENTS and not known:
+            self.report.add(
+                "E0505",
+                f"a recipe has at most {MOST_EXPERIMENTS:,} experiments, those of used files included",
+                name.span,
+                help="keep them in several files",
+            )
+        first = self.experiments.setdefault((id(scope), name.text.lower()), name)
+        if first.text != name.text:
+            self.report.add(
+                "E0202",
+                f"`{name.text}` and `{first.text}` are the same name in SQL",
+                name.span,
+                secondary=[Label(first.span, "first here")],
+                help="give one of them another name",
+            )
 
     def _use(self, use: ast.Use, scope: Scope, path: Path) -> None:
         target = path.parent / use.path.value
@@ -159,9 +171,11 @@ class _Loader:
             )
             return
         file = self.load(target, use)
+        asked = {(wanted.alias or wanted.name).text for wanted in use.names}
         for wanted in use.names:
             name, as_name = wanted.name, wanted.alias or wanted.name
             binding = file.scope.bindings.get(name.text) if file else None
+            close: str | None = None
             if file is not None and binding is None:
                 offered = list(file.scope.bindings)
                 close = nearest(name.text, offered)
@@ -175,6 +189,8 @@ class _Loader:
                 )
             if binding is None:
                 scope.declare(Binding("failed", as_name.text, as_name.span, scope), self.report)
+                if file is not None and close and wanted.alias is None and close not in asked:
+                    scope.declare(Binding("failed", close, as_name.span, scope), self.report)
             else:
                 scope.declare(replace(binding, name=as_name.text, span=as_name.span), self.report)
 

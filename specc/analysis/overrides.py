@@ -162,7 +162,7 @@ def _sweep(item: ast.Sweep | ast.SweepTable, definition: Definition, report: Rep
                 "axes that are swept together are overridden together",
                 axis_names(item)[0].span,
                 secondary=[Label(sweep.span, "swept here")],
-                help=f"write `override sweep ({together}) in [...]`"
+                help=f"override them all: `override sweep ({together}) in [...]`"
                 if len(theirs) > 1
                 else f"override `{together}` alone",
             )

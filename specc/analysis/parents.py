@@ -66,6 +66,7 @@ class Parents:
     initials: dict[Initial, Model] = field(default_factory=dict)
     _groups: dict[tuple[str, ...], dict[tuple[object, ...], list[Point]]] = field(default_factory=dict)
     _alone: set[tuple[str, ...]] = field(default_factory=set)
+    _compared: set[tuple[int, Selected]] = field(default_factory=set)
 
     # ---- selections
 
@@ -142,9 +143,12 @@ class Parents:
         at_points: list[tuple[StageValue | Initial, Point]] = [(leaf, point) for leaf in leaves(value)]
         if good:
             for selected in selections(value):
-                below = leaves(selected.checkpoint)
                 group = self.group(selected, point)
-                at_points += [(leaf, other) for other in group if other is not point for leaf in below]
+                if (id(group), selected) not in self._compared:
+                    self._compared.add((id(group), selected))
+                    for other in group:
+                        candidate = selected.candidate(other)
+                        at_points += [(leaf, other) for leaf in leaves(candidate)] if candidate else []
         first: tuple[StageValue | Initial, Model] | None = None
         for leaf, where in at_points:
             if isinstance(leaf, StageValue):
@@ -160,7 +164,7 @@ class Parents:
             if first is None:
                 first = leaf, found
                 continue
-            apart = difference(first[1], found)
+            apart = difference(first[1], found) if found is not first[1] else ""
             if apart:
                 self._different(first[0], leaf, apart, around)
                 return None

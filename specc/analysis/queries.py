@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from specc.diagnostics import Report, Span
 from specc.errors import QueryError
 from specc.language import ast
 from specc.study import Axis
+
+LONGEST = 50_000
+"""Characters of a query. It and the two below keep DuckDB's time for a query to about a second."""
+
+DEEPEST = 100
+"""Brackets of a query that may be open at once."""
+
+MOST_SELECTS = 200
+"""Times that a query may say `select`."""
+
+_SHAPE = re.compile(
+    r"'[^']*'|\"[^\"]*\"|--[^\n]*|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<select>\bselect\b)", re.I
+)
 
 
 def check_queries(
@@ -24,6 +38,16 @@ def check_queries(
 
     binder = kept_binder(experiment, axes)
     for sql in (*compares, *expects):
+        large = _too_large(sql.text)
+        if large is not None:
+            start = sql.start + len(sql.text) - len(sql.text.lstrip())
+            report.add(
+                "E0601",
+                f"this query is too large: it has more than {large}",
+                Span(sql.span.source, start, min(sql.span.stop, start + 1)),
+                help="make it in parts, as several comparisons",
+            )
+            continue
         try:
             columns = binder.bind(sql.text)
         except QueryError as error:
@@ -38,6 +62,21 @@ def check_queries(
                 notes=[f"this gives {found}"],
                 help="write a comparison, for instance `select max(value) < 2 from results`",
             )
+
+
+def _too_large(query: str) -> str | None:
+    """What a query has too much of, in words."""
+    if len(query) > LONGEST:
+        return f"{LONGEST:,} characters"
+    depth = selects = 0
+    for match in _SHAPE.finditer(query):
+        depth += (match.lastgroup == "open") - (match.lastgroup == "close")
+        selects += match.lastgroup == "select"
+        if depth > DEEPEST:
+            return f"{DEEPEST} open brackets"
+        if selects > MOST_SELECTS:
+            return f"{MOST_SELECTS} times `select`"
+    return None
 
 
 def _place(sql: ast.Sql, error: QueryError) -> Span:

@@ -151,6 +151,7 @@ class Variant:
     _table_axes: tuple[str, ...] = field(init=False)
     _stages_known: bool = field(default=True, init=False)
     _progress: dict[tuple[object, ...], _Progress | None] = field(default_factory=dict, init=False)
+    _candidates: dict[tuple[int, Selected], dict[str, int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.corpora = CorpusReader(self.definition, self.evaluator, self.report)
@@ -240,16 +241,17 @@ class Variant:
         known = self._depends.get(name)
         if known is not None:
             return known
-        stage = self.definition.stages[name]
-        axes = set(self.evaluator.dependencies(stage.parent))
-        for setting in stage.settings.values():
-            axes.update(self.evaluator.dependencies(setting.value))
         # A parent may be chosen by an axis; every earlier stage may be an ancestor.
-        for other in self.definition.stages:
+        axes: set[str] = set()
+        for other, stage in self.definition.stages.items():
+            if other not in self._depends:
+                axes.update(self.evaluator.dependencies(stage.parent))
+                for setting in stage.settings.values():
+                    axes.update(self.evaluator.dependencies(setting.value))
+                self._depends[other] = tuple(sorted(axes))
+            axes.update(self._depends[other])
             if other == name:
                 break
-            axes.update(self.stage_axes(other))
-        self._depends[name] = tuple(sorted(axes))
         return self._depends[name]
 
     def settings(self, name: str, point: Point) -> tuple[StageSettings | None, Model | None]:
@@ -364,29 +366,54 @@ class Variant:
         Returns:
             None if a point among which a selection is made could not be resolved.
         """
-        furthest: dict[str, int] = {}
-        waiting: list[tuple[Atom, _Progress]] = [(settings.parent.value, progress)]
-        seen: set[tuple[int, Atom]] = set()
+        return self._furthest(settings.parent.value, progress, findings)
+
+    def _furthest(
+        self, value: Atom, progress: _Progress, findings: list[tuple[Point, Finding]]
+    ) -> dict[str, int] | None:
+        found: dict[str, int] = {}
+        waiting: list[Atom] = [value]
+        seen = {value}
         while waiting:
-            value, where = waiting.pop()
-            if (id(where), value) in seen:
-                continue
-            seen.add((id(where), value))
-            if isinstance(value, StageValue):
-                for corpus, token in self._read_until(value, where).items():
-                    furthest[corpus] = max(furthest.get(corpus, 0), token)
-            elif isinstance(value, Selected):
-                for point in self.parents.group(value, where.point):
-                    other: _Progress | None = where
-                    for leaf in leaves(value.checkpoint):
-                        if isinstance(leaf, StageValue) and point != where.point:
-                            other = self._other(point, leaf.stage, findings)
-                    if other is None:
-                        return None
-                    waiting.append((value.checkpoint, other))
+            current = waiting.pop()
+            if isinstance(current, StageValue):
+                read: dict[str, int] | None = self._read_until(current, progress)
+            elif isinstance(current, Selected):
+                read = self._read_by_candidates(current, progress, findings)
             else:
-                waiting.extend((part, where) for part in inner(value))
-        return furthest
+                read = {}
+                waiting += [part for part in inner(current) if part not in seen]
+                seen.update(waiting)
+            if read is None:
+                return None
+            for corpus, token in read.items():
+                found[corpus] = max(found.get(corpus, 0), token)
+        return found
+
+    def _read_by_candidates(
+        self, selected: Selected, progress: _Progress, findings: list[tuple[Point, Finding]]
+    ) -> dict[str, int] | None:
+        """Up to where the candidates of a selection have read: the same at all points it chooses from."""
+        group = self.parents.group(selected, progress.point)
+        place = (id(group), selected)
+        if place in self._candidates:
+            return self._candidates[place]
+        found: dict[str, int] = {}
+        for point in group:
+            other: _Progress | None = progress
+            candidate = selected.candidate(point)
+            for leaf in leaves(candidate) if candidate is not None else ():
+                if isinstance(leaf, StageValue) and point != progress.point and other is not None:
+                    other = self._other(point, leaf.stage, findings)
+            if candidate is None or other is None:
+                return None
+            read = self._furthest(candidate, other, findings)
+            if read is None:
+                return None
+            for corpus, token in read.items():
+                found[corpus] = max(found.get(corpus, 0), token)
+        self._candidates[place] = found
+        return found
 
     def _read_until(self, place: StageValue, progress: _Progress) -> dict[str, int]:
         """Token of each corpus' stream up to which a lineage has read at a place in a stage."""

@@ -21,6 +21,7 @@ class Binding:
         node: the declaration, of what is a template or can be extended.
         written: of a value that stands in an `override`, the order of that: it may use names declared
             before it. -1 for all others.
+        endless: of an experiment: it extends more than may extend one another, which was reported.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Binding:
     order: int = 0
     node: ast.Declaration | ast.Recipe | ast.Experiment | None = None
     written: int = -1
+    endless: bool = False
 
     @property
     def what(self) -> str:

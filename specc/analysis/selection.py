@@ -110,6 +110,7 @@ class _Comparison:
     _contents: dict[int, str] = field(default_factory=dict)
     _values: dict[tuple[int, Atom], int] = field(default_factory=dict)
     _merged: dict[tuple[int, Atom], Axes] = field(default_factory=dict)
+    _same: dict[tuple[int, Atom], bool] = field(default_factory=dict)
 
     def group(self, resolved: ResolvedPoint, over: Axes) -> list[ResolvedPoint]:
         if over not in self._groups:
@@ -181,14 +182,18 @@ class _Comparison:
                 return self._number((value.transform, value.arguments, below))
             case Selected():
                 group = self.group(resolved, frozenset(value.over))
-                candidates = frozenset(self.value(value.checkpoint, each) for each in group)
+                candidates = frozenset(self.value(candidate_of(value, each), each) for each in group)
                 return self._number(("best", value.by, candidates))
         return self._number(value)
 
     def same(self, value: Atom, resolved: ResolvedPoint, over: Axes) -> bool:
         """Whether a checkpoint is the same at all points that differ only in some axes."""
-        own = self.value(value, resolved)
-        return all(self.value(value, other) == own for other in self.group(resolved, over))
+        group = self.group(resolved, over)
+        place = (id(group), value)
+        if place not in self._same:
+            own = self.value(value, resolved)
+            self._same[place] = all(self.value(value, other) == own for other in group)
+        return self._same[place]
 
     # ---- what no longer depends on an axis
 
@@ -253,6 +258,13 @@ class _Comparison:
                 measures.append((plan, marks))
         point = {axis: None if axis in axes else value for axis, value in resolved.point.items()}
         return ArmPlan(resolved, point, stages, tuple(measures))
+
+
+def candidate_of(selected: Selected, resolved: ResolvedPoint) -> Atom:
+    """What a selection has to choose from at a point."""
+    candidate = selected.candidate(resolved.point)
+    assert candidate is not None, "the checker has seen to that"
+    return candidate
 
 
 def _early_end(stage: ResolvedStage) -> list[Any]:

@@ -180,6 +180,13 @@ class SettingsReader:
             self._before[key] = first_stage(checkpoint) if checkpoint is not None else None
         return self._before[key]
 
+    def source_of(self, stage: StageDefinition, name: str, point: Point) -> tuple[str, ast.Setting] | None:
+        """The stage that gives a setting, which may be an ancestor, and the setting; None for a default."""
+        lineage = list(self._lineage(stage, point))
+        setting = _source(name, lineage)
+        giver = next((each.name for each in lineage if each.settings.get(name) is setting), stage.name)
+        return (giver, setting) if setting is not None else None
+
     def _complete(self, lineage: list[StageDefinition], point: Point) -> bool:
         """Whether a stage and its ancestors could be read whole, so that what is missing is missing."""
         if any(current.broken for current in lineage):

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from specc.analysis.arms import axis_type
+from specc.analysis.arms import axes, axis_type
 from specc.analysis.definition import Definition, axis_names
 from specc.analysis.evaluate import Evaluator
 from specc.analysis.sweeps import Entry, Exclusion, Factor, Grid, Row, alike, chosen
 from specc.analysis.values import ERROR, Amount, Value, describe, show
 from specc.diagnostics import Label, Report, Span, nearest
 from specc.language import ast
+from specc.study import AxisType
 
 
-def read_grid(definition: Definition, evaluator: Evaluator, report: Report) -> Grid | None:
-    """The sweeps of an experiment, their values checked to be of one type each; None if one is wrong."""
-    return _Reader(definition, evaluator, report).grid()
+@dataclass(frozen=True, slots=True)
+class Sweeps:
+    """What could be read of the sweeps of an experiment.
+
+    Attributes:
+        grid: of the axes that are right.
+        lost: the other axes, with the types of their columns where these can be told.
+        exact: whether the points of the grid are, as far as its axes go, those that are meant.
+        good: whether nothing is wrong.
+    """
+
+    grid: Grid
+    lost: Mapping[str, AxisType | None]
+    exact: bool
+    good: bool
+
+
+def read_sweeps(definition: Definition, evaluator: Evaluator, report: Report) -> Sweeps:
+    """The sweeps of an experiment, their values checked to be of one type each.
+
+    Where something is wrong, which is reported, the rest is there to check the experiment with.
+    """
+    return _Reader(definition, evaluator, report).sweeps()
 
 
 class _Reader:
@@ -24,21 +46,41 @@ class _Reader:
         self.evaluator = evaluator
         self.report = report
         self.factors: list[Factor] = []
+        self.values: dict[str, dict[object, list[Value]]] = {}
+        self.lost: dict[str, AxisType | None] = {}
+        self.good = True
 
-    def grid(self) -> Grid | None:
-        sweeps = self.definition.sweeps
-        for sweep in sweeps:
+    def sweeps(self) -> Sweeps:
+        for sweep in self.definition.sweeps:
             factor = self._table(sweep) if isinstance(sweep, ast.SweepTable) else self._plain(sweep)
             if factor is not None:
                 self.factors.append(factor)
-        complete = len(self.factors) == len(sweeps)
-        exclusions = [self._exclusion(node, complete) for node in self.definition.excepts]
-        if not complete or None in exclusions:
-            return None
-        grid = Grid(tuple(self.factors), tuple(e for e in exclusions if e is not None))
-        if not grid.plain and not grid.too_large and not self._fits(grid):
-            return None
-        return grid
+                continue
+            self.good = False
+            for name in axis_names(sweep):
+                self.lost.setdefault(name.text, self._type_of(sweep))
+        exclusions = [self._exclusion(node) for node in self.definition.excepts]
+        grid = Grid(tuple(self.factors), tuple(each for each in exclusions if each is not None))
+        exact = None not in exclusions
+        if exact and (grid.plain or grid.too_large or (not self.lost and self._fits(grid))):
+            return Sweeps(grid, self.lost, exact, self.good)
+        for factor in grid.factors:
+            if factor.by:
+                self.lost |= {axis.name: axis.type for axis in axes(Grid((factor,), ()))}
+        return Sweeps(Grid(tuple(f for f in grid.factors if not f.by), ()), self.lost, False, False)
+
+    def _type_of(self, sweep: ast.Sweep | ast.SweepTable) -> AxisType | None:
+        """The type that the axis of a wrong sweep seems to have."""
+        if isinstance(sweep, ast.Sweep):
+            nodes = sweep.values.items if isinstance(sweep.values, ast.ListOf) else (sweep.values,)
+            nodes = () if sweep.zipped else nodes
+        else:
+            nodes = tuple(entry.value for entry in sweep.entries)
+        values = [self.evaluator.value(node, {}) for node in nodes if not self.evaluator.dependencies(node)]
+        first = next((value for value in values if value is not ERROR), None)
+        while isinstance(first, tuple):
+            first = first[0] if first else None
+        return axis_type([first]) if first is not None else None
 
     def refuse(self, title: str, span: Span, help: str | None = None, notes: Sequence[str] = ()) -> None:
         self.report.add("E0304", title, span, help=help, notes=notes)
@@ -69,8 +111,11 @@ class _Reader:
                 )
                 return None
             rows.append(item if sweep.zipped else (item,))
-        if self._doubled(rows, spans, "the sweep") or not self._typed(sweep.names, rows, spans):
+        if not self._typed(sweep.names, rows, spans):
             return None
+        if self._doubled(rows, spans, "the sweep"):
+            self.good = False
+            rows = _unique(rows)
         return Factor(tuple(name.text for name in sweep.names), tuple(rows), sweep.span)
 
     def _constant(self, node: ast.Expression, what: str) -> Value:
@@ -168,13 +213,7 @@ class _Reader:
                 )
                 return None
             others.append(entry)
-        unique: dict[object, list[Row]] = {}
-        for row in rows:
-            alikes = unique.setdefault(alike(row), [])
-            if row not in alikes:
-                alikes.append(row)
-        values = tuple(row for alikes in unique.values() for row in alikes)
-        return Factor((sweep.name.text,), values, sweep.span, by, table)
+        return Factor((sweep.name.text,), tuple(_unique(rows)), sweep.span, by, table)
 
     def _known_axis(self, sweep: ast.SweepTable, name: ast.Identifier) -> bool:
         """Whether an axis is swept above; if not, that is reported, unless the axis itself was wrong."""
@@ -227,11 +266,16 @@ class _Reader:
 
     def _taken(self, axis: str, value: Value, span: Span) -> bool:
         """Whether an axis takes a value somewhere; reported if not."""
-        factor = next(factor for factor in self.factors if axis in factor.names)
-        column = factor.names.index(axis)
-        values = list({id(row[column]): row[column] for row in factor.values}.values())
-        if value in values:
+        if axis not in self.values:
+            factor = next(factor for factor in self.factors if axis in factor.names)
+            column = factor.names.index(axis)
+            known: dict[object, list[Value]] = {}
+            for row in factor.values:
+                known.setdefault(alike(row[column]), []).append(row[column])
+            self.values[axis] = known
+        if value in self.values[axis].get(alike(value), ()):
             return True
+        values = [each for alikes in self.values[axis].values() for each in alikes]
         swept = ", ".join(dict.fromkeys(show(each) for each in values))
         close = _closest(value, values)
         self.refuse(
@@ -257,17 +301,25 @@ class _Reader:
 
     # ---- what is left out
 
-    def _exclusion(self, node: ast.Except, complete: bool) -> Exclusion | None:
+    def _exclusion(self, node: ast.Except) -> Exclusion | None:
         """An `except`; None if something is wrong with it or with the sweeps, which is reported."""
         given: dict[str, Row] = {}
         known = [name for factor in self.factors for name in factor.names]
         for each in node.given:
             axis = each.axis.text
             if axis in given:
-                self.report.add("E0206", f"`{axis}` is given twice", each.axis.span, help="write `in [...]`")
+                first = next(one.axis for one in node.given if one.axis.text == axis)
+                self.report.add(
+                    "E0206",
+                    f"`{axis}` is given twice",
+                    each.axis.span,
+                    secondary=[Label(first.span, "first here")],
+                    help=f"several values of an axis are a list: `{axis} in [{_both(node, axis)}]`",
+                )
                 return None
             if axis not in known:
-                self._no_axis(each.axis, known, complete)
+                if axis not in self.lost:
+                    self._no_axis(each.axis, known)
                 return None
             value = self._constant(each.value, "what is left out")
             if value is ERROR:
@@ -280,13 +332,10 @@ class _Reader:
             given[axis] = values
         return Exclusion(given, node)
 
-    def _no_axis(self, name: ast.Identifier, known: list[str], complete: bool) -> None:
-        close = nearest(name.text, known)
+    def _no_axis(self, name: ast.Identifier, known: list[str]) -> None:
+        close = nearest(name.text, [*known, *self.lost])
         help = f"write `{close}`" if close else None
-        if name.text not in ("seed", "recipe"):
-            if not complete and close is None:
-                return
-        else:
+        if name.text in ("seed", "recipe"):
             help = "`except` leaves out points of the sweep, with all of their seeds and recipes"
         self.report.add("E0201", f"there is no axis `{name.text}`", name.span, help=help)
 
@@ -356,6 +405,16 @@ class _Reader:
         return good
 
 
+def _unique(rows: Sequence[Row]) -> list[Row]:
+    """Each row once."""
+    unique: dict[object, list[Row]] = {}
+    for row in rows:
+        alikes = unique.setdefault(alike(row), [])
+        if row not in alikes:
+            alikes.append(row)
+    return [row for alikes in unique.values() for row in alikes]
+
+
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(f"`{name}`" for name in names)
 
@@ -366,6 +425,11 @@ def _at(names: Sequence[str], key: Row) -> str:
 
 def _either(values: Row) -> str:
     return " or ".join(show(value) for value in values)
+
+
+def _both(node: ast.Except, axis: str) -> str:
+    """All values that an `except` gives one axis, as they are written."""
+    return ", ".join(each.value.span.text.strip("[]") for each in node.given if each.axis.text == axis)
 
 
 def _spelled(key: Row) -> str:

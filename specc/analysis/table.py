@@ -22,13 +22,22 @@ class Table:
     places: dict[tuple[str, str], Placement] = field(default_factory=dict)
     nodes: dict[tuple[str, str], ast.Cell] = field(default_factory=dict)
     replay: dict[str, int] = field(default_factory=dict)
+    _columns: dict[str, dict[str, int]] | None = field(default=None, init=False, repr=False)
 
     def stage(self, stage: str) -> dict[str, int]:
         """Tokens of each corpus in a stage, without empty ones."""
-        return {corpus: n for (corpus, column), n in self.tokens.items() if column == stage and n}
+        return {corpus: n for corpus, n in self._column(stage).items() if n}
 
     def stage_total(self, stage: str) -> int:
-        return sum(n for (_, column), n in self.tokens.items() if column == stage)
+        return sum(self._column(stage).values())
+
+    def _column(self, stage: str) -> dict[str, int]:
+        """The cells of a stage; each column is asked for more than once, of a table that is solved."""
+        if self._columns is None:
+            self._columns = {}
+            for (corpus, column), n in self.tokens.items():
+                self._columns.setdefault(column, {})[corpus] = n
+        return self._columns.get(stage, {})
 
     def row_total(self, corpus: str) -> int:
         return sum(n for (row, _), n in self.tokens.items() if row == corpus)

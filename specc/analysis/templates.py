@@ -13,6 +13,21 @@ from specc.language.substitute import Misplaced, substitute, walk
 DEEPEST = 64
 """Uses of templates inside each other, and extensions of extensions' arguments."""
 
+UNKNOWN_SAMPLE = "VALUE"
+"""Stands in an example for a value of which nothing is known."""
+
+SETTING_SAMPLES = {
+    "budget": "8M tokens",
+    "optimizer": "adamw()",
+    "schedule": "constant(peak = 1e-3)",
+    "batch": "64 sequences",
+    "sequence": "512 tokens",
+    "clip": "1.0",
+    "dropout": "0.1",
+    "dtype": '"bfloat16"',
+}
+"""Sample values of settings that a parameter may be given to."""
+
 
 def declared(item: ast.Declaration, scope: Scope, report: Report) -> Binding:
     """What a `let`, `model` or `corpus` declares: a value, or a template if it has parameters."""
@@ -102,7 +117,7 @@ def matched(
             f"`{name}` needs the parameter{'s' if len(missing) > 1 else ''} {listed}",
             at,
             secondary=[Label(missing[0].span, "declared here")],
-            help=f"write `{example_use(name, parameters, body)}`",
+            help=example_help(name, parameters, body),
         )
     if missing or not good:
         return None
@@ -159,29 +174,55 @@ def report_misplaced(misplaced: Iterable[Misplaced], report: Report) -> None:
         )
 
 
-def example_use(name: str, parameters: Sequence[ast.Parameter], body: Iterable[ast.Node]) -> str:
+def example_help(name: str, parameters: Sequence[ast.Parameter], body: Iterable[ast.Node]) -> str:
+    """How to use a template, with sample values of the parameters that must be given."""
+    example = _example_use(name, parameters, body)
+    return f"give it a value: `{example}`" if UNKNOWN_SAMPLE in example else f"write `{example}`"
+
+
+def _example_use(name: str, parameters: Sequence[ast.Parameter], body: Iterable[ast.Node]) -> str:
     """A use of a template with sample values of the parameters that must be given."""
     needed = [p.name.text for p in parameters if p.default is None]
     samples = _samples(set(needed), body)
-    listed = ", ".join(f"{key} = {samples.get(key, '64')}" for key in needed)
+    listed = ", ".join(f"{key} = {samples.get(key, UNKNOWN_SAMPLE)}" for key in needed)
     return f"{name}({listed})"
 
 
 def _samples(names: set[str], body: Iterable[ast.Node]) -> dict[str, str]:
     """Sample values by what the parameters are given to in the body."""
+    found: dict[str, str] = {}
+    for node in (node for root in body for node in walk(root)):
+        match node:
+            case ast.Call():
+                given = _call_samples(node)
+            case ast.Setting(value=ast.Name() as value):
+                given = [(value.text, SETTING_SAMPLES.get(node.name.text))]
+            case ast.Cell(value=ast.Name() as value):
+                given = [(value.text, "50%")]
+            case ast.Row(total=ast.Name() as value):
+                given = [(value.text, "1M tokens")]
+            case _:
+                continue
+        for key, sample in given:
+            if key in names and sample is not None:
+                found.setdefault(key, sample)
+    return found
+
+
+def _call_samples(call: ast.Call) -> list[tuple[str, str | None]]:
+    """Sample values of the names that a component is given."""
     from specc.analysis.arguments import SAMPLES
 
-    found: dict[str, str] = {}
-    for call in (node for root in body for node in walk(root) if isinstance(node, ast.Call)):
-        signature = COMPONENTS.get(call.function.text) if call.function.text in COMPONENTS else None
-        for place, argument in enumerate(call.arguments):
-            if signature is None or not isinstance(argument.value, ast.Name):
-                continue
-            own = (
-                signature.parameter(argument.name.text)
-                if argument.name
-                else next(iter(signature.parameters[place : place + 1]), None)
-            )
-            if own is not None and argument.value.text in names:
-                found.setdefault(argument.value.text, SAMPLES[own.type])
+    signature = COMPONENTS.get(call.function.text) if call.function.text in COMPONENTS else None
+    found: list[tuple[str, str | None]] = []
+    for place, argument in enumerate(call.arguments):
+        if signature is None or not isinstance(argument.value, ast.Name):
+            continue
+        own = (
+            signature.parameter(argument.name.text)
+            if argument.name
+            else next(iter(signature.parameters[place : place + 1]), None)
+        )
+        if own is not None:
+            found.append((argument.value.text, "64" if own.name == "width" else SAMPLES[own.type]))
     return found

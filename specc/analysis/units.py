@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from specc.analysis.values import UNITS, Amount, Unit, read_number
 
+MOST_DIGITS = 300
+"""Digits above and below the line of a fraction that arithmetic may lead to."""
+
+_LARGEST = 10**MOST_DIGITS
+
 
 def combine(left: Amount, symbol: str, right: Amount) -> Amount | tuple[str, str, str | None]:
     """Exact arithmetic with units, or code, title and help of what is wrong.
 
     Like units add; amounts scale by numbers and percentages; like units divide to a number.
     """
+    combined = _combine(left, symbol, right)
+    if isinstance(combined, Amount):
+        value = combined.value
+        if abs(value.numerator) >= _LARGEST or value.denominator >= _LARGEST:
+            return "E0303", f"the exact result has more than {MOST_DIGITS} digits", None
+    return combined
+
+
+def _combine(left: Amount, symbol: str, right: Amount) -> Amount | tuple[str, str, str | None]:
     scalar = (Unit.NUMBER, Unit.SHARE)
     if symbol in "+-":
         if left.unit is not right.unit:

@@ -8,7 +8,7 @@ which add up to 1 for a checkpoint and to 0 for a delta, and `a + 0.5 * (b - a)`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -108,10 +108,15 @@ class Selected(Computed):
     """The best checkpoint, by an evaluation, among the arms that differ only in some axes.
 
     Attributes:
+        checkpoint: the candidate of the point at which this was evaluated.
+        candidate: that of another point; None if it is wrong there.
+        origin: what tells choices apart: the checkpoint or, if that depends on the axes, how it is written.
         over: those axes, sorted.
     """
 
-    checkpoint: Atom
+    checkpoint: Atom = field(compare=False)
+    candidate: Callable[[Mapping[str, Value]], Atom | None] = field(compare=False, repr=False)
+    origin: tuple[object, ...]
     by: str
     over: tuple[str, ...]
     depth: int = field(compare=False)

@@ -32,7 +32,10 @@ def serve(log_level: str) -> int:
     if log_level != "debug":
         # What pygls tells of messages is of use to its authors only; a request that is refused is no error.
         logging.getLogger("pygls").setLevel(logging.CRITICAL)
-    gc.enable()  # the command line turns it off, which serves what ends soon
+    # The command line turns it off, which serves what ends soon. Syntax trees and what is found of them
+    # live long and are many: to look through all of them often would take longer than compiling.
+    gc.enable()
+    gc.set_threshold(50_000, 20, 50)
     # The protocol has the stream to itself: whatever is printed by mistake goes to stderr.
     stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -26,6 +26,7 @@ class Commands(click.Group):
         "new",
         "check",
         "fmt",
+        "show",
         "plan",
         "run",
         "status",
@@ -123,6 +124,45 @@ def fmt(files: tuple[str, ...], check: bool, diff: bool) -> int:
     from specc.cli.formatting import format_files
 
     return format_files(files, check, diff)
+
+
+@specc.command()
+@_file
+@_only
+@_max_arms
+@click.option("--recipe", metavar="NAME", help="Show this recipe of the experiment alone.")
+@click.option(
+    "--arm",
+    multiple=True,
+    metavar="AXIS=VALUE",
+    help="Show one arm alone: AXIS=VALUE for each axis, also seed=N; or the label of an arm.",
+)
+@click.option("--origin", is_flag=True, help="Show every resolved value with the line that set it, and why.")
+@_json
+@told
+def show(
+    file: str,
+    only: tuple[str, ...],
+    max_arms: int,
+    recipe: str | None,
+    arm: tuple[str, ...],
+    origin: bool,
+    as_json: bool,
+) -> int:
+    """Print an experiment as one text: templates, extensions and other files are put in.
+
+    The text compiles to the same steps. --origin prints where each value of an arm comes from instead,
+    those of the first arm unless one is named.
+
+    \b
+    Examples:
+      specc show recipe.spec > whole.spec
+      specc show recipe.spec --arm early=25% --arm seed=1
+      specc show recipe.spec --origin
+    """
+    from specc.cli.showing import show_file
+
+    return show_file(file, only, max_arms, recipe, arm, origin, as_json)
 
 
 @specc.command()

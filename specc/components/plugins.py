@@ -15,7 +15,7 @@ module of the implementation, which only the runtime imports. Implementations ar
     optimizer             (model, arguments) -> torch.optim.Optimizer; the loop sets its rate
     evaluation            (task: specc_runtime.evaluate.measured.Task) -> Measured
     checkpoint transform  see `specc_runtime.transform`
-    data transform        see `specc.corpora.datasets`
+    data transform        (blocks, arguments, tokens) -> iterator of blocks; see `specc.corpora.transforms`
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from specc.components.builtin import CHECKPOINT_PARAMETER, CORPUS_PARAMETERS, DATA_PARAMETER
+from specc.components.builtin import (
+    CHECKPOINT_PARAMETER,
+    CORPUS_PARAMETERS,
+    DATA_PARAMETER,
+    DOCUMENTS_PARAMETER,
+)
 from specc.components.signature import Kind, Signature, Type
 from specc.errors import PluginError
 from specc.steps import Component
@@ -120,6 +125,9 @@ def _completed(signature: Signature) -> Signature:
         return replace(signature, parameters=parameters, positional=signature.positional + 1)
     if signature.kind is Kind.CHECKPOINT and not any(p.type is Type.CHECKPOINT for p in signature.parameters):
         parameters = (CHECKPOINT_PARAMETER, *signature.parameters)
+        return replace(signature, parameters=parameters, positional=signature.positional + 1)
+    if signature.kind is Kind.DATA and DOCUMENTS_PARAMETER.name not in declared:
+        parameters = (DOCUMENTS_PARAMETER, *signature.parameters)
         return replace(signature, parameters=parameters, positional=signature.positional + 1)
     return signature
 

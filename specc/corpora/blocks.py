@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specc.corpora.documents import Document
-from specc.corpora.tokens import Tokens, encode_document, token_type
+from specc.corpora.tokens import Tokens, token_type
 
 BLOCK_TOKENS = 1 << 18
 """A block ends with the document that reaches this many tokens."""
@@ -134,32 +134,55 @@ def ends(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def encoded_blocks(documents: Iterable[tuple[Document, str]], tokens: Tokens) -> Iterator[Block]:
-    """Documents with their ids (64 hex digits) as blocks, in their order."""
-    gathered: list[tuple[Document, str]] = []
-    encoded: list[tuple[NDArray[Any], int]] = []
-    size = 0
+    """Documents with their ids (64 hex digits) as blocks, in their order.
+
+    Each has the tokens of `specc.corpora.tokens.encode_document`.
+    """
+    building = _Building(tokens)
     for document, identity in documents:
-        gathered.append((document, identity))
-        encoded.append(encode_document(document, tokens))
-        size += len(encoded[-1][0])
-        if size >= BLOCK_TOKENS:
-            yield _block(gathered, encoded, tokens)
-            gathered, encoded, size = [], [], 0
-    if gathered:
-        yield _block(gathered, encoded, tokens)
+        building.add(document, identity)
+        if building.size >= BLOCK_TOKENS:
+            yield building.block()
+            building = _Building(tokens)
+    if building.documents:
+        yield building.block()
 
 
-def _block(
-    documents: list[tuple[Document, str]], encoded: list[tuple[NDArray[Any], int]], tokens: Tokens
-) -> Block:
-    with_options = all(document.options for document, _ in documents)
-    return Block(
-        np.concatenate([ids for ids, _ in encoded]),
-        ends(np.array([len(ids) for ids, _ in encoded], dtype=np.int64)),
-        np.array([prompt for _, prompt in encoded], dtype=np.int32),
-        np.array([int(identity[:16], 16) for _, identity in documents], dtype=np.uint64),
-        options=_options([document for document, _ in documents], tokens) if with_options else None,
-    )
+class _Building:
+    """A block that is being filled; `size` counts its tokens. Arrays of single documents would be slow."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._end = np.array([tokens.eos], dtype=token_type(tokens.vocab))
+        self._parts: list[NDArray[Any]] = []
+        self._lengths: list[int] = []
+        self._prompts: list[int] = []
+        self._ids: list[int] = []
+        self.documents: list[Document] = []
+        self.size = 0
+
+    def add(self, document: Document, identity: str) -> None:
+        before, prompt = len(self._parts), 0
+        self._parts += map(self._tokens.encode, document.parts)
+        if document.prompt is not None:
+            prompt = len(self._parts[before])
+        self._parts.append(self._end)
+        length = sum(map(len, self._parts[before:]))
+        self._lengths.append(length)
+        self._prompts.append(prompt)
+        self._ids.append(int(identity[:16], 16))
+        self.documents.append(document)
+        self.size += length
+
+    def block(self) -> Block:
+        with_options = all(document.options for document in self.documents)
+        return Block(
+            np.concatenate(self._parts),
+            ends(np.array(self._lengths, dtype=np.int64)),
+            np.array(self._prompts, dtype=np.int32),
+            np.array(self._ids, dtype=np.uint64),
+            options=_options(self.documents, self._tokens) if with_options else None,
+        )
 
 
 def _options(documents: list[Document], tokens: Tokens) -> Options:

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from specc.corpora.blocks import Block, encoded_blocks
 from specc.corpora.contents import by_content, fingerprint
 from specc.corpora.documents import Document, document_id, split_of
 from specc.corpora.measure import remembered
 from specc.corpora.readers import read_in_order
 from specc.corpora.tokens import Tokens, load_tokens
-from specc.corpora.transforms import transformed
-from specc.corpora.transforms.choose import take
 from specc.steps import VERSIONS, Component, Frozen
+
+if TYPE_CHECKING:
+    from specc.corpora.blocks import Block
 
 _FORMAT = 1
 """Raised when what is counted changes."""
@@ -117,6 +117,10 @@ def documents_of(data: Derived | Part, tokens: Tokens) -> Iterator[Block]:
     Raises:
         DataError: if a file can't be read as declared.
     """
+    from specc.corpora.blocks import encoded_blocks
+    from specc.corpora.transforms import transformed
+    from specc.corpora.transforms.choose import take
+
     if isinstance(data, Derived):
         return transformed(data.component, [documents_of(each, tokens) for each in data.inputs], tokens)
     blocks = encoded_blocks(_in_split(data), tokens)

@@ -57,6 +57,9 @@ class Report:
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _seen: set[tuple[object, ...]] = field(default_factory=set, repr=False)
+    # Many experiments ask how many errors there are: each is counted once.
+    _errors: int = field(default=0, repr=False)
+    _counted: int = field(default=0, repr=False)
 
     def merge(self, other: Report) -> None:
         """Add what another report has and this one doesn't."""
@@ -98,7 +101,10 @@ class Report:
 
     @property
     def errors(self) -> int:
-        return sum(d.severity is Severity.ERROR for d in self.diagnostics)
+        new = self.diagnostics[self._counted :]
+        self._errors += sum(found.severity is Severity.ERROR for found in new)
+        self._counted += len(new)
+        return self._errors
 
     @property
     def warnings(self) -> int:
@@ -106,7 +112,7 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        return any(d.severity is Severity.ERROR for d in self.diagnostics)
+        return self.errors > 0
 
     def ordered(self) -> list[Diagnostic]:
         """In the order of the source text; those without a place come first."""

@@ -21,15 +21,16 @@ NEW = "new"
 POSITIONS = "positions"
 """Name of the cause that a stage is asked for more of its states."""
 
+LENGTHS = {"steps", "phases", "sources", "intervals"}
+"""Parameters that follow from how much a stage reads, where in it, and in steps of which size."""
+
 SAYS = {
     "schedule": {"phases"},
     "model": set[str](),
     "steps": {"steps"},
+    "replay": LENGTHS,
 }
 """Settings of a stage -> parameters of its steps that they set; any other sets the one of its name."""
-
-LENGTHS = {"steps", "phases", "sources"}
-"""Parameters that follow from how much a stage reads, and in steps of which size."""
 
 
 @dataclass(slots=True)
@@ -342,11 +343,24 @@ def _short(name: str) -> str:
 
 
 def cells_pair(before: Iterable[Cell], after: Iterable[Cell]) -> tuple[str, str] | None:
-    """What of the tokens of two stages differs, as texts; None if nothing."""
-    olds = {cell.corpus: cell.nominal for cell in before}
-    news = {cell.corpus: cell.nominal for cell in after}
-    changed = [name for name in dict.fromkeys((*olds, *news)) if olds.get(name, 0) != news.get(name, 0)]
+    """What of the tokens of two stages differs, and where they lie, as texts; None if nothing.
+
+    What is read again is left out: it follows from the setting `replay`.
+    """
+    olds, news = (
+        {cell.corpus: (cell.nominal, cell.place) for cell in cells if not cell.replay_of}
+        for cells in (before, after)
+    )
+    none = (0, "")
+    changed = [name for name in dict.fromkeys((*olds, *news)) if olds.get(name, none) != news.get(name, none)]
     if not changed:
         return None
-    old, new = (", ".join(f"{name} {side.get(name, 0):,}" for name in changed) for side in (olds, news))
+    old, new = (
+        ", ".join(
+            f"{name} {tokens:,} {place}".rstrip()
+            for name in changed
+            for tokens, place in [side.get(name, none)]
+        )
+        for side in (olds, news)
+    )
     return old, new

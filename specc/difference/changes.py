@@ -8,7 +8,7 @@ from specc.difference.causes import NEW, Found
 from specc.difference.match import Pairs, Side, settings_pairs
 from specc.difference.result import Budget, Change, Variant
 from specc.graph.axes import axis_text, points_text
-from specc.study import Study
+from specc.study import Cell, Study
 
 
 def other_changes(pairs: Pairs, found: Found) -> list[Change]:
@@ -139,6 +139,14 @@ def _expectations(study: Study) -> dict[str, str]:
     }
 
 
+def _tokens(cells: Iterable[Cell]) -> dict[str, int]:
+    """Tokens as declared of each corpus in a stage, what is read again apart."""
+    found: dict[str, int] = {}
+    for cell in cells:
+        found[cell.title] = found.get(cell.title, 0) + cell.nominal
+    return found
+
+
 def budgets_of(pairs: Pairs) -> list[Budget]:
     """Tokens as declared that differ between arms and their counterparts: by stage and corpus, and in all."""
     variants: dict[tuple[str, str], dict[tuple[int, int], set[int]]] = {}
@@ -148,8 +156,7 @@ def budgets_of(pairs: Pairs) -> list[Budget]:
         for stage in stages:
             olds = pairs.first.cells.get((old_arm, pairs.stages.get(stage, stage)), ())
             news = pairs.second.cells.get((arm, stage), ())
-            before = {cell.corpus: cell.nominal for cell in olds}
-            after = {cell.corpus: cell.nominal for cell in news}
+            before, after = _tokens(olds), _tokens(news)
             for corpus in dict.fromkeys((*before, *after)):
                 pair = (before.get(corpus, 0), after.get(corpus, 0))
                 if pair[0] != pair[1]:
@@ -159,9 +166,9 @@ def budgets_of(pairs: Pairs) -> list[Budget]:
             if sums[0] != sums[1] and len(before | after) > 1:
                 variants.setdefault((stage, ""), {}).setdefault(sums, set()).add(arm)
         for stage in _lost(pairs):
-            for cell in pairs.first.cells.get((old_arm, stage), ()):
-                whole[0] += cell.nominal
-                variants.setdefault((stage, cell.corpus), {}).setdefault((cell.nominal, 0), set()).add(arm)
+            for title, tokens in _tokens(pairs.first.cells.get((old_arm, stage), ())).items():
+                whole[0] += tokens
+                variants.setdefault((stage, title), {}).setdefault((tokens, 0), set()).add(arm)
         if whole[0] != whole[1]:
             variants.setdefault(("", ""), {}).setdefault((whole[0], whole[1]), set()).add(arm)
     order = {stage: number for number, stage in enumerate([*stages, *_lost(pairs), ""])}

@@ -61,7 +61,11 @@ class Side:
         anything, by what is read.
         """
         cells = self.cells.get((arm, stage), ()) if arm is not None else ()
-        names = {cell.role: f"corpus {cell.corpus}" for cell in cells} if step.op == "train" else {}
+        names = (
+            {cell.role: f"corpus {cell.title} {cell.replay_of}".rstrip() for cell in cells}
+            if step.op == "train"
+            else {}
+        )
         names = self.numbered(step) | names
         return {names.get(role, role): key for role, key in step.inputs.items() if role != RESUME}
 

@@ -102,7 +102,14 @@ def _quoted(name: str) -> str:
 
 
 def _subject(change: Change) -> str:
-    words = {"stage": "", "arms": "", "prepare": "corpus ", "init": "model ", "import": "model "}
+    words = {
+        "stage": "",
+        "arms": "",
+        "prepare": "corpus ",
+        "dataset": "data set ",
+        "init": "model ",
+        "import": "model ",
+    }
     subjects = ", ".join([change.subject, *change.also])
     subject = f"{words.get(change.kind, f'{change.kind} ')}{printable(subjects)}"
     if change.kind == "stage" and change.name == NEW:

@@ -6,7 +6,14 @@ from specc.drawing.fold import Node, Picture
 from specc.drawing.svg import described
 from specc.words import printable
 
-SHAPES = {"prepare": "cylinder", "train": "box", "eval": "note", "init": "oval", "import": "oval"}
+SHAPES = {
+    "prepare": "cylinder",
+    "dataset": "cylinder",
+    "train": "box",
+    "eval": "note",
+    "init": "oval",
+    "import": "oval",
+}
 """Shapes of operations; others are hexagons."""
 
 STYLES = {

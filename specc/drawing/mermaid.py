@@ -5,7 +5,13 @@ from __future__ import annotations
 from specc.drawing.dot import label
 from specc.drawing.fold import Picture
 
-SHAPES = {"prepare": ("[(", ")]"), "eval": ("([", "])"), "init": ("((", "))"), "import": ("((", "))")}
+SHAPES = {
+    "prepare": ("[(", ")]"),
+    "dataset": ("[(", ")]"),
+    "eval": ("([", "])"),
+    "init": ("((", "))"),
+    "import": ("((", "))"),
+}
 """What stands around the label of an operation; around others, square brackets."""
 
 ARROWS = {"flow": "-->", "data": "-.->", "resume": "-.->"}

@@ -70,8 +70,13 @@ def write_block(page: Page, group: Group, indent: int) -> None:
 def _apart(above: Item, item: Item) -> bool:
     """Whether a blank line comes between two statements: of different kinds, or experiments with a body."""
     kinds = [_TOGETHER.get(each.first.kind, each.first.kind) for each in (above, item)]
-    whole = any(isinstance(each.parts[-1], Group) and each.parts[-1].items for each in (above, item))
+    whole = any(_has_body(each) for each in (above, item))
     return kinds[0] != kinds[1] or (kinds[0] == "EXPERIMENT" and whole)
+
+
+def _has_body(item: Item) -> bool:
+    last = item.parts[-1]
+    return isinstance(last, Group) and last.braces and bool(last.items)
 
 
 def write_item(page: Page, item: Item, indent: int, reserve: int) -> None:

@@ -11,7 +11,7 @@ from specc.analysis.measures import EvalPlan, Mark, mark_of
 from specc.analysis.models import Model
 from specc.analysis.parents import first_stage
 from specc.analysis.resolve import ResolvedPoint
-from specc.analysis.selection import groups_of, rest_of
+from specc.analysis.selection import candidate_of, groups_of, rest_of
 from specc.analysis.values import StageValue, Value, show
 from specc.analysis.weights import Atom, Combination, Initial, Selected, Transformed
 from specc.components import COMPONENTS
@@ -165,11 +165,12 @@ class CheckpointSteps:
         better = "lower"
         for each in groups[rest_of(resolved, over)]:
             other = self.stages.lineage(recipe, each, lineage.seed)
-            checkpoint = self.key(value.checkpoint, other)
+            candidate = candidate_of(value, each)
+            checkpoint = self.key(candidate, other)
             plan = next(plan for plan in each.evals if plan.name == value.by)
             better = COMPONENTS[plan.component.name].better
-            mark = self._measured(value.checkpoint, each)
-            label = f"{other.label}/{show(value.checkpoint)}/{plan.name}"
+            mark = self._measured(candidate, each)
+            label = f"{other.label}/{show(candidate)}/{plan.name}"
             assert mark.model is not None
             result = self.stages.evaluation(plan, mark.sequence, mark.model, checkpoint, label)
             arm = ", ".join(f"{axis} = {show(each.point[axis])}" for axis in value.over)

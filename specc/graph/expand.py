@@ -38,10 +38,12 @@ from specc.study import BASE, Arm, Cell, Measure, PlannedStep, StageRun, Study
 
 def expand(compiled: CompiledExperiment, rates: Rates) -> Study:
     """All arms of an experiment and the distinct steps that they need."""
-    return _Expansion(compiled, rates).study()
+    return Expansion(compiled, rates).study()
 
 
-class _Expansion:
+class Expansion:
+    """The arms of an experiment and their steps, as far as they are worked out."""
+
     def __init__(self, compiled: CompiledExperiment, rates: Rates) -> None:
         self.compiled = compiled
         self.rates = rates
@@ -56,7 +58,7 @@ class _Expansion:
         self._states: dict[tuple[int, int, str], StageStates] = {}
         self._families = Families()
         self._lineages: dict[tuple[int, int], Lineage] = {}
-        self._checkpoints = CheckpointSteps(self, self._add_once, rates)
+        self.checkpoints = CheckpointSteps(self, self._add_once, rates)
         self._cuts: dict[int, dict[str, list[int]]] = {}
         self._evals: dict[tuple[int, str, int], str] = {}
         self._eval_params: dict[tuple[int, int], tuple[dict[str, Any], str]] = {}
@@ -131,7 +133,7 @@ class _Expansion:
         for name, stage in lineage.resolved.stages.items():
             if name in lineage.states:
                 continue
-            source = self._checkpoints.key(stage.settings.parent.value, lineage)
+            source = self.checkpoints.key(stage.settings.parent.value, lineage)
             lineage.sources[name] = source
             lineage.states[name] = self._stage_states(lineage, name, source) if stage.steps else source
             if name == until:
@@ -378,7 +380,7 @@ class _Expansion:
         else:
             assert mark.model is not None
             model, sequence = mark.model, mark.sequence
-            checkpoint = self._checkpoints.key(mark.value, lineage)
+            checkpoint = self.checkpoints.key(mark.value, lineage)
         key = self.evaluation(plan, sequence, model, checkpoint, f"{label}/{mark.stage}/{plan.name}")
         self.measures.append(
             Measure(

@@ -102,8 +102,7 @@ def _budget(study: Study, arms: Sequence[Arm], cells: Sequence[Cell], runs: Sequ
     stages = [run.stage for run in runs]
     by_row: dict[str, dict[str, list[Cell]]] = {}
     for cell in sorted(cells, key=lambda cell: bool(cell.replay_of)):
-        row_name = f"{cell.corpus} again" if cell.replay_of else cell.corpus
-        by_row.setdefault(row_name, {}).setdefault(cell.stage, []).append(cell)
+        by_row.setdefault(cell.title, {}).setdefault(cell.stage, []).append(cell)
     header: list[list[str]] = [["", *(part for stage in stages for part in (stage, "")), ""]]
     header.append(["tokens", *(part for _ in stages for part in ("nominal", "planned")), "epochs"])
     rows = []

@@ -22,6 +22,13 @@ _PARTS = re.compile(
 
 _PAIR = {")": "(", "]": "[", "}": "{"}
 _CONTINUES = tuple("=,:<>+-*/@")
+_NEXT_ITEM = re.compile(
+    r"\s*(?:#[^\n]*\n\s*)*(?:override\s+)?"
+    r"(?:(?:let|model|corpus|experiment|allocate|stage|eval|check|compare|expect|recipe|sweep|except)"
+    r'[ \t]+[A-Za-z_{]|use[ \t]+"|sweep[ \t]+\(|seeds[ \t]+[0-9\[])'
+)
+_NEXT_SETTING = re.compile(r"\s*(?:#[^\n]*\n\s*)*[A-Za-z_]\w*[ \t]*=(?!=)")
+"""What no statement goes on with, even after a sign that leaves it open: its end is missing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +107,26 @@ def pieces(text: str, start: int, stop: int) -> Iterator[Piece]:
     end = start
     open_brace: int | None = None
     close_brace: int | None = None
-    going_on = -1
+    going_on = left_open = -1
     for match in _PARTS.finditer(text, start, stop):
         kind = match.lastgroup
         if kind == "comment":
             continue
         if kind == "newline":
             goes_on = match.end() <= going_on
-            if depth or begin is None or goes_on or text.endswith(_CONTINUES, begin, end):
+            if depth or begin is None or goes_on:
+                continue
+            if text.endswith(_CONTINUES, begin, end):
+                if left_open == end:
+                    continue  # looked at already: there may be thousands of empty lines
+                left_open = end
+                after_comma = text.endswith(",", begin, end)  # `given a = 1,` goes on with `b = 2`
+                if not _NEXT_ITEM.match(text, match.end(), stop) and (
+                    after_comma or not _NEXT_SETTING.match(text, match.end(), stop)
+                ):
+                    continue
+                yield Piece(begin, end, open_brace, close_brace)
+                begin = open_brace = close_brace = None
                 continue
             if following := GOES_ON.match(text, match.end(), stop):
                 # So it is for the line ends on the way there: thousands of them are looked at once.

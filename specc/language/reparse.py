@@ -51,6 +51,16 @@ class _Kept:
     head: PieceSource | None = None
     members: _Pieces | None = None
 
+    def move(self, place: list[int]) -> None:
+        """Take it, with its members, to where it begins now, in the same column."""
+        down, further = place[0] - self.source.place[0], place[1] - self.source.place[1]
+        sources = [self.source, *([self.head] if self.head else [])]
+        if self.members is not None:
+            sources += [part.source for parts in self.members.known.values() for part in parts]
+        for source in sources:
+            source.place[0] += down
+            source.place[1] += further
+
 
 class _Pieces:
     """Parsed pieces by their text; equal texts take theirs in order, so that no two share a node."""
@@ -95,6 +105,14 @@ class Reparser:
             return _parsed(self._items, source.name, text, "item", piece, place, report).node
         head = source.text[piece.start : piece.open_brace + 1]
         key = ("experiment", head)
+        waiting = self._items.known.get(key)
+        if waiting and waiting[0].source.text == text and waiting[0].source.place[2] == place[2]:
+            # Nothing in it has changed: all of it moves by as much.
+            same = waiting.pop(0)
+            same.move(place)
+            self._items.keep(key, same)
+            report.merge(same.report)
+            return same.node
         told = Report()
         shell = _parsed(_Pieces(), source.name, head + "}", "item", _headed(piece), place, told)
         if not isinstance(shell.node, ast.Experiment):
@@ -116,6 +134,11 @@ class Reparser:
         for part in (kept.source, kept.head):
             if part is not None:
                 part.place[:] = place
+        # What its members said is kept with it, for the time when nothing in it changes.
+        kept.report = Report()
+        for found in members.known.values():
+            for member in found:
+                kept.report.merge(member.report)
         self._items.keep(key, kept)
         return kept.node
 

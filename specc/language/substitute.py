@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, TypeVar
 
 from specc.diagnostics import Span, UsedSpan
@@ -40,9 +39,15 @@ class Misplaced:
     argument: ast.Expression
 
 
-@cache
-def _fields(kind: type[ast.Node]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.name != "span")
+def _fields(node: ast.Node) -> tuple[str, ...]:
+    """Names of a node's parts; worked out once for each kind of node."""
+    kind = type(node).__name__
+    if kind not in _KNOWN:
+        _KNOWN[kind] = tuple(field.name for field in fields(node) if field.name != "span")
+    return _KNOWN[kind]
+
+
+_KNOWN: dict[str, tuple[str, ...]] = {}
 
 
 def _nodes(value: Any) -> Iterator[ast.Node]:
@@ -62,7 +67,7 @@ def children(node: ast.Node) -> list[ast.Node]:
     >>> [type(part).__name__ for part in children(ast.Sign(span, ast.Name(span, "x")))]
     ['Name']
     """
-    return [part for name in _fields(type(node)) for part in _nodes(getattr(node, name))]
+    return [part for name in _fields(node) for part in _nodes(getattr(node, name))]
 
 
 def walk(root: ast.Node) -> Iterator[ast.Node]:
@@ -111,7 +116,7 @@ def _rebuilt(
     misplaced: list[Misplaced] | None,
 ) -> ast.Node:
     changed: dict[str, Any] = {}
-    for name in _fields(type(node)):
+    for name in _fields(node):
         old = getattr(node, name)
         new = _replaced(old, done)
         if (type(node), name) in REFERENCES:
@@ -120,7 +125,7 @@ def _rebuilt(
             changed[name] = new
     if not changed:
         return node
-    whole = {name: getattr(node, name) for name in _fields(type(node))} | changed
+    whole = {name: getattr(node, name) for name in _fields(node)} | changed
     span = node.span
     return type(node)(UsedSpan(span.source, span.start, span.stop, use), **whole)
 

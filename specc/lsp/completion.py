@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lsprotocol import types
 
+from specc.analysis.checkpoint_calls import FUNCTIONS as CHECKPOINT_FUNCTIONS
 from specc.analysis.checks import FUNCTIONS
 from specc.analysis.definition import SETTINGS
 from specc.analysis.expectations import REDUCERS
@@ -24,7 +25,13 @@ ItemKind = types.CompletionItemKind
 _FILE_ITEMS = ("use", "let", "model", "corpus", "experiment")
 _OVERRIDDEN = ("let", "model", "corpus", "allocate", "seeds", "sweep", "eval", "compare", "expect", "stage")
 _PLURAL = tuple(unit for unit in UNITS if unit.endswith("s"))
-_SETTING_VALUES = {"optimizer": Kind.OPTIMIZER, "schedule": Kind.SCHEDULE}
+_SETTING_VALUES = {
+    "optimizer": Kind.OPTIMIZER,
+    "schedule": Kind.SCHEDULE,
+    "replay": Kind.REPLAY,
+    "until": Kind.STOP,
+}
+_CHOICES = {"dtype": ("float32", "bfloat16"), "optimizer_state": ("fresh", "kept")}
 _DECLARED_VALUES = {"model": Kind.MODEL, "corpus": Kind.CORPUS, "eval": Kind.EVALUATION}
 _SNIPPETS = {
     "use": 'use "$1.spec" { $2 }',
@@ -118,6 +125,8 @@ def _offers(here: Place, text: str, start: int, path: str, read: Read) -> Iterat
         owner = next((n for n in names if n.name == statement[-2].text), None)
         if owner is None or owner.kind in ("corpus", "let", "parameter"):
             yield from (Offer(name, ItemKind.Property, text) for name, text in MEMBERS.items())
+            for part in owner.parts if owner else ():
+                yield Offer(part, ItemKind.Property, "a named split")
         return
     if last is not None and last.kind == "number" and not last.text.endswith("%"):
         yield from (Offer(unit, ItemKind.Unit) for unit in _PLURAL)
@@ -154,7 +163,8 @@ def _begin(here: Place, names: list[Known], path: str, read: Read) -> Iterator[O
         yield _keyword("override")
     elif head == "allocate":
         for each in names:
-            if each.kind == "corpus" and each.name not in given:
+            data = each.value in COMPONENTS and COMPONENTS[each.value].kind is Kind.DATA
+            if (each.kind == "corpus" or data) and each.name not in given:
                 yield Offer(each.name, _KINDS["corpus"], "corpus", f"{each.name} {{ $0 }}")
     elif head == "use":
         target = next((t.text.strip('"') for t in block.head if t.kind == "string"), "")
@@ -199,6 +209,7 @@ def _after_word(
         yield from _of_kinds(names, ("stage", "model", "parameter"))
         yield from _checkpoints(names)
         yield from _components((Kind.MODEL, Kind.CHECKPOINT))
+        yield from _computed()
     elif last == "after" or (last == "," and "after" in words):
         yield from _of_kinds(names, ("stage",))
         yield from _checkpoints(names)
@@ -211,6 +222,8 @@ def _after_word(
         yield from _of_kinds(names, ("axis",))
     elif last == "extends":
         yield from _of_kinds(names, (first if first in ("recipe", "experiment") else "experiment",))
+    elif last == "every":
+        yield from (Offer(each, ItemKind.Value) for each in ("10%", "25%", "100 steps"))
     elif last == "=" and len(words) > 1:
         yield from _given_value(first, words[-2], names)
 
@@ -220,8 +233,8 @@ def _given_value(first: str, name: str, names: list[Known]) -> Iterator[Offer]:
     if first in _SETTING_VALUES:
         yield from _named(names, _SETTING_VALUES[first])
         yield from _components((_SETTING_VALUES[first],))
-    elif first == "dtype":
-        yield from (Offer(f'"{each}"', ItemKind.Value) for each in ("float32", "bfloat16"))
+    elif first in _CHOICES:
+        yield from (Offer(f'"{each}"', ItemKind.Value) for each in _CHOICES[first])
     elif first in _DECLARED_VALUES:
         yield from _named(names, _DECLARED_VALUES[first])
         yield from _components((_DECLARED_VALUES[first],))
@@ -297,14 +310,22 @@ def _in_call(here: Place, names: list[Known]) -> Iterator[Offer]:
     words = [token.text for token in block.statement]
     function = block.head[-1].text if block.head and block.head[-1].kind == "word" else ""
     statement = [token.text for token in block.head]
-    if function in REDUCERS:
+    if function in REDUCERS and (statement[:1] == ["expect"] or function not in CHECKPOINT_FUNCTIONS):
         yield from _in_measure(words, names)
         return
     if function in FUNCTIONS:
         yield from _of_kinds(names, ("stage", "corpus"))
         return
-    if function == "take":
-        yield from _data(names)
+    template = next((n for n in names if n.name == function and n.parameters), None)
+    if template is not None and not words:
+        given = {statement[0].text for statement in block.earlier}
+        for name in template.parameters:
+            if name not in given:
+                yield Offer(name, ItemKind.Property, "", f"{name} = ")
+    if function in CHECKPOINT_FUNCTIONS:
+        yield from _of_kinds(names, ("stage",))
+        yield from _checkpoints(names)
+        yield from _of_kinds(names, ("eval", "axis") if function == "best" else ("axis",))
         return
     signature = _called(function, statement, names)
     if signature is None:
@@ -346,10 +367,15 @@ def _typed(parameter: Parameter, names: list[Known]) -> Iterator[Offer]:
     match parameter.type:
         case Type.BOOL:
             yield from (Offer(word, ItemKind.Keyword) for word in ("true", "false"))
-        case Type.DATA:
+        case Type.DATA | Type.DOCUMENTS:
             yield from _data(names)
         case Type.CHECKPOINT:
-            yield from _of_kinds(names, ("stage", "let", "parameter"))
+            yield from _of_kinds(names, ("stage",))
+            yield from _checkpoints(names)
+            yield from _components((Kind.CHECKPOINT,))
+            yield from _computed()
+        case Type.EVAL:
+            yield from _of_kinds(names, ("eval",))
         case Type.STRING | Type.STRINGS | Type.PATH | Type.PATHS:
             pass
     yield from _of_kinds(names, ("axis", "let", "parameter"))
@@ -360,7 +386,10 @@ def _data(names: list[Known]) -> Iterator[Offer]:
         if each.kind == "corpus":
             for part, text in MEMBERS.items():
                 yield Offer(f"{each.name}.{part}", ItemKind.Value, text)
-    yield Offer("take", ItemKind.Function, "whole documents of about so many tokens", "take($1, $0 tokens)")
+            for part in each.parts:
+                yield Offer(f"{each.name}.{part}", ItemKind.Value, "a named split")
+    yield from _named(names, Kind.DATA)
+    yield from _components((Kind.DATA,))
 
 
 def _in_measure(words: list[str], names: list[Known]) -> Iterator[Offer]:
@@ -423,6 +452,12 @@ def _checkpoints(names: Iterable[Known]) -> Iterator[Offer]:
         signature = COMPONENTS.get(each.value)
         if each.kind == "let" and (signature is None or signature.kind is Kind.CHECKPOINT):
             yield _name(each)
+
+
+def _computed() -> Iterator[Offer]:
+    """Functions that make a checkpoint of others."""
+    for name, text in CHECKPOINT_FUNCTIONS.items():
+        yield Offer(name, ItemKind.Function, text, f"{name}($0)")
 
 
 def _components(kinds: tuple[Kind, ...]) -> Iterator[Offer]:

@@ -79,12 +79,14 @@ def reference(name: str) -> str | None:
 
 def meaning(word: str) -> str | None:
     """A sentence or a page on a word of the language; None if it isn't one."""
+    from specc.analysis.checkpoint_calls import FUNCTIONS as CHECKPOINT_FUNCTIONS
     from specc.analysis.checks import FUNCTIONS
 
     phrase = next((text for words, text in PHRASES.items() if word in words), None)
-    for table in (CLAUSES, VALUES, MEMBERS, REDUCERS, FUNCTIONS):
-        if word in table:
-            return f"`{word}`: {table[word]}"
+    tables = (CLAUSES, VALUES, MEMBERS, REDUCERS, FUNCTIONS, CHECKPOINT_FUNCTIONS)
+    found = [f"`{word}`: {table[word]}" for table in tables if word in table]
+    if found:
+        return "\n\n".join(found)
     if word in UNITS or word.removesuffix("s") in UNITS:
         return f"`{word}`: {UNITS[word.removesuffix('s')]}"
     return f"`{word}`: {phrase}" if phrase else reference(word)

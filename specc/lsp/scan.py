@@ -165,7 +165,10 @@ def heads(block: Block) -> str:
 class Declared:
     """A name that a text declares: with which word, where, and in which experiment ("" for the file).
 
-    `value` is the first word of what it stands for.
+    Attributes:
+        value: the first word of what it stands for.
+        parameters: of a template, in order.
+        parts: named splits of a corpus.
     """
 
     kind: str
@@ -173,6 +176,8 @@ class Declared:
     start: int
     experiment: str
     value: str = ""
+    parameters: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +218,18 @@ def declared(text: str) -> tuple[list[Declared], list[Used], dict[str, str]]:
             return
         value = next((t.text for t in words[equals or 0 :] if t.kind == "word"), "") if named else ""
         kind = "axis" if keyword == "sweep" else keyword
-        names.append(Declared(kind, words[1].text, words[1].start, experiment, value))
+        template = len(words) > 2 and words[2].kind == "group" and words[2].text == "("
+        names.append(
+            Declared(
+                kind,
+                words[1].text,
+                words[1].start,
+                experiment,
+                value,
+                parameters_in(text[words[2].start : words[2].stop]) if template else (),
+                _splits(text[words[1].start : statement[-1].stop]) if keyword == "corpus" else (),
+            )
+        )
         if keyword == "experiment" and len(words) > 3 and any(t.text == "extends" for t in words):
             after = [t.text for t in words]
             extends[words[1].text] = after[after.index("extends") + 1] if after[-1] != "extends" else ""
@@ -232,6 +248,21 @@ def declared(text: str) -> tuple[list[Declared], list[Used], dict[str, str]]:
             finish(block.earlier[-1], blocks)
     finish(blocks[-1].statement, blocks)
     return names, used, extends
+
+
+_PARAMETER = re.compile(r"[(,]\s*([A-Za-z_]\w*)\s*(?=[,)=]|$)", re.ASCII)
+_SPLITS = re.compile(r"\bsplits\s*=\s*\[(.*?)\]", re.DOTALL)
+
+
+def parameters_in(text: str) -> tuple[str, ...]:
+    """Names in a list of parameters such as `(width, layers = 2)`."""
+    return tuple(_PARAMETER.findall(text))
+
+
+def _splits(text: str) -> tuple[str, ...]:
+    """Names in `splits = [("probe", 5%)]`."""
+    found = _SPLITS.search(text)
+    return tuple(re.findall(r'"([A-Za-z_]\w*)"', found[1])) if found else ()
 
 
 def _has_body(statement: tuple[Token, ...]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lsprotocol import types
 
+from specc.analysis.checkpoint_calls import FUNCTIONS as CHECKPOINT_FUNCTIONS
 from specc.analysis.checks import FUNCTIONS
 from specc.analysis.expectations import REDUCERS
 from specc.analysis.values import show_argument
@@ -30,6 +31,11 @@ def _of_call(block: Block, names: list[Known]) -> types.SignatureHelp | None:
     function = block.head[-1].text if block.head else ""
     if function == "with" and len(block.head) > 1:
         function = next((n.value for n in names if n.name == block.head[-2].text), "")
+    template = next((n for n in names if n.name == function and n.parameters), None)
+    if template is not None:
+        return _of_template(template, block)
+    if function in CHECKPOINT_FUNCTIONS and [token.text for token in block.head[:1]] != ["expect"]:
+        return _one(f"{function}(...)", CHECKPOINT_FUNCTIONS[function])
     if function in REDUCERS:
         return _one(f"{function}(EVAL after STAGE given AXIS = VALUE)", meaning(function))
     if function in FUNCTIONS:
@@ -40,6 +46,20 @@ def _of_call(block: Block, names: list[Known]) -> types.SignatureHelp | None:
 
 def _one(label: str, text: str | None) -> types.SignatureHelp:
     return types.SignatureHelp([types.SignatureInformation(label, text)], 0)
+
+
+def _of_template(template: Known, block: Block) -> types.SignatureHelp:
+    names = list(template.parameters)
+    words = [token.text for token in block.statement]
+    named = len(words) > 1 and words[1] == "=" and words[0] in names
+    active = names.index(words[0]) if named else min(len(block.earlier), len(names) - 1)
+    information = types.SignatureInformation(
+        f"{template.name}({', '.join(names)})",
+        f"a {template.kind} with parameters",
+        [types.ParameterInformation(name) for name in names],
+        active,
+    )
+    return types.SignatureHelp([information], 0, active)
 
 
 def _of_component(signature: Signature, block: Block) -> types.SignatureHelp:

@@ -83,7 +83,7 @@ def kept_binder(experiment: str, axes: Sequence[Axis]) -> Binder:
     return _kept(experiment, tuple(axis.model_copy(update={"values": ()}) for axis in axes))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _kept(experiment: str, axes: tuple[Axis, ...]) -> Binder:
     return Binder(experiment, axes)
 

@@ -264,14 +264,14 @@ def ancestors(study: Study) -> list[tuple[int, str, str]]:
     for arm, stages in by_arm.items():
         seen: dict[str, list[str]] = {}
         made = computed.get(arm, {})
-        for stage, checkpoint in stages:
+        for ended, checkpoint in stages:
             lineage = behind(checkpoint)
-            found += [(arm, stage, name) for key, known in seen.items() if key in lineage for name in known]
-            found += [(arm, stage, name) for name, key in made.items() if key in lineage - {checkpoint}]
-            seen.setdefault(checkpoint, []).append(stage)
+            found += [(arm, ended, name) for key, known in seen.items() if key in lineage for name in known]
+            found += [(arm, ended, name) for name, key in made.items() if key in lineage - {checkpoint}]
+            seen.setdefault(checkpoint, []).append(ended)
         for name, checkpoint in made.items():
             lineage = behind(checkpoint)
-            found += [(arm, name, stage) for key, known in seen.items() if key in lineage for stage in known]
+            found += [(arm, name, ended) for key, known in seen.items() if key in lineage for ended in known]
             found += [(arm, name, other) for other, key in made.items() if key in lineage - {checkpoint}]
     return found
 

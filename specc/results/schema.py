@@ -315,6 +315,9 @@ MACROS: dict[str, tuple[str, str]] = {
 }
 """Signature -> (SQL, what it means) of the functions that queries have beside DuckDB's."""
 
+SWEPT = "swept axis; null in the arms of what `best` has chosen among its values"
+"""What the column of an axis means."""
+
 RESERVED_COLUMNS = frozenset(column.name for table in TABLES if table.per_arm for column in table.columns)
 """Names, in lower case, that an axis can't have: they are columns already."""
 
@@ -356,7 +359,7 @@ def axis_columns(axes: Sequence[Axis]) -> tuple[Column, ...]:
         while name.lower() in taken:
             name += "_"
         taken.add(name.lower())
-        columns.append(Column(name, AXIS_TYPES[axis.type], "swept axis"))
+        columns.append(Column(name, AXIS_TYPES[axis.type], SWEPT))
     return tuple(columns)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -27,6 +28,8 @@ experiment shelf {
     batch     = 8 sequences
   }
   eval spread = entropy(additions.held_out) after pretrain every 50%
+  let long = long_documents(additions.held_out, tokens = 7 tokens)
+  eval flatter = entropy(long) after shrink(pretrain, by = 0.5)
 }
 """
 
@@ -68,11 +71,13 @@ def shelved(tmp_path: Path, site: Path) -> Shelved:
 
 def test_a_recipe_runs_with_the_components_of_a_package(shelved: Shelved) -> None:
     shelved.specc("run", "small.spec")
-    rows = json.loads(shelved.specc("sql", "--json", "select metric, value, n from results").stdout)
-    assert [row["metric"] for row in rows] == ["entropy", "entropy"]
-    assert all(0 < row["value"] < 6 and row["n"] > 20 for row in rows)
+    query = "select eval, value, n from results order by eval, position"
+    flatter, half, whole = json.loads(shelved.specc("sql", "--json", query).stdout)
+    assert (flatter["eval"], half["eval"], whole["eval"]) == ("flatter", "spread", "spread")
+    assert 0 < whole["value"] < flatter["value"] <= math.log(257)
+    assert 0 < flatter["n"] < whole["n"]
     again = shelved.specc("run", "small.spec")
-    assert "all 6 steps were done before" in again.stderr
+    assert "all 9 steps were done before" in again.stderr
 
 
 def test_the_version_of_the_package_is_in_the_keys(shelved: Shelved, tmp_path: Path) -> None:
@@ -125,3 +130,10 @@ def test_a_package_that_cannot_be_imported_is_told_with_its_name(shelved: Shelve
 def test_a_recipe_cannot_name_a_module(shelved: Shelved) -> None:
     shelved.write(SPEC.replace("sums(", "specc_shelf.work.read_sums("))
     assert "error[E0102]" in shelved.specc("check", "small.spec", code=1).stderr
+
+
+def test_its_components_are_in_the_reference(shelved: Shelved) -> None:
+    page = shelved.specc("reference", "sums").stdout
+    assert "largest summand; a whole number, at least 1" in page
+    assert "package: specc-shelf 0.1.0" in page
+    assert "sign_sgd" in shelved.specc("reference").stdout

@@ -124,9 +124,9 @@ def derive(source: random.Random, budget: int, start: str = "file") -> tuple[lis
         budget -= 1
         alternatives = rules()[name]
         longer = [rule for rule in alternatives if rule.expansion and rule.expansion[0].name == name]
-        if longer and source.random() < GOING_ON.get(name, 0.3):
+        if longer and source.random() > 1 - GOING_ON.get(name, 0.3):
             alternatives = longer
-        if name == "_item" and source.random() < 0.4:
+        if name == "_item" and source.random() > 0.6:
             alternatives = rules()["experiment"]
         short = budget <= 0 or (name == "_expr" and source.random() < 0.6)
         if name == "_expr" and short:
@@ -179,7 +179,7 @@ def _gap(
     free = inside or left.terminal in _CONTINUES or left.terminal == "_NL" or bool(GOES_ON.match(following))
     if left.terminal == "_AND":
         return source.choice((" ", "", "\n "))
-    if free and source.random() < 0.15:
+    if free and source.random() > 0.85:
         return _line_end(source, odd)
     return source.choice(SPACES) or (" " if apart else "")
 
@@ -188,9 +188,9 @@ def _line_end(source: random.Random, odd: bool) -> str:
     if not odd:
         return "\n"
     lines = [source.choice(("", "", " ", "\t"))]
-    if source.random() < 0.2:
+    if source.random() > 0.8:
         lines[0] += " " + source.choice(COMMENTS)
-    while source.random() < 0.25:
+    while source.random() > 0.75:
         lines.append(source.choice(("", "  ", "    " + source.choice(COMMENTS), source.choice(COMMENTS))))
     return "\n".join(lines) + "\n" + source.choice(("", "", "  ", "      "))
 

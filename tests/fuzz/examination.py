@@ -19,7 +19,9 @@ from specc.language.parse import parse
 SECONDS = 2.0
 """CPU time that 100 kB may take; a smaller text may take as much."""
 
-_TERMINALS = sorted(set(re.findall(r"\b_?[A-Z]{2,}\b", (grammar_folder() / "spec.lark").read_text(encoding="utf-8"))))
+_TERMINALS = sorted(
+    set(re.findall(r"\b_?[A-Z]{2,}\b", (grammar_folder() / "spec.lark").read_text(encoding="utf-8")))
+)
 _INTERNAL = re.compile(
     r"\b(?:__ANON_\w+|\$END|LPAR|RPAR|LSQB|RSQB|LBRACE|RBRACE|"
     + "|".join(_TERMINALS)

@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.fuzz import derivation
-from tests.fuzz.mutation import mutated
+import derivation
+from mutation import mutated
 
 TESTS = Path(__file__).parents[1]
-FOLDERS = (TESTS / "fuzz" / "corpus", TESTS / "ui", TESTS / "golden", TESTS / "formatting", TESTS.parent / "specs")
+FOLDERS = (
+    TESTS / "fuzz" / "corpus",
+    TESTS / "ui",
+    TESTS / "golden",
+    TESTS / "formatting",
+    TESTS.parent / "specs",
+)
 
 
 @cache

@@ -10,20 +10,112 @@ PIECE = re.compile(r'\s+|#[^\n]*|[A-Za-z_]\w*|[0-9][\w.]*%?|"[^"\n]*"|```|\.\.|.
 """White space, comments, words, numbers, strings and signs, roughly: no text is refused."""
 
 ODD = (
-    *("\0", "\ud800", "\udfff", "\u200b", "\u202e", "\ufeff", "\u2028", "\x85", "\x1b[31m", "é", "漢", "🙂", "\u0301"),
-    *("ﬁ", "²", "٣", "Ⅷ", "\\", "'", '"', "`", "```", "```sql", "#", ";", "$", "%", "&", "|", "~", "?", "!", "^"),
+    *(
+        "\0",
+        "\ud800",
+        "\udfff",
+        "\u200b",
+        "\u202e",
+        "\ufeff",
+        "\u2028",
+        "\x85",
+        "\x1b[31m",
+        "é",
+        "漢",
+        "🙂",
+        "\u0301",
+    ),
+    *(
+        "ﬁ",
+        "²",
+        "٣",
+        "Ⅷ",
+        "\\",
+        "'",
+        '"',
+        "`",
+        "```",
+        "```sql",
+        "#",
+        ";",
+        "$",
+        "%",
+        "&",
+        "|",
+        "~",
+        "?",
+        "!",
+        "^",
+    ),
 )
 """Characters that no recipe has, or that mean much."""
 
 WORDS = (
     *("use", "let", "model", "corpus", "experiment", "extends", "sweep", "by", "except", "seeds", "allocate"),
-    *("within", "early", "late", "block", "at", "stage", "from", "eval", "after", "every", "check", "is", "equal"),
+    *(
+        "within",
+        "early",
+        "late",
+        "block",
+        "at",
+        "stage",
+        "from",
+        "eval",
+        "after",
+        "every",
+        "check",
+        "is",
+        "equal",
+    ),
     *("across", "compare", "expect", "recipe", "override", "with", "given", "in", "of", "as", "rest", "fill"),
     *("(", ")", "[", "]", "{", "}", "@", "..", ".", ",", ":", "=", "==", "<=", "+", "-", "*", "/", "\n", " "),
-    *("0", "-1", "0%", "100%", "1e400", "1e-400", "99999999999T tokens", "1e99999999", "9" * 400, "1_", "2%%"),
-    *("tokens", "steps", "epochs", "sequences", "best", "mean", "quantize", "lerp", "concat", "take", "where"),
-    *("early_stop", "past", "perturb", "reset_optimizer", "shuffle_labels", "annotate", "mask_tokens", "corrupt"),
-    *("permute_units", '"data/*.txt"', '"../*"', '"/"', '""', '"[[["', r'"\ud800"', r'"\x00"', r'"\N{BULLET}"'),
+    *(
+        "0",
+        "-1",
+        "0%",
+        "100%",
+        "1e400",
+        "1e-400",
+        "99999999999T tokens",
+        "1e99999999",
+        "9" * 400,
+        "1_",
+        "2%%",
+    ),
+    *(
+        "tokens",
+        "steps",
+        "epochs",
+        "sequences",
+        "best",
+        "mean",
+        "quantize",
+        "lerp",
+        "concat",
+        "take",
+        "where",
+    ),
+    *(
+        "early_stop",
+        "past",
+        "perturb",
+        "reset_optimizer",
+        "shuffle_labels",
+        "annotate",
+        "mask_tokens",
+        "corrupt",
+    ),
+    *(
+        "permute_units",
+        '"data/*.txt"',
+        '"../*"',
+        '"/"',
+        '""',
+        '"[[["',
+        r'"\ud800"',
+        r'"\x00"',
+        r'"\N{BULLET}"',
+    ),
     *("select 1", "```sql select 1 ```", "```sql", "true", "false", "base", "seed", "recipe"),
 )
 
@@ -82,13 +174,17 @@ def _byte(source: random.Random, parts: list[str], _: Sequence[str]) -> None:
 
 def _nest(source: random.Random, parts: list[str], _: Sequence[str]) -> None:
     place, depth = source.randrange(len(parts)), source.choice((2, 20, 40, 300))
-    opening, closing = source.choice((("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")"), ("a with (b = ", ")"), ("-", "")))
+    opening, closing = source.choice(
+        (("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")"), ("a with (b = ", ")"), ("-", ""))
+    )
     parts[place] = opening * depth + parts[place] + closing * (depth - source.choice((0, 0, 1)))
 
 
 def _chain(source: random.Random, parts: list[str], _: Sequence[str]) -> None:
     place, length = source.randrange(len(parts)), source.choice((2, 30, 200))
-    parts[place] += source.choice((" + 1", "@50%", " with (a = 1)", ", 1", ".x", "\n", " given a = 1", " * 2")) * length
+    parts[place] += (
+        source.choice((" + 1", "@50%", " with (a = 1)", ", 1", ".x", "\n", " given a = 1", " * 2")) * length
+    )
 
 
 def _long(source: random.Random, parts: list[str], _: Sequence[str]) -> None:

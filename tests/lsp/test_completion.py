@@ -152,6 +152,32 @@ def test_names_of_what_an_experiment_extends_are_offered(writing: Writing) -> No
     assert "pretrain" in found
 
 
+def test_parameters_of_a_template_are_names_inside_it_and_arguments_of_its_calls(writing: Writing) -> None:
+    template = "model sized(width, layers = 2) = llama(width = "
+    assert {"width", "layers"} <= set(writing.labels(template + "|"))
+    whole = template + "width, layers = layers, heads = 2, context = 32 tokens)\n"
+    assert writing.labels(whole + "model one = sized(|")[:2] == ["width", "layers"]
+    assert "width" not in writing.labels(whole + "let other = |")
+    text, where = marked(whole + "model one = sized(layers = |")
+    writing.items(text + "|")
+    shown = writing.editor.ask("textDocument/signatureHelp", writing.editor.at("study.spec", *where))
+    assert shown["signatures"][0]["label"] == "sized(width, layers)"
+    assert shown["activeParameter"] == 1
+
+
+def test_named_splits_are_parts_of_their_corpus(writing: Writing) -> None:
+    corpus = 'corpus quiz = text("a.txt", splits = [("probe", 5%), ("late", 5%)])\n'
+    assert writing.labels(corpus + "let a = quiz.|") == ["train", "held_out", "probe", "late"]
+
+
+def test_checkpoints_are_offered_to_what_computes_with_them(writing: Writing) -> None:
+    found = writing.labels(after("  stage posttrain from ", "mean("))
+    assert "pretrain" in found
+    assert "skill_loss" not in found
+    assert "lerp" in writing.labels(after("  stage posttrain from "))
+    assert "take" in writing.labels(after("loss("))
+
+
 def test_paths_in_corpora_and_in_use_are_offered_files(writing: Writing) -> None:
     folder = writing.editor.folder
     (folder / "data").mkdir()

@@ -193,11 +193,43 @@ def test_results_that_are_no_numbers_are_never_the_best(
 ) -> None:
     from dataclasses import replace
 
-    from specc_runtime import early_stop
+    from specc_runtime.evaluate import measure
 
     parent, corpus = workshop.init(), few_documents(workshop)
-    measured: Any = early_stop.measure
-    monkeypatch.setattr(early_stop, "measure", lambda task: replace(measured(task), value=math.nan))
+    monkeypatch.setattr(
+        "specc_runtime.early_stop.measure", lambda task: replace(measure(task), value=math.nan)
+    )
     step = stopped(workshop, parent, corpus, {})
     found = workshop.do(step).outputs
     assert (found["best_at"], found["best_value"], found["stopped_at"]) == (None, None, 2 * EVERY)
+
+
+@pytest.mark.parametrize("crash", [1, 2, 3])
+def test_a_crash_in_a_measurement_changes_no_bit(
+    workshop: Workshop, other_workshop: Workshop, crash: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from specc_runtime.evaluate import measure
+
+    whole = stopped(workshop, workshop.init(), few_documents(workshop), {})
+    expected = workshop.do(whole).outputs
+    place = other_workshop
+    step = stopped(place, place.init(), few_documents(place), {})
+    step = step.model_copy(update={"execution": {"checkpoint_seconds": 0.0}})
+    measured = 0
+
+    def failing(task: Any) -> Any:
+        nonlocal measured
+        measured += 1
+        if measured == crash:
+            raise RuntimeError("crashed")
+        return measure(task)
+
+    monkeypatch.setattr("specc_runtime.early_stop.measure", failing)
+    with pytest.raises(RuntimeError, match="crashed"):
+        place.do(step)
+    found = place.do(step)
+    assert found.provenance.resumed == 1
+    assert place.weights(step.key) == workshop.weights(whole.key)
+    assert {name: found.outputs[name] for name in ("stopped_at", "best_at", "best_value", "tokens")} == {
+        name: expected[name] for name in ("stopped_at", "best_at", "best_value", "tokens")
+    }

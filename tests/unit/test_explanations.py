@@ -13,7 +13,7 @@ from specc.diagnostics import render
 from specc.diagnostics.codes import CODES
 from specc.diagnostics.explain import FOLDER, Example, explanation
 
-WITHOUT_EXAMPLES = {"E0002", "E0004", "E0503", "E0702", "W0001"}
+WITHOUT_EXAMPLES = {"E0002", "E0004", "E0209", "E0503", "E0702", "W0001"}
 """Codes that need files beside the recipe, or a very long one."""
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""A corpus, an optimizer and an evaluation of another package.
+"""A corpus, an optimizer, an evaluation and two transforms of another package.
 
 This module is imported by the compiler, so it imports no torch; the work is done in
 `specc_shelf.work`.
@@ -35,4 +35,22 @@ ENTROPY = Plugin(
         metric="entropy",
     ),
     "specc_shelf.work:measure_entropy",
+)
+SHRINK = Plugin(
+    Signature(
+        "shrink",
+        Kind.CHECKPOINT,
+        "All weights times a number.",
+        (Parameter("by", Type.FLOAT, "the number", low=0, high=1),),
+    ),
+    "specc_shelf.work:shrink",
+)
+LONG_DOCUMENTS = Plugin(
+    Signature(
+        "long_documents",
+        Kind.DATA,
+        "Documents of at least so many tokens.",
+        (Parameter("tokens", Type.TOKENS, "the fewest tokens of a document", low=1),),
+    ),
+    "specc_shelf.work:long_documents",
 )

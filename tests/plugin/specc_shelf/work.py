@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from specc.corpora.blocks import Block
 from specc.corpora.documents import Document
+from specc.corpora.tokens import Tokens
 from specc_runtime.evaluate.measured import Measured, Task
 
 
@@ -54,3 +57,15 @@ def measure_entropy(task: Task) -> Measured:
     values = torch.tensor([sample["value"] for sample in samples], dtype=torch.float64)
     error = float(values.std() / len(values) ** 0.5) if len(values) > 1 else None
     return Measured(float(values.mean()), len(samples), error, samples, len(samples))
+
+
+def shrink(
+    weights: Mapping[str, torch.Tensor], args: Mapping[str, Any], seed: int | None
+) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, tensor in weights.items():
+        yield name, tensor * args["by"]
+
+
+def long_documents(blocks: Iterator[Block], args: Mapping[str, Any], tokens: Tokens) -> Iterator[Block]:
+    for block in blocks:
+        yield block.select(np.flatnonzero(block.lengths >= args["tokens"]))

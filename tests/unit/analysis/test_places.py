@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from small_recipes import points_of, study_of
 
@@ -294,3 +294,57 @@ def test_splits_of_one_corpus_are_not_taken_for_each_other(tmp_path: Path) -> No
     assert steps[first[-1]].inputs["resume"] == first[0]
     assert steps[second[-1]].inputs["resume"] == second[0]
     assert first[0] != second[0]
+
+
+@st.composite
+def anything(draw: st.DrawFn) -> tuple[list[PlacedCell], int, Length]:
+    steps = draw(st.integers(1, 40))
+    n = steps * BATCH
+    cells = []
+    for index in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from(["within", "early block", "late block", "at", "ramp"]))
+        if kind in ("within", "ramp"):
+            ends = sorted(
+                draw(st.lists(st.fractions(0, 1, max_denominator=50), min_size=2, max_size=2, unique=True))
+            )
+            ends = ends if kind == "within" or draw(st.booleans()) else ends[::-1]
+            placement = Placement(kind, tuple(map(share, ends)))
+        elif kind == "at":
+            at = draw(st.lists(st.integers(0, n * SEQUENCE + 5), min_size=1, max_size=3))
+            placement = Placement(kind, tuple(Amount(Fraction(token), Unit.TOKENS) for token in at))
+        else:
+            placement = Placement(kind)
+        tokens = draw(st.integers(1, n * SEQUENCE))
+        if kind == "ramp":
+            tokens = int(sum(position.value for position in placement.positions) / 2 * n * SEQUENCE)
+        cells.append(PlacedCell(f"corpus{index}", tokens, placement, SPAN))
+    base = draw(st.integers(0, 2))
+    # What rounding to whole steps leaves unread, and what the base has.
+    nominal = sum(cell.tokens for cell in cells) + (draw(st.integers(1, n * SEQUENCE)) if base else 0)
+    n = nominal // (BATCH * SEQUENCE) * BATCH
+    assume(n)
+    return cells, base, Length("pretrain", SPAN, n, BATCH, SEQUENCE, nominal)
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything())
+def test_any_places_are_laid_out_whole_or_refused(case: tuple[list[PlacedCell], int, Length]) -> None:
+    cells, base, size = case
+    layout = lay_out(cells, base, size)
+    if isinstance(layout, Finding):
+        assert layout.code in ("E0421", "E0422", "E0423")
+        return
+    shares = [Fraction(1, max(base, 1))] * base + [Fraction(0)] * len(cells)
+    interleave = Interleave(shares, layout.intervals)
+    given_ = interleave.counts(size.n)
+    assert sum(given_) == size.n
+    assert min(given_) >= 0
+    # Every position has one source, and none goes back.
+    found = interleave.places(0, size.n)
+    for source in range(len(shares)):
+        numbers = [number for which, number in found if which == source]
+        assert numbers == list(range(given_[source]))
+    for source, index in enumerate(layout.order, base):
+        begins = next((x for x, (which, _) in enumerate(found) if which == source), size.n)
+        assert begins >= layout.begins[source - base]
+        assert cells[index].tokens or not given_[source]

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from small_recipes import codes_of, compiled, study_of
 
+from specc.graph.cost import Rates
+from specc.graph.expand import Expansion
 from specc.study import Arm, PlannedStep, Study
 
 RECIPE = """\
@@ -177,6 +179,46 @@ def test_a_choice_among_arms_that_differ_in_more_is_told(tmp_path: Path) -> None
     )
     assert codes_of(tmp_path, text) == ["E0510"]
     assert not compiled(tmp_path, text.replace("over = lr", "over = [lr, early]")).report.failed
+
+
+EXPRESSIONS = (
+    "best(posttrain, by = fit, over = early)",
+    "best(posttrain, by = fit, over = [early, lr])",
+    "best(best(posttrain, by = fit, over = lr), by = fit, over = early)",
+    "best(quantize(posttrain@50%, bits = 4), by = fit, over = lr)",
+    "mean(best(posttrain, by = fit, over = lr), posttrain)",
+    "mean(best(posttrain, by = fit, over = lr), pretrain)",
+    "lerp(best(posttrain, by = fit, over = lr), posttrain, 0%)",
+    "best(lerp(pretrain, posttrain, early), by = fit, over = early)",
+    "perturb(best(pretrain, by = fit, over = lr), sigma = 0.1)",
+    "finetune + early * (best(finetune, by = fit, over = early) - finetune)",
+)
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_arms_are_one_where_their_checkpoints_are_one_step(tmp_path: Path, expression: str) -> None:
+    """The arms are known before the steps: what they say is the same must have the same key."""
+    text = RECIPE.replace(
+        "  eval fit", f"  let made = {expression}\n  eval also = loss(web.held_out) after made\n  eval fit"
+    )
+    compilation = compiled(tmp_path, text)
+    (experiment,) = compilation.experiments
+    (recipe,) = experiment.recipes
+    expansion = Expansion(experiment, Rates())
+    study = expansion.study()
+    measured = {(m.arm, m.stage): m.key for m in study.measures if m.eval == "also"}
+    by_place = {
+        (arm.axes["lr"], arm.axes["early"], arm.seed): measured.get((arm.arm, "made")) for arm in study.arms
+    }
+    for resolved in recipe.points:
+        (mark,) = next(plan.marks for plan in resolved.evals if plan.name == "also")
+        assert mark.value is not None
+        key = expansion.checkpoints.key(mark.value, expansion.lineage(recipe, resolved, 0))
+        lr, early = (float(resolved.point[axis].value) for axis in ("lr", "early"))  # type: ignore[union-attr]
+        held = [by_place.get((a, b, 0)) for a in (lr, None) for b in (early, None)]
+        (found,) = (made for made in held if made is not None)
+        assert next(step for step in study.steps if step.key == found).inputs["checkpoint"] == key
+    assert len(set(filter(None, by_place.values()))) == sum(made is not None for made in by_place.values())
 
 
 def test_without_a_choice_nothing_changes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_recipes import RECIPE, compiled, points_of, study_of
 
@@ -19,6 +19,7 @@ SPAN = Span(Source("case.spec", "x"), 0, 1)
 STAGES = {name: StageValue(name, None, SPAN) for name in "abc"}
 Vector = dict[str, Fraction]
 
+patient = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 numbers = st.fractions(min_value=-3, max_value=3, max_denominator=7)
 
 
@@ -57,6 +58,7 @@ def deltas(draw: st.DrawFn, depth: int = 3) -> tuple[Combination, Vector]:
 
 
 @given(checkpoints())
+@patient
 def test_a_checkpoint_is_the_sum_of_its_terms_and_they_sum_to_one(
     made: tuple[StageValue | Combination, Vector],
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_checkpoint_is_the_sum_of_its_terms_and_they_sum_to_one(
 
 
 @given(deltas())
+@patient
 def test_a_delta_sums_to_nothing(made: tuple[Combination, Vector]) -> None:
     value, expected = made
     assert is_delta(value)
@@ -75,6 +78,7 @@ def test_a_delta_sums_to_nothing(made: tuple[Combination, Vector]) -> None:
 
 
 @given(checkpoints(), checkpoints())
+@patient
 def test_equal_sums_are_equal_values_and_equal_hashes(
     one: tuple[StageValue | Combination, Vector], other: tuple[StageValue | Combination, Vector]
 ) -> None:
@@ -117,7 +121,7 @@ def test_ways_to_write_the_middle_are_one_value(tmp_path: Path, expression: str)
     first=st.fractions(min_value=0, max_value=1, max_denominator=20),
     second=st.fractions(min_value=-2, max_value=2, max_denominator=20),
 )
-@settings(max_examples=50)
+@patient
 def test_lerp_and_arithmetic_agree_for_every_share(first: Fraction, second: Fraction) -> None:
     a, b = STAGES["a"], STAGES["b"]
     delta = arithmetic(b, "-", a, SPAN, SPAN)
@@ -260,3 +264,18 @@ def test_a_child_of_a_sum_reads_on_after_the_furthest_of_its_stages(tmp_path: Pa
     stages = points_of(tmp_path, text)[0].stages
     starts = {reading.corpus.name: reading.start for reading in stages["merged"].readings}
     assert starts == {"web": 25_600 - 3_200, "skill": 3_200 + 6_400}
+
+
+def test_a_stage_without_tokens_passes_a_sum_through(tmp_path: Path) -> None:
+    text = RECIPE.replace("  seeds 0..1", "  sweep extra in [0 tokens, 1_280 tokens]\n  seeds 0..0").replace(
+        "  eval fit = loss(skill.held_out) after [pretrain, posttrain]",
+        "  stage merged from mean(pretrain, posttrain) { schedule = constant(peak = 1e-3) }\n"
+        "  eval fit = loss(skill.held_out) after [merged, lerp(pretrain, posttrain, 50%)]",
+    )
+    study = study_of(tmp_path, text.replace("{ pretrain: fill }", "{ pretrain: fill, merged: extra }"))
+    sums = steps_of(study, "combine")
+    merged = {run.arm: run.checkpoint for run in study.stages if run.stage == "merged"}
+    for arm in study.arms:
+        assert (merged[arm.arm] in sums) == (arm.axes["extra"] == 0)
+        keys = {m.key for m in study.measures if m.arm == arm.arm}
+        assert len(keys) == (1 if arm.axes["extra"] == 0 else 2)

@@ -250,3 +250,32 @@ def test_finished_steps_are_not_counted_as_work(tmp_path: Path) -> None:
     assert whole.tokens == 2 * 9_600 + 2 * 6_400
     assert (ready.tokens, ready.flops) == (0, 0.0)
     assert "nothing to do" in as_text(ready)
+
+
+def test_a_place_that_moved_is_told_as_it_is_written(tmp_path: Path) -> None:
+    found = difference(tmp_path, changed(("posttrain: rest", "posttrain: rest late block")))
+    (only,) = found.changes
+    assert (only.subject, only.name) == ("posttrain", "data")
+    assert {(v.before, v.after) for v in only.variants} == {
+        ("skill 9,600", "skill 9,600 late block"),
+        ("skill 6,400", "skill 6,400 late block"),
+    }
+    assert found.budgets == ()
+
+
+def test_replay_is_put_down_to_its_setting_and_counted_apart(tmp_path: Path) -> None:
+    found = difference(
+        tmp_path,
+        changed(
+            (
+                "schedule = constant(peak = 5e-4)",
+                "schedule = constant(peak = 5e-4)\n    replay = past(share = 20%)",
+            )
+        ),
+    )
+    assert [(each.subject, each.name) for each in found.changes] == [("posttrain", "replay")]
+    assert {row.corpus for row in found.budgets if row.stage == "posttrain"} == {
+        "web again",
+        "skill again",
+        "",
+    }

@@ -132,6 +132,16 @@ def test_a_line_put_in_above_moves_nodes_without_making_new_ones() -> None:
     assert start_in_file(two.members[1].span) == ("# why\n\n" + TEXT).rindex("let b")
 
 
+def test_an_experiment_that_moves_keeps_what_was_said_of_its_members() -> None:
+    reparser = Reparser()
+    text = TEXT.replace("seeds 0..1", "seeds 0.. 1 2")
+    _, first = both(text, reparser)
+    assert len(first.diagnostics) == 2
+    for lines in (1, 3, 0, 2):
+        _, again = both("#\n" * lines + text, reparser)
+        assert len(again.diagnostics) == 2
+
+
 def test_two_experiments_of_one_text_share_no_node() -> None:
     reparser = Reparser()
     for _ in range(2):
