@@ -135,7 +135,8 @@ class Server(LanguageServer):
         for snapshot in self.project.snapshots():
             if path in self._shown.get(snapshot.path, ()):
                 for each in messages.published(snapshot, buffers).get(path, ()):
-                    merged.setdefault((each.code, each.range.start.line, each.range.start.character), each)
+                    start = each.range.start
+                    merged.setdefault((each.code, start.line, start.character, each.message), each)
         buffer = buffers.get(path)
         self.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(

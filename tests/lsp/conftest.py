@@ -1,8 +1,7 @@
-"""A session of an editor: one server for all tests, which get a folder each."""
+"""A session of an editor: one server for all tests, which get a folder of the workspace each."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,13 +17,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
 
 
 @pytest.fixture
-def editor(server: Editor, request: pytest.FixtureRequest) -> Iterator[Editor]:
+def editor(server: Editor, tmp_path: Path) -> Iterator[Editor]:
     """An editor in an empty folder; that the server had no internal error is checked at the end."""
-    whole: Path = server.folder
-    server.folder = whole / f"test{abs(hash(request.node.nodeid))}"
-    server.folder.mkdir()
+    server.enter(tmp_path.resolve())
     yield server
     server.shut_all()
-    shutil.rmtree(server.folder)
-    server.folder = whole
     server.check()

@@ -126,6 +126,13 @@ class Editor:
             stream.close()
         return code
 
+    def enter(self, folder: Path) -> None:
+        """Work in another folder; it becomes the only one of the workspace."""
+        left, entered = ({"uri": each.as_uri(), "name": each.name} for each in (self.folder, folder))
+        self.folder = folder
+        event = {"added": [entered], "removed": [left]}
+        self.tell("workspace/didChangeWorkspaceFolders", {"event": event})
+
     # ---- documents
 
     def uri(self, name: str) -> str:
