@@ -134,6 +134,6 @@ def test_a_recipe_cannot_name_a_module(shelved: Shelved) -> None:
 
 def test_its_components_are_in_the_reference(shelved: Shelved) -> None:
     page = shelved.specc("reference", "sums").stdout
-    assert "largest summand; a whole number, at least 1" in page
+    assert "largest summand; a whole number, 1 to 999" in page
     assert "package: specc-shelf 0.1.0" in page
     assert "sign_sgd" in shelved.specc("reference").stdout
