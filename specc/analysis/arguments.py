@@ -122,7 +122,7 @@ class Arguments:
                 f"`{signature.name}` has no parameter `{name.text}`",
                 name.span,
                 notes=[f"it takes {', '.join(f'`{k}`' for k in known)}"],
-                help=f"write `{close}`" if close else _elsewhere(signature, name.text),
+                help=_elsewhere(signature, name.text) or (f"write `{close}`" if close else None),
             )
         return parameter
 

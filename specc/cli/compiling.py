@@ -32,7 +32,7 @@ def check_file(file: str, only: Sequence[str], max_arms: int, json_wanted: bool)
     if json_wanted:
         compilation = compile_file(recipe_path(file), only, max_arms, library=True)
         warn_ignored(compilation)
-        print(json.dumps({"diagnostics": as_json(compilation.report)}, indent=1))
+        print(json.dumps(as_json(compilation.report, str(recipe_path(file))), indent=1))
     else:
         compilation = compiled(file, only, max_arms, library=True)
         for experiment in compilation.experiments:

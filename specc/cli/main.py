@@ -101,7 +101,10 @@ def new(folder: str, source: str | None) -> int:
 @_json
 @told
 def check(file: str, only: tuple[str, ...], max_arms: int, as_json: bool) -> int:
-    """Check a recipe: names, types, units, budgets, SQL."""
+    """Check a recipe: names, types, units, budgets, SQL.
+
+    --json lists diagnostics by file, in the shapes of the Language Server Protocol.
+    """
     from specc.cli.compiling import check_file
 
     return check_file(file, only, max_arms, as_json)

@@ -76,7 +76,7 @@ class Fields:
         there = f"{self.noun}s that are there: {listed}{more}"
         raise DataError(
             f"{where}: there is no {self.noun} `{missing}`",
-            f"did you mean `{close[0]}`? {there}" if close else there,
+            f"write `{close[0]}`; {there}" if close else there,
         )
 
     def _string(self, record: Mapping[str, Any], name: str, where: str) -> str:

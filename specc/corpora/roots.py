@@ -101,5 +101,5 @@ def _nearest_package(name: str) -> str:
     names = [module.name for module in pkgutil.iter_modules()]
     close = difflib.get_close_matches(name, names, n=1)
     if close:
-        return f"`{close[0]}` is installed; is that what you mean?"
+        return f"a package `{close[0]}` is installed"
     return "install it where specc runs; the import name counts, not the name on the package index"

@@ -1,8 +1,9 @@
-"""What a user is told about a recipe, as values; see `diagnostic`, `codes` and `render`."""
+"""What a user is told about a recipe, as values; see `diagnostic`, `codes`, `render` and `published`."""
 
 from specc.diagnostics.diagnostic import Diagnostic, Label, Report, Severity
 from specc.diagnostics.fixes import Edit
-from specc.diagnostics.render import as_json, render
+from specc.diagnostics.published import as_json
+from specc.diagnostics.render import render
 from specc.diagnostics.source import Source, Span, UsedSpan, uses_of
 from specc.diagnostics.suggest import nearest
 

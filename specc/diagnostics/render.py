@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from specc.diagnostics.diagnostic import Diagnostic, Label, Report, Severity
-from specc.diagnostics.source import Source, Span
+from specc.diagnostics.source import Source
 from specc.words import display_width, printable
 
 WIDEST = 160
@@ -154,36 +154,4 @@ def _bars(marks: list[tuple[int, int, str, bool]], styled: Any) -> str:
     return row
 
 
-def as_json(report: Report) -> list[dict[str, Any]]:
-    """The diagnostics for other tools; ranges count lines and characters from 0, as in LSP."""
-
-    def place(span: Span) -> dict[str, Any]:
-        source = span.source
-        (line, column), (last, end) = source.position(span.start), source.position(span.stop)
-        return {
-            "file": source.name,
-            "range": {
-                "start": {"line": line - 1, "character": column - 1},
-                "end": {"line": last - 1, "character": end - 1},
-            },
-        }
-
-    def labelled(label: Label) -> dict[str, Any]:
-        return place(label.span) | {"message": label.text}
-
-    return [
-        {
-            "code": d.code,
-            "severity": d.severity.value,
-            "message": d.title,
-            "primary": labelled(d.primary) if d.primary else None,
-            "secondary": [labelled(label) for label in d.secondary],
-            "notes": list(d.notes),
-            "help": d.help,
-            "fix": [place(edit.span) | {"text": edit.text} for edit in d.fix],
-        }
-        for d in report.ordered()
-    ]
-
-
-__all__ = ["Severity", "as_json", "render", "render_one", "summary"]
+__all__ = ["Severity", "render", "render_one", "summary"]

@@ -6,15 +6,11 @@ from functools import lru_cache
 
 from lsprotocol import types
 
-from specc.diagnostics import Diagnostic, Label, Severity, Span
+from specc.diagnostics import Diagnostic, Label, Span
+from specc.diagnostics.published import fields
 from specc.lsp.buffers import Buffers
 from specc.lsp.positions import Text
 from specc.lsp.project import Snapshot, found_at
-
-_SEVERITY = {
-    Severity.ERROR: types.DiagnosticSeverity.Error,
-    Severity.WARNING: types.DiagnosticSeverity.Warning,
-}
 
 
 def range_of(snapshot: Snapshot, span: Span) -> types.Range:
@@ -35,20 +31,16 @@ def published(snapshot: Snapshot, buffers: Buffers) -> dict[str, list[types.Diag
 def message(diagnostic: Diagnostic, snapshot: Snapshot, buffers: Buffers) -> types.Diagnostic:
     """One diagnostic: its title, label, notes and help; other places as related information."""
     label = diagnostic.primary
-    lines = [diagnostic.title]
-    if label is not None and label.text:
-        lines[0] += f" ({label.text})"
-    lines += [f"note: {note}" for note in diagnostic.notes]
-    lines += [f"help: {diagnostic.help}"] if diagnostic.help else []
+    said = fields(diagnostic)
     related = [_related(each, snapshot, buffers) for each in diagnostic.secondary]
     return types.Diagnostic(
         range=range_of(snapshot, label.span) if label else _first_line(snapshot.text),
-        severity=_SEVERITY[diagnostic.severity],
-        code=diagnostic.code,
-        source="specc",
-        message="\n".join(lines),
+        severity=types.DiagnosticSeverity(said["severity"]),
+        code=said["code"],
+        source=said["source"],
+        message=said["message"],
         related_information=related or None,
-        data={"code": diagnostic.code, "explanation": explained(diagnostic.code)},
+        data=said["data"] | {"code": diagnostic.code, "explanation": explained(diagnostic.code)},
     )
 
 

@@ -27,7 +27,7 @@ def comparison(study: Study, name: str) -> Comparison:
     known = ", ".join(f"`{each}`" for each in names) or "none"
     raise QueryError(
         f"`{study.experiment}` has no comparison `{name}`",
-        f"did you mean `{near[0]}`?" if near else f"its comparisons: {known}",
+        f"write `{near[0]}`" if near else f"its comparisons: {known}",
         candidates=tuple(names),
     )
 

@@ -84,7 +84,7 @@ def _put_first(connection: DuckDBPyConnection, experiment: str | None) -> None:
         known = ", ".join(f"`{name}`" for name in names) or "none"
         raise QueryError(
             f"there are no results of an experiment `{experiment}`",
-            f"did you mean `{near[0]}`?" if near else f"experiments with results: {known}",
+            f"write `{near[0]}`" if near else f"experiments with results: {known}",
             candidates=tuple(names),
         )
     path = f"{schema.quoted(schema.schema_name(found))},main"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from specc.diagnostics import nearest
 from specc.errors import QueryError
 
 
@@ -29,14 +30,17 @@ def refusal(error: Exception, sql: str, before: str = "") -> QueryError:
     help = None
     if kind == "COLUMN_NOT_FOUND":
         message = f"there is no column `{name}` here"
-        if candidates:
+        close = nearest(name, candidates)
+        if close is not None:
+            help = f"write `{close}`"
+        elif candidates:
             help = "columns with similar names: " + ", ".join(f"`{each}`" for each in candidates)
     elif kind == "MISSING_ENTRY":
         what = fields.get("type", "table").lower()
         message = f"there is no {'function' if 'function' in what else what} `{name}`"
         candidates = tuple(each for each in candidates if not each.startswith(("pg_", "duckdb_")))
         if candidates:
-            help = f"did you mean `{candidates[0]}`?"
+            help = f"write `{candidates[0]}`"
     elif fields.get("exception_type") == "Permission":
         message, help = "a query can't reach files", "read the tables of the results instead"
     elif len(lines) > 1 and not lines[1].startswith(("\t", "LINE")):

@@ -101,7 +101,7 @@ def test_compare_prints_a_comparison_by_name(done: Study) -> None:
     ]
     assert "`losses`" in done.specc("compare", "--csv", code=2).stderr
     wrong = done.specc("compare", "loses", code=2)
-    assert "did you mean `losses`?" in wrong.stderr
+    assert "write `losses`" in wrong.stderr
 
 
 def test_csv_has_a_header_and_a_line_for_each_row(done: Study) -> None:

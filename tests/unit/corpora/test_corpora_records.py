@@ -67,7 +67,7 @@ def test_prompt_completion_and_options_are_kept_apart(tmp_path: Path) -> None:
         (b'["x"]\n', "line 1 of .* is JSON, but no object", "looks like"),
         (b"[" * 100_000 + b"\n", "line 1 of .* can't be read", "simplify"),
         (b'{"n": ' + b"1" * 5000 + b"}\n", "line 1 of .* can't be read: exceeds the limit", "simplify"),
-        (b'{"bodi": "x", "n": 1}\n', "line 1 of .*: there is no field `body`", "did you mean `bodi`"),
+        (b'{"bodi": "x", "n": 1}\n', "line 1 of .*: there is no field `body`", "write `bodi`"),
         (b"{}\n", "line 1 of .*: there is no field `body`", "none"),
         (b'{"body": "x"}\n\n{"body": 3}\n', "line 3 of .*: field `body` is a number, not a string", ""),
         (b'{"body": null}\n', "field `body` is null", ""),
@@ -163,7 +163,7 @@ def test_bad_rows_are_named(tmp_path: Path) -> None:
         read(path, {"text": "n"}, "parquet")
     with pytest.raises(DataError, match=r"x\.parquet: there is no column `bodi`") as caught:
         read(path, {"text": "bodi"}, "parquet")
-    assert caught.value.help == "did you mean `body`? columns that are there: `body`, `n`"
+    assert caught.value.help == "write `body`; columns that are there: `body`, `n`"
 
 
 def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specc.diagnostics import Label, Report, Source, Span, as_json, nearest, render
+from specc.diagnostics import Label, Report, Source, Span, nearest, render
 
 SOURCE = Source("case.spec", "let a = 1\nlet longer = a + b\nlet c = 3\n")
 
@@ -64,13 +64,6 @@ def test_a_long_line_is_shown_around_its_mark() -> None:
     assert max(map(len, text.splitlines())) < 200
     line, marks = text.splitlines()[3:5]
     assert line[marks.index("^") : marks.rindex("^") + 1] == "here"
-
-
-def test_ranges_in_json_count_from_zero() -> None:
-    report = Report()
-    report.add("E0302", "title", span("longer"))
-    place = as_json(report)[0]["primary"]
-    assert place["range"] == {"start": {"line": 1, "character": 4}, "end": {"line": 1, "character": 10}}
 
 
 def test_the_nearest_name_is_within_a_third_of_its_length() -> None:

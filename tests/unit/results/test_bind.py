@@ -46,7 +46,7 @@ def test_positions_count_characters_and_not_bytes() -> None:
 
 def test_a_misspelt_table_gets_the_one_that_was_meant() -> None:
     error = refused("select * from reslts")
-    assert (error.message, error.help) == ("there is no table `reslts`", "did you mean `results`?")
+    assert (error.message, error.help) == ("there is no table `reslts`", "write `results`")
     assert error.position == 14
 
 

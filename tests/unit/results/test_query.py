@@ -161,7 +161,7 @@ def test_comparisons_run_by_name(workspace: FakeWorkspace) -> None:
     connection.close()
     with pytest.raises(QueryError) as caught:
         comparison(study, "bast")
-    assert caught.value.help == "did you mean `best`?"
+    assert caught.value.help == "write `best`"
 
 
 def typed(workspace: FakeWorkspace, *lines: str | type[BaseException]) -> tuple[str, str]:
