@@ -108,7 +108,7 @@ class DataReader:
         data = with_part(data, "train")
         held = next((leaf for leaf in leaves(data) if leaf.split == "held_out"), None)
         if held is not None:
-            elsewhere = [] if held.span.start == span.start else [Label(held.span, "held out here")]
+            elsewhere = [] if held.span == span else [Label(held.span, "held out here")]
             self.report.add(
                 "E0411",
                 f"`{name}` holds documents that are held out; nothing is trained on them",
@@ -153,7 +153,7 @@ class DataReader:
         Their tokens are counted only where somebody needs them exactly.
         """
         (given,) = inputs_of(value)
-        found = self._data(given, self._inside(given, span))
+        found = self._data(given, given.span)
         if found is None:
             return None
         tokens = min(value.args["tokens"], found.tokens or value.args["tokens"])
@@ -190,9 +190,9 @@ class DataReader:
     # ---- what transforms make
 
     def _derived(self, value: ComponentValue, span: Span) -> DataSet | None:
-        given = [self._data(data, self._inside(data, span)) for data in inputs_of(value)]
+        given = [self._data(data, data.span) for data in inputs_of(value)]
         inputs = tuple(data for data in given if data is not None)
-        if len(inputs) < len(given) or not self._fits(value, inputs, span):
+        if len(inputs) < len(given) or not self._fits(value, inputs):
             return None
         corpora = tuple({id(corpus): corpus for data in inputs for corpus in data.corpora}.values())
         component = value.signature.component(value.args)
@@ -208,20 +208,7 @@ class DataReader:
         )
         return self._counted(found, span)
 
-    @staticmethod
-    def _inside(data: DataValue | ComponentValue, span: Span) -> Span:
-        """Where an input is written, if that is where the data set is."""
-        near = data.span.source is span.source and span.start <= data.span.start < span.stop
-        return data.span if near else span
-
-    @staticmethod
-    def _of(value: ComponentValue, span: Span, argument: str = "data") -> Span:
-        """Where an argument is written, if that is where the data set is used."""
-        written = value.spans.get(argument, span)
-        near = written.source is span.source and span.start <= written.start < span.stop
-        return written if near else span
-
-    def _fits(self, value: ComponentValue, inputs: tuple[DataSet, ...], span: Span) -> bool:
+    def _fits(self, value: ComponentValue, inputs: tuple[DataSet, ...]) -> bool:
         """Whether the inputs go together, and have what the transform needs."""
         first = inputs[0].corpora[0]
         for data in inputs:
@@ -240,14 +227,14 @@ class DataReader:
         without = next((data for data in inputs if not data.facts.prompts), None)
         if without is not None and ("prompts" in value.signature.traits or tagged):
             lacking = next(corpus for corpus in without.corpora if not corpus.facts.prompts)
-            report_lacking(self.report, name, "prompts", lacking, self._of(value, span))
+            report_lacking(self.report, name, "prompts", lacking, value.spans["data"])
             return False
         prompted = next((c for data in inputs for c in data.corpora if c.facts.prompts), None)
         if name == "annotate" and value.args.get("loss") and not tagged and prompted is not None:
             self.report.add(
                 "E0506",
                 f"a tag before a prompt can't be learned, and `{prompted.name}` has prompts",
-                self._of(value, span, "loss"),
+                value.spans["loss"],
                 help='leave `loss` out, or put the tag behind the prompt: `place = "completion"`',
             )
             return False
@@ -266,13 +253,11 @@ class DataReader:
             self.report.add("E0006", f"data set `{found.name}`: {error.message}", span, help=error.help)
             return None
         if counted.documents == 0:
-            made = found.value.span
             of = " and ".join(dict.fromkeys(f"`{data.name}`" for data in found.inputs))
             self.report.add(
                 "E0410",
                 f"`{found.value.signature.name}` leaves no document of {of}",
-                span,
-                secondary=[] if made.start == span.start else [Label(made, "made here")],
+                found.value.span,
                 help="loosen its conditions, or give it more documents",
             )
             return None
