@@ -152,6 +152,12 @@ def _sweep(item: ast.Sweep | ast.SweepTable, definition: Definition, report: Rep
         theirs = {name.text for name in axis_names(sweep)}
         if theirs == names:
             definition.sweeps[place] = item
+            # What was left out was said of the values that are gone.
+            definition.excepts = [
+                each
+                for each in definition.excepts
+                if not any(given.axis.text in names for given in each.given)
+            ]
             for name in axis_names(item):
                 _rename(definition, name)
             return
