@@ -13,8 +13,8 @@ from specc.diagnostics import Label, Report, Span, foreign, nearest
 from specc.language import ast
 from specc.study import BASE
 
-MOST_STAGES = 10_000
-"""Stages of an experiment."""
+MOST_STAGES = 1000
+"""Stages of an experiment: each asks its ancestors for what it inherits."""
 
 MOST_RECIPES = 500
 """Recipes of an experiment: each is an experiment of its own."""
@@ -267,6 +267,8 @@ class _Collector:
             case ast.Stage():
                 if self._too_many("stages", len(definition.stages), MOST_STAGES, member):
                     definition.broken = definition.table_broken = True
+                    failed = Binding("failed", member.name.text, member.name.span, scope)
+                    scope.bindings.setdefault(member.name.text, failed)
                 elif self.declare("stage", member.name, member):
                     settings, broken = unique_settings(member.settings, report)
                     definition.stages[member.name.text] = StageDefinition(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from derivation import derive, rules, spell
 
+from derivation import derive, rules, spell
 from specc.language.grammar import parse_tokens
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import re
 
-from derivation import derive, spell, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from derivation import derive, spell, text
 from specc.diagnostics import Report, Source
 from specc.formatting import format_text
 from specc.formatting.same import same_tree

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+
 from examination import examine
 from inputs import beside, texts
 from mutation import smaller
