@@ -300,4 +300,7 @@ class CheckpointCalls:
 def _names(scope: Scope, kind: str) -> list[str]:
     """Names of one kind that can be used, in order of declaration."""
     found = {name: binding for name in scope.names() if (binding := scope.find(name)) is not None}
-    return sorted((n for n, b in found.items() if b.kind == kind), key=lambda name: found[name].span.start)
+    return sorted(
+        (n for n, b in found.items() if b.kind == kind),
+        key=lambda name: found[name].span.source.position(found[name].span.start),
+    )

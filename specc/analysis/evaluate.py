@@ -359,6 +359,7 @@ class Evaluator:
             return False
         if (
             isinstance(later.node, ast.Declaration)
+            and later.node.span.source is span.source
             and later.node.value.span.start <= span.start < later.node.span.stop
         ):
             self.report.add(

@@ -131,7 +131,10 @@ def _extended(
 def _report_circle(trail: list[ast.Extends | None], first: int, report: Report) -> None:
     """Report what extends itself, once for the whole circle: at its earliest `extends`."""
     circle = [extends for extends in trail[first + 1 :] if extends is not None]
-    earliest = min(circle, key=lambda extends: (extends.span.source.name, extends.span.start))
+    earliest = min(
+        circle,
+        key=lambda extends: (extends.span.source.name, *extends.span.source.position(extends.span.start)),
+    )
     start = circle.index(earliest)
     turned = circle[start:] + circle[:start]
     names = [turned[-1].name.text, *(extends.name.text for extends in turned)]

@@ -49,7 +49,7 @@ def report_findings(found: Sequence[tuple[Point, Finding]], points: int, recipe:
         found = [each for each in found if each[1].code.startswith("E")]
     groups: dict[tuple[object, ...], list[tuple[Point, Finding]]] = {}
     for point, finding in found:
-        key = (finding.code, finding.key or finding.span.start)
+        key = (finding.code, finding.key or str(finding.span))
         groups.setdefault(key, []).append((point, finding))
     for group in groups.values():
         heaviest = max(finding.weight for _, finding in group)
