@@ -7,11 +7,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from specc.analysis.compile import CompiledExperiment, RecipeArms
+from specc.analysis.compile import Compilation, CompiledExperiment, RecipeArms
 from specc.analysis.evaluate import Evaluator
 from specc.analysis.values import Value, show
 from specc.cli.compiling import compiled
-from specc.cli.failures import WRONG_SPEC
+from specc.cli.failures import WRONG_SPEC, WRONG_USE, tell
 from specc.diagnostics import Report, Source, nearest
 from specc.errors import SpeccError
 from specc.language import ast
@@ -29,12 +29,28 @@ def show_file(
     as_json: bool,
 ) -> int:
     """Print the experiments of a recipe with all that they use put in; nothing is written."""
-    from specc.showing.origin import origin_text, origins
-    from specc.showing.text import experiment_text
-
     compilation = compiled(file, only, max_arms)
     if compilation.report.failed:
         return WRONG_SPEC
+    try:
+        sys.stdout.write(_shown(file, compilation, recipe, arm, origin, as_json))
+    except SpeccError as error:
+        tell(error)
+        return WRONG_USE
+    return 0
+
+
+def _shown(
+    file: str,
+    compilation: Compilation,
+    recipe: str | None,
+    arm: Sequence[str],
+    origin: bool,
+    as_json: bool,
+) -> str:
+    from specc.showing.origin import origin_text, origins
+    from specc.showing.text import experiment_text
+
     if arm and len(compilation.experiments) > 1:
         names = ", ".join(f"`{each.name}`" for each in compilation.experiments)
         raise SpeccError(f"`{file}` has several experiments: {names}", "name one with `-e`")
@@ -47,8 +63,7 @@ def show_file(
         parts.append(f"experiment {experiment.name}\n{origin_text(found)}" if origin else text)
         data.append({"experiment": experiment.name, "recipe": arms.name, "text": text})
         data[-1]["values"] = [each.as_json() for each in found]
-    sys.stdout.write(json.dumps(data, indent=1) + "\n" if as_json else "\n".join(parts))
-    return 0
+    return json.dumps(data, indent=1) + "\n" if as_json else "\n".join(parts)
 
 
 def _chosen(

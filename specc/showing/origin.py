@@ -12,7 +12,7 @@ from specc.analysis.evaluate import Evaluator
 from specc.analysis.settings import SettingsReader
 from specc.analysis.values import ComponentValue, Value, show, show_argument
 from specc.components import REQUIRED
-from specc.diagnostics import Report, Span, UsedSpan
+from specc.diagnostics import Report, Span, UsedSpan, uses_of
 from specc.language import ast
 from specc.language.write import expression
 
@@ -117,10 +117,12 @@ class _Origins:
 
     def argument(self, where: Span, value: ComponentValue, span: Span) -> str:
         """Why an argument of a component is what it is."""
-        if isinstance(value.span, UsedSpan) and value.span.use.holds(where):
-            return f"argument of template `{_called(value.span.use)}`"
-        if isinstance(value.span, UsedSpan) and not value.span.holds(where):
-            return f"default of template `{_called(value.span.use)}`"
+        uses = uses_of(value.span)
+        giver = next((use for use in uses if use.holds(where)), None)
+        if giver is not None:
+            return f"argument of {_called(giver)}"
+        if uses and not value.span.holds(where):
+            return f"default of {_called(uses[0])}"
         reason = self.text_of(where)
         if value.name and not span.holds(where):
             return ", ".join(part for part in (f"from `{value.name}`", reason) if part)
@@ -168,7 +170,11 @@ class _Origins:
 
 
 def _called(use: Span) -> str:
-    return use.text.partition("(")[0].strip()
+    """What is used: a template, or what is extended."""
+    word = use.text.split(None, 1)[0]
+    if word != "extends":
+        return f"template `{use.text.partition('(')[0].strip()}`"
+    return f"`{use.text.removeprefix(word).partition('(')[0].strip()}`"
 
 
 def _use(span: Span) -> str:
@@ -176,9 +182,7 @@ def _use(span: Span) -> str:
     if not isinstance(span, UsedSpan):
         return ""
     line, _ = span.use.source.position(span.use.start)
-    word = span.use.text.split(None, 1)[0] if span.use.text else ""
-    name = span.use.text.removeprefix("extends").strip() if word == "extends" else span.use.text
-    return f"`{name.partition('(')[0].strip()}` used at {span.use.source.name}:{line}"
+    return f"{_called(span.use)} used at {span.use.source.name}:{line}"
 
 
 def origin_text(found: list[Origin]) -> str:

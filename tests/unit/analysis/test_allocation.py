@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from specc.analysis.allocation import Solver, split_row
 from specc.analysis.definition import define
 from specc.analysis.evaluate import Evaluator
-from specc.analysis.load import Scope
+from specc.analysis.scope import Scope
 from specc.analysis.table import Table
 from specc.diagnostics import Report, Source
 from specc.language import ast
