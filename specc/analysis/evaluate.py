@@ -296,7 +296,8 @@ class Evaluator:
                 "E0302",
                 f"unknown unit `{node.unit.text}`",
                 node.unit.span,
-                help=f"write `{close}`" if close else "units are tokens, steps, sequences and epochs",
+                help=foreign.UNITS.get(node.unit.text)
+                or (f"write `{close}`" if close else "units are tokens, steps, sequences and epochs"),
             )
         if percent:
             return self._refuse(

@@ -42,7 +42,7 @@ def nothing_matches(pattern: str, root: Root) -> DataError:
         names = [entry.name for entry in list_folder(folder)]
         close = difflib.get_close_matches(name, names, n=1)
         if close:
-            return DataError(message, f"{folder} has `{close[0]}`")
+            return DataError(message, f"`{folder}` has `{close[0]}`")
         if not folder.is_dir():
             break
         return DataError(message, f"there is no `{name}` in {folder}")

@@ -106,10 +106,40 @@ SIGNS = {
     "&": "conditions are written one a line, each with a `check` of its own",
     "|": "conditions are written one a line, each with a `check` of its own",
     "!": "write `!=` to compare",
+    "?": _CHOICE,
     "^": "powers of ten are written with an exponent: 3e-4",
     "\\": "a statement goes on in the next line after an operator or comma, and inside `( )` and `[ ]`",
 }
 """Signs of other languages -> help."""
+
+UNITS = dict.fromkeys(("percent", "pct", "per"), "a percentage is written with `%`, such as `5%`")
+"""Where a unit is expected: word -> help."""
+
+LIKE = {
+    **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\uff02", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+    **dict.fromkeys("\u00d7\u2217\u22c5", "*"),
+    **dict.fromkeys("\u00f7\u2044\u2215", "/"),
+    **dict.fromkeys("\uff0c\u3001", ","),
+    "\u2026": "..",
+    "\uff05": "%",
+    "\uff1a": ":",
+    "\uff1d": "=",
+    "\uff08": "(",
+    "\uff09": ")",
+    "\u2264": "<=",
+    "\u2265": ">=",
+    "\u2260": "!=",
+}
+"""Signs that word processors and other keyboards write -> the sign of the language."""
+
+JOINS = {
+    **dict.fromkeys(
+        ("and", "or", "not"), "conditions are written one a line, each with a `check` of its own"
+    ),
+    **dict.fromkeys(("then", "else"), _CHOICE),
+}
+"""Words that join conditions in other languages -> help."""
 
 LOOPS = frozenset({"for", "if", "while"})
 """Words that in Python may follow a value."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree
+    from lark.lexer import TerminalDef
 
     from specc.language.layout import Layout
 
@@ -35,8 +36,18 @@ def _built(starts: tuple[str, ...]) -> tuple[Lark, Layout]:
         propagate_positions=True,
         maybe_placeholders=False,
         postlex=layout,
+        edit_terminals=_whole_word,
     )
     return lark, layout
+
+
+def _whole_word(terminal: TerminalDef) -> None:
+    """Let a word of the grammar stand for itself alone, and not for the beginning of `evaluate`."""
+    from lark.lexer import PatternRE, PatternStr
+
+    if isinstance(terminal.pattern, PatternStr) and terminal.pattern.value.isalpha():
+        terminal.pattern = PatternRE(terminal.pattern.value + r"(?![A-Za-z0-9_])")
+        terminal.priority = 1  # before NAME
 
 
 def parse_tree(text: str, start: str) -> Tree[Token]:

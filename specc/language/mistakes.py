@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from specc.diagnostics import Report, Source, Span, foreign, nearest
+from specc.language.habits import habit
 
 if TYPE_CHECKING:
     from lark import Token
@@ -94,7 +95,7 @@ def describe(
     before = text[: offset - base]
     keywords = [name.lower() for name in expected if name.lower() not in _WORDS and name.isalpha()]
     close = nearest(word, keywords) if token.type == "NAME" else None
-    if not before.strip() and start in KEYWORDS:
+    if not before.strip() and start in KEYWORDS and word not in "/":
         _unknown_item(word, span, start, report)
     elif word in foreign.LOOPS:
         report.add("E0102", f"`{word}` can't stand here", span, help=foreign.ITEMS[word])
@@ -105,16 +106,15 @@ def describe(
             unseparated,
             help=f"write `, {unseparated.text}`",
         )
-    elif word == "=" and before.endswith("="):
-        doubled = Span(source, span.start - 1, span.stop)
-        report.add("E0102", "`==` can't stand here", doubled, help="a value is given with `=`")
+    elif close is None and (found := habit(word, token.type, before, text[offset - base :], expected)):
+        start_of = span.start - found.back
+        wider = Span(source, start_of, start_of + found.length)
+        report.add("E0102", f"`{found.shown}` can't stand here", wider, help=found.help)
     elif word == ":" and "EQUAL" in expected:
-        report.add(
-            "E0102",
-            "`:` can't stand here",
-            span,
-            help="a setting is written with `=`, for instance `batch = 64 sequences`",
-        )
+        name = before.split()[-1]
+        example = f"{name} = ..." if start in ("item", "member") else "batch = 64 sequences"
+        help = f"a value is given with `=`, for instance `{example}`"
+        report.add("E0102", "`:` can't stand here", span, help=help)
     elif word == "=" and "COLON" in expected:
         report.add(
             "E0102",
@@ -123,7 +123,8 @@ def describe(
             help="a cell is written with `:`, for instance `pretrain: 100%`",
         )
     elif word == "=" and "IN" in expected and before.split()[:1] == ["sweep"]:
-        report.add("E0102", "`=` can't stand here", span, help="write `sweep NAME in [...]`")
+        help = f"values of an axis stand behind `in`: `sweep {before.split(None, 1)[1].strip()} in [...]`"
+        report.add("E0102", "`=` can't stand here", span, help=help)
     elif word == "=" and "COMPARISON" in expected:
         report.add("E0102", "`=` can't stand here", span, help="compare with `==`")
     elif token.type == "COMPARISON" and word == "==" and "EQUAL" in expected:
@@ -190,7 +191,10 @@ def _unknown_item(word: str, span: Span, start: str, report: Report) -> None:
 
 def _character(source: Source, span: Span, report: Report) -> None:
     character = span.text
-    if character in foreign.SIGNS:
+    if character in foreign.LIKE:
+        meant = foreign.LIKE[character]
+        report.add("E0107", f"`{character}` is no sign of the language", span, help=f"write `{meant}`")
+    elif character in foreign.SIGNS:
         help = foreign.SIGNS[character]
         report.add("E0107", f"`{character}` is no sign of the language", span, help=help)
     elif character in "{}":

@@ -30,7 +30,8 @@ def refusal(error: Exception, sql: str, before: str = "") -> QueryError:
     help = None
     if kind == "COLUMN_NOT_FOUND":
         message = f"there is no column `{name}` here"
-        close = nearest(name, candidates)
+        longer = [each for each in candidates if len(name) > 2 and each.startswith(name)]
+        close = longer[0] if longer else nearest(name, candidates)
         if close is not None:
             help = f"write `{close}`"
         elif candidates:
