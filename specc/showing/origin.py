@@ -10,7 +10,7 @@ from specc.analysis.compile import CompiledExperiment, RecipeArms
 from specc.analysis.definition import INHERITED, SETTINGS, Definition, StageDefinition, axis_names
 from specc.analysis.evaluate import Evaluator
 from specc.analysis.settings import SettingsReader
-from specc.analysis.values import ComponentValue, Value, show, show_argument
+from specc.analysis.values import ComponentValue, Computed, Value, show, show_argument
 from specc.components import REQUIRED
 from specc.diagnostics import Report, Span, UsedSpan, uses_of
 from specc.language import ast
@@ -74,6 +74,10 @@ class _Origins:
         for binding in [*definition.scope.bindings.values(), *filter(None, outside)]:
             if binding.kind in ("model", "corpus", "let") and binding.value is not None:
                 value = self.evaluator.value(binding.value, self.point, binding.scope)
+                if isinstance(value, Computed):
+                    text = expression(binding.value)
+                    yield self.origin(binding.kind, binding.name, text, binding.span)
+                    continue
                 yield from self.value(binding.kind, binding.name, value, binding.span)
         for row in definition.rows.values():
             yield from self.row(row)
