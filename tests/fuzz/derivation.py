@@ -83,9 +83,12 @@ def rules() -> dict[str, list[Rule]]:
 
 @cache
 def _words() -> dict[str, str]:
+    """Keywords and signs as they are written; their patterns may say what must not follow."""
     lark, _ = _built(("file",))
+    fixed = (terminal for terminal in lark.terminals if terminal.name not in SAMPLES)
     return {
-        terminal.name: terminal.pattern.value for terminal in lark.terminals if terminal.name not in SAMPLES
+        terminal.name: re.sub(r"\\(.)", r"\1", re.sub(r"\(\?!.*\)$", "", terminal.pattern.value))
+        for terminal in fixed
     }
 
 
@@ -116,9 +119,7 @@ def derive(source: random.Random, budget: int, start: str = "file") -> tuple[lis
     while waiting:
         name = waiting.pop()
         if name not in rules():
-            text = (
-                source.choice(SAMPLES[name]) if name in SAMPLES else re.sub(r"\\(.)", r"\1", _words()[name])
-            )
+            text = source.choice(SAMPLES[name]) if name in SAMPLES else _words()[name]
             words.append(Spelled(name, text))
             continue
         budget -= 1
