@@ -23,6 +23,7 @@ from specc.analysis.scope import Scope
 from specc.analysis.selection import chooses, count_arms
 from specc.analysis.sweep_reader import Sweeps, read_sweeps
 from specc.analysis.sweeps import Grid
+from specc.analysis.unused import report_unused
 from specc.diagnostics import Label, Report, nearest, uses_of
 from specc.language import ast
 from specc.study import BASE, Axis, Comparison, Expectation
@@ -139,6 +140,7 @@ def compile_file(
             report.merge(told)
         if compiled is not None and report.errors == before:
             compilation.experiments.append(compiled)
+            report_unused(node, compilation.program, report)
     return compilation
 
 

@@ -63,6 +63,7 @@ CODES: dict[str, str] = {
     "E0702": "a component of an installed package that can't be used",
     "W0001": "a recipe that is ignored by git",
     "W0002": "a corpus outside of the recipe's folder",
+    "W0201": "a name that an experiment declares and nothing uses",
     "W0402": "arms that differ by rounding to whole steps",
     "W0403": "a stage that leaves many of its tokens unread, for it takes whole steps",
     "W0404": "warm-up that takes the whole stage",

@@ -139,16 +139,16 @@ def describe(
     elif token.type == "SQL":
         fence = Span(source, span.start, span.start + len("```sql"))
         named = before.split() == ["expect"]
-        help = "name it: expect NAME = ```sql ... ```" if named else None
-        report.add("E0102", "an SQL block can't stand here", fence, help=help)
+        name_it = "name it: expect NAME = ```sql ... ```" if named else None
+        report.add("E0102", "an SQL block can't stand here", fence, help=name_it)
     else:
-        help = f"write `{close}`" if close and close != word else None
+        other = f"write `{close}`" if close and close != word else None
         if word.startswith(".") and "NUMBER" in expected:
-            help = "a range is written `0..2`"
+            other = "a range is written `0..2`"
         elif token.type == "STRING" and "SQL" in expected:
-            help = f"write ```sql {word[1:-1]} ```"
-        label = "" if help else f"expected {_list(expected)}"
-        report.add("E0102", f"`{word}` can't stand here", span, label, help=help)
+            other = f"write ```sql {word[1:-1]} ```"
+        label = "" if other else f"expected {_list(expected)}"
+        report.add("E0102", f"`{word}` can't stand here", span, label, help=other)
 
 
 def _unseparated(token: Token, expected: set[str], source: Source, base: int, before: str) -> Span | None:

@@ -46,7 +46,9 @@ def check(text: str, folder: Path) -> str:
     path = folder / "example.spec"
     path.write_text(framed(text))
     report = compile_file(path, library=True).report
-    return path.read_text() + render(report) if report.diagnostics else ""
+    # A part of a recipe may declare what the rest would use.
+    said = [found for found in report.diagnostics if found.code != "W0201"]
+    return path.read_text() + render(report) if said else ""
 
 
 def test_there_is_a_page_for_each_item_of_the_grammar() -> None:
