@@ -10,11 +10,12 @@ from pathlib import Path
 
 from specc.analysis.arms import MOST_ARMS, axes, seeds
 from specc.analysis.checks import corpus_limits, read_checks, run_checks, unequal_rounding
-from specc.analysis.definition import Definition, define
+from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.expectations import Arms, ExpectReader
 from specc.analysis.findings import Finding, report_findings
 from specc.analysis.load import DISK, Files, Program, load
+from specc.analysis.members import define
 from specc.analysis.memory import Memory
 from specc.analysis.overrides import apply
 from specc.analysis.queries import check_queries

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specc.analysis.allocation import Solver, split_row
-from specc.analysis.definition import define
 from specc.analysis.evaluate import Evaluator
+from specc.analysis.members import define
 from specc.analysis.scope import Scope
 from specc.analysis.table import Table
 from specc.diagnostics import Report, Source
