@@ -47,14 +47,12 @@ def format_text(text: str, name: str = "recipe.spec") -> str:
 
 
 def _scanned(source: Source) -> Scanned:
-    from lark.exceptions import UnexpectedInput
-
-    from specc.language.layout import TooDeep
+    from specc.language.trees import NOT_IN_THE_LANGUAGE
 
     try:
         if len(source.text) <= LARGEST:
             return scan(source.text)
-    except (UnexpectedInput, TooDeep):
+    except NOT_IN_THE_LANGUAGE:
         pass
     report = Report()
     parse(source, report)
@@ -67,13 +65,11 @@ def _compare(scanned: Scanned, comments: list[str], formed: str) -> None:
     Raises:
         Mangled: if it doesn't mean what was read, or if it has other comments.
     """
-    from lark.exceptions import UnexpectedInput
-
-    from specc.language.layout import TooDeep
+    from specc.language.trees import NOT_IN_THE_LANGUAGE
 
     try:
         tree, kept = read_again(formed)
-    except (UnexpectedInput, TooDeep) as error:
+    except NOT_IN_THE_LANGUAGE as error:
         raise Mangled("the form can't be parsed") from error
     if not same_tree(scanned.tree, tree):
         raise Mangled("the form means something else")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lark import Token, Tree
+    from specc.language.trees import Token, Tree
 
 
 def same_tree(one: Tree[Token], other: Tree[Token]) -> bool:

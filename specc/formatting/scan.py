@@ -11,7 +11,7 @@ from specc.language.grammar import parse_tokens
 from specc.words import display_width
 
 if TYPE_CHECKING:
-    from lark import Token, Tree
+    from specc.language.trees import Token, Tree
 
 
 @dataclass(slots=True)
