@@ -159,6 +159,7 @@ class Solver:
                 if 0 < value.value <= 1:
                     share = Amount(value.value, Unit.SHARE)
                     help = f"write `{share}` for a share of the row, `{share} of stage` for one of the stage"
+                    help = f"write `{share}`" if read.of_stage else help
             findings.append(Finding("E0301", f"a cell can't be {describe(value)}", span, help=help))
             return None
         if read.of_stage and value.unit is not Unit.SHARE:

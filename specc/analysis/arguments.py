@@ -18,6 +18,7 @@ from specc.analysis.values import (
     Unit,
     Value,
     describe,
+    read_number,
     show_number,
 )
 from specc.analysis.weights import as_checkpoint
@@ -241,7 +242,8 @@ class Arguments:
             if isinstance(value, Amount) and value.unit is Unit.SHARE and parameter.type is Type.FLOAT:
                 help = f"write `{show_number(value.value)}`"
             elif isinstance(value, str):
-                help = "numbers are written without quotes"
+                quoted = span.text == f'"{value}"' and not isinstance(read_number(value), str)
+                help = f"write `{value}`" if quoted else "numbers are written without quotes"
             return self._wrong(parameter, value, span, help)
         if parameter.type is Type.INT and value.value.denominator != 1:
             return self._wrong(parameter, value, span)

@@ -157,7 +157,8 @@ def _extended(
         primary = diagnostic.primary
         if primary is not None and not node.span.holds(primary.span) and not uses_of(primary.span):
             label = Label(node.extends.span, "extended here")
-            diagnostic = replace(diagnostic, secondary=(*diagnostic.secondary, label))
+            if all(other.text != label.text for other in diagnostic.secondary):
+                diagnostic = replace(diagnostic, secondary=(*diagnostic.secondary, label))
         report.keep(diagnostic)
     return None if told.failed else compiled
 

@@ -89,6 +89,8 @@ def chain_of(node: Extended, scope: Scope, report: Report) -> Chain[Extended]:
         misplaced: list[Misplaced] = []
         node = substitute(original, given, extends.span, misplaced) if given else original
         report_misplaced(misplaced, report)
+        if misplaced:
+            return Chain(tuple(reversed(links)), False)
         scope = binding.scope
         links.append(Link(node, scope, extends.span))
     return Chain(tuple(reversed(links)))

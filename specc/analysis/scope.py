@@ -11,6 +11,10 @@ TEMPLATE = "template"
 """Kind of a `model` or `corpus` with parameters: no value, but a form for values."""
 
 
+_SAID = {"let": "value", "compare": "comparison", "expect": "expectation"}
+"""What people call what some words of the language declare."""
+
+
 @dataclass(slots=True)
 class Binding:
     """What a name stands for, and the scope in which its value is to be read.
@@ -39,7 +43,8 @@ class Binding:
         """What it is, in the words of a recipe."""
         if self.kind == TEMPLATE and isinstance(self.node, ast.Declaration):
             return f"a template of a {self.node.keyword}"
-        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+        word = _SAID.get(self.kind, self.kind)
+        return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 @dataclass(slots=True)

@@ -127,15 +127,6 @@ def describe(
         report.add("E0102", "`=` can't stand here", span, help=help)
     elif word == "=" and "COMPARISON" in expected:
         report.add("E0102", "`=` can't stand here", span, help="compare with `==`")
-    elif token.type == "COMPARISON" and word == "==" and "EQUAL" in expected:
-        report.add("E0102", "`==` can't stand here", span, help="a value is given with `=`")
-    elif word == "%":
-        report.add(
-            "E0105",
-            "`%` stands apart from its number",
-            span,
-            help="write it beside the number, for instance `25%`",
-        )
     elif token.type == "SQL":
         fence = Span(source, span.start, span.start + len("```sql"))
         named = before.split() == ["expect"]
@@ -153,8 +144,15 @@ def describe(
 
 def _unseparated(token: Token, expected: set[str], source: Source, base: int, before: str) -> Span | None:
     """The word before which a comma is missing, in a list of arguments or values; None if that is not it."""
-    if "COMMA" not in expected or not expected & {"RPAR", "RSQB"}:
+    if "COMMA" not in expected or not expected & {"RPAR", "RSQB", "RBRACE"}:
         return None
+    if "RBRACE" in expected:
+        # In `pretrain: 50% posttrain: rest` the name was taken for the unit of the number before it.
+        after = source.text[base + len(before) :]
+        if token.type == "NAME" and re.match(r"\w+[ \t]*:", after):
+            return Span(source, base + len(before), base + len(before) + len(token))
+        name = re.search(r"[\w%][ \t]+([A-Za-z_]\w*)\s*$", before) if token.type == "COLON" else None
+        return Span(source, base + name.start(1), base + name.end(1)) if name else None
     if token.type in _OPERAND:
         start = base + len(before)
         return Span(source, start, start + len(token))
@@ -197,8 +195,6 @@ def _character(source: Source, span: Span, report: Report) -> None:
     elif character in foreign.SIGNS:
         help = foreign.SIGNS[character]
         report.add("E0107", f"`{character}` is no sign of the language", span, help=help)
-    elif character in "{}":
-        report.add("E0102", f"`{character}` can't stand here", span)
     elif character == "%":
         report.add(
             "E0105", "`%` stands apart from its number", span, help="write it beside the number: `25%`"
