@@ -88,6 +88,11 @@ def test_the_codes_are_those_that_the_recipe_marks(case: str) -> None:
     assert checked(case).found == checked(case).wanted
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.startswith("five_mistakes_")])
+def test_five_mistakes_are_five_messages(case: str) -> None:
+    assert checked(case).found.total() == 5
+
+
 @pytest.mark.parametrize(("case", "code"), [("share_over_row", 1), ("warmup_takes_all", 0)])
 def test_the_command_prints_the_messages_and_exits_with_their_code(case: str, code: int) -> None:
     command = [sys.executable, "-m", "specc", "check", f"{case}.spec"]
