@@ -6,15 +6,13 @@ import json
 import math
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from recipe import Study
 
-PACKAGE = Path(__file__).parents[1] / "plugin"
+from shelf import install
 
 SPEC = """
 model tiny = llama(layers = 1, width = 16, heads = 1, context = 32 tokens)
@@ -45,21 +43,10 @@ class Shelved(Study):
         return environment | {"PYTHONPATH": f"{self.site}{os.pathsep}{environment['PYTHONPATH']}"}
 
 
-def install(source: Path, site: Path) -> None:
-    """Install a package into a folder of its own, without network."""
-    command = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index"]
-    command += ["--quiet", "--disable-pip-version-check", "--target", str(site), str(source)]
-    subprocess.run(command, check=True)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the package is installed."""
-    folder = tmp_path_factory.mktemp("site")
-    source = tmp_path_factory.mktemp("source") / "plugin"
-    shutil.copytree(PACKAGE, source)
-    install(source, folder)
-    return folder
+    return install(tmp_path_factory.mktemp("shelf"))
 
 
 @pytest.fixture
@@ -82,11 +69,7 @@ def test_a_recipe_runs_with_the_components_of_a_package(shelved: Shelved) -> Non
 
 def test_the_version_of_the_package_is_in_the_keys(shelved: Shelved, tmp_path: Path) -> None:
     keys = {step["label"]: step["key"] for step in steps(shelved)}
-    source, site = tmp_path / "newer", tmp_path / "newer_site"
-    shutil.copytree(PACKAGE, source)
-    project = source / "pyproject.toml"
-    project.write_text(project.read_text().replace('version = "0.1.0"', 'version = "0.2.0"'))
-    install(source, site)
+    site = install(tmp_path, "0.2.0")
     newer = {step["label"]: step["key"] for step in steps(Shelved(shelved.folder, site))}
     same = {label for label in keys if keys[label] == newer[label]}
     assert same == {"shelf/llama/seed=0"}

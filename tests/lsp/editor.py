@@ -23,9 +23,14 @@ class Editor:
     """A session. Positions are (line, character in UTF-16 units), both from 0."""
 
     def __init__(
-        self, folder: Path, *, capabilities: dict[str, Any] | None = None, options: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *,
+        capabilities: dict[str, Any] | None = None,
+        options: tuple[str, ...] = (),
+        packages: tuple[Path, ...] = (),
     ):
-        places = os.pathsep.join(map(str, (ROOT, ROOT / "runtime")))
+        places = os.pathsep.join(map(str, (*packages, ROOT, ROOT / "runtime")))
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "specc", "lsp", *options],
