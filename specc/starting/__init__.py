@@ -8,6 +8,7 @@ from pathlib import Path
 
 from specc.analysis.definition import LONGEST_NAME
 from specc.diagnostics import Report
+from specc.formatting import format_text
 from specc.language import ast
 from specc.language.parse import parse
 
@@ -25,7 +26,8 @@ def project_files(name: str) -> dict[str, str]:
     """
     check_name(name)
     template = (Path(__file__).parent / "first.spec").read_text(encoding="utf-8")
-    return {f"{name}.spec": template.format(name=name), "data/sums.jsonl": sums(), ".gitignore": IGNORED}
+    recipe = format_text(template.format(name=name))
+    return {f"{name}.spec": recipe, "data/sums.jsonl": sums(), ".gitignore": IGNORED}
 
 
 def check_name(name: str) -> None:
