@@ -34,9 +34,9 @@ def check_queries(
     """Bind every query of an experiment; what DuckDB refuses is reported where it stands."""
     if not compares and not expects:
         return
-    from specc.results.bind import kept_binder
+    from specc.results.bind import KeptBinder
 
-    binder = kept_binder(experiment, axes)
+    binder = KeptBinder(experiment, axes)
     for sql in (*compares, *expects):
         large = _too_large(sql.text)
         if large is not None:

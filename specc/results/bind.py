@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from specc.errors import QueryError
 from specc.results import schema
 from specc.results.connect import connect
 from specc.results.refusal import refusal
 from specc.study import Axis
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _DESCRIBE = "DESCRIBE "
 
@@ -43,25 +47,7 @@ class Binder:
         Raises:
             QueryError: if it is not one query that reads, or if DuckDB can't bind it.
         """
-        import duckdb
-
-        try:
-            statements = self._connection.extract_statements(sql)
-        except duckdb.Error as error:
-            raise refusal(error, sql) from error
-        if not statements:
-            raise QueryError("the query is empty", "write a `select`")
-        if len(statements) > 1:
-            raise QueryError("there is more than one statement", "write a single `select`")
-        if statements[0].named_parameters:
-            raise QueryError("a query can't have parameters", "write the value itself")
-        if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI):
-            raise QueryError("the statement is not a query", "write a single `select`")
-        try:
-            rows = self._connection.execute(_DESCRIBE + sql).fetchall()
-        except duckdb.Error as error:
-            raise refusal(error, sql, _DESCRIBE) from error
-        return [(row[0], row[1]) for row in rows]
+        return _bound(self._connection, sql)
 
     def close(self) -> None:
         self._connection.close()
@@ -75,17 +61,81 @@ class Binder:
         self.close()
 
 
-def kept_binder(experiment: str, axes: Sequence[Axis]) -> Binder:
-    """A binder that stays open for the next time: an editor checks an experiment at every change.
+class KeptBinder:
+    """As `Binder`, on a connection that all experiments share: opening one takes longer than a query.
 
-    Tables depend on the names and types of the axes only, and take longer than a query.
+    The shared connection has only the tables whose names a query mentions, without the schema of the
+    experiment. What can be bound there can be bound anywhere; what can't gets its verdict, and its
+    message, from a `Binder` of its own.
     """
-    return _kept(experiment, tuple(axis.model_copy(update={"values": ()}) for axis in axes))
+
+    def __init__(self, experiment: str, axes: Sequence[Axis]) -> None:
+        self._experiment = experiment
+        # Tables depend on the names and types of the axes only.
+        self._axes = tuple(axis.model_copy(update={"values": ()}) for axis in axes)
+
+    def bind(self, sql: str) -> list[tuple[str, str]]:
+        """As `Binder.bind`."""
+        try:
+            return _shared().bind(sql, schema.axis_columns(self._axes))
+        except QueryError:
+            return _kept(self._experiment, self._axes).bind(sql)
+
+
+class _Shared:
+    """A connection whose tables are those of the experiment that was bound last."""
+
+    def __init__(self) -> None:
+        self._connection = connect(":memory:")
+        self._connection.execute(schema.macros())
+        self._connection.execute("SET lock_configuration = true")
+        self._axes: tuple[schema.Column, ...] = ()
+        self._made: set[str] = set()
+
+    def bind(self, sql: str, axes: tuple[schema.Column, ...]) -> list[tuple[str, str]]:
+        if axes != self._axes:
+            for name in self._made:
+                self._connection.execute(f"DROP TABLE main.{schema.quoted(name)}")
+            self._made, self._axes = set(), axes
+        mentioned = sql.lower()
+        for table in schema.TABLES:
+            if table.name in mentioned and table.name not in self._made:
+                self._connection.execute(schema.empty_table("main", table, axes))
+                self._made.add(table.name)
+        return _bound(self._connection, sql)
+
+
+@lru_cache(maxsize=1)
+def _shared() -> _Shared:
+    return _Shared()
 
 
 @lru_cache(maxsize=32)
 def _kept(experiment: str, axes: tuple[Axis, ...]) -> Binder:
+    """A binder that stays open for the next time: an editor checks an experiment at every change."""
     return Binder(experiment, axes)
+
+
+def _bound(connection: DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:
+    import duckdb
+
+    try:
+        statements = connection.extract_statements(sql)
+    except duckdb.Error as error:
+        raise refusal(error, sql) from error
+    if not statements:
+        raise QueryError("the query is empty", "write a `select`")
+    if len(statements) > 1:
+        raise QueryError("there is more than one statement", "write a single `select`")
+    if statements[0].named_parameters:
+        raise QueryError("a query can't have parameters", "write the value itself")
+    if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI):
+        raise QueryError("the statement is not a query", "write a single `select`")
+    try:
+        rows = connection.execute(_DESCRIBE + sql).fetchall()
+    except duckdb.Error as error:
+        raise refusal(error, sql, _DESCRIBE) from error
+    return [(row[0], row[1]) for row in rows]
 
 
 def bind(experiment: str, axes: Sequence[Axis], sql: str) -> list[tuple[str, str]]:

@@ -399,10 +399,14 @@ def columns(table: Table, axes: Sequence[Column]) -> tuple[Column, ...]:
 def empty_tables(schema: str, axes: Sequence[Column]) -> str:
     """DDL of the public tables of one schema without rows, to bind queries against."""
     statements = [f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}"]
-    for each in TABLES:
-        shape = ", ".join(f"{quoted(column.name)} {column.type}" for column in columns(each, axes))
-        statements.append(f"CREATE TABLE {quoted(schema)}.{quoted(each.name)} ({shape})")
+    statements += [empty_table(schema, each, axes) for each in TABLES]
     return ";\n".join(statements)
+
+
+def empty_table(schema: str, table: Table, axes: Sequence[Column]) -> str:
+    """DDL of one of them."""
+    shape = ", ".join(f"{quoted(column.name)} {column.type}" for column in columns(table, axes))
+    return f"CREATE TABLE {quoted(schema)}.{quoted(table.name)} ({shape})"
 
 
 def macros() -> str:

@@ -9,7 +9,7 @@ import pytest
 from fake_workspace import EARLY
 
 from specc.errors import QueryError
-from specc.results.bind import Binder, bind
+from specc.results.bind import Binder, KeptBinder, bind
 from specc.study import Axis
 
 
@@ -93,3 +93,36 @@ def test_importing_the_binder_loads_no_duckdb() -> None:
     """Recipes without SQL are checked without the time that importing it takes."""
     program = "import specc.results.bind, sys; sys.exit('duckdb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_experiments_that_share_a_connection_see_their_own_axes_only() -> None:
+    early, late = (
+        KeptBinder("first", [EARLY]),
+        KeptBinder("second", [Axis(name="late", type="int", values=(1,))]),
+    )
+    for _ in range(2):
+        assert early.bind("select early from results join recipes using (arm, early)") == [
+            ("early", "DOUBLE")
+        ]
+        assert late.bind("select late from results") == [("late", "BIGINT")]
+        assert late.bind('select late from "second".RESULTS') == [("late", "BIGINT")]
+    for wrong in ("select early from results", "select late from first.results"):
+        with pytest.raises(QueryError):
+            late.bind(wrong)
+    with pytest.raises(QueryError):
+        late.bind("from query('select early from re' || 'cipes')")
+
+
+def test_a_shared_connection_refuses_with_the_words_of_one_of_its_own() -> None:
+    for wrong in (
+        "select vlaue from results",
+        "select * from reslts",
+        "",
+        "select 1; select 2",
+        "set threads = 2",
+    ):
+        with pytest.raises(QueryError) as caught:
+            KeptBinder("exposure", [EARLY]).bind(wrong)
+        own = refused(wrong)
+        assert (caught.value.message, caught.value.help) == (own.message, own.help)
+        assert caught.value.position == own.position
