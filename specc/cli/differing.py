@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from specc.analysis.compile import Compilation, CompiledExperiment, compile_file
 from specc.analysis.load import DISK, Files
-from specc.cli.compiling import study_of
+from specc.cli.compiling import compiled, study_of
 from specc.cli.failures import WRONG_SPEC, colored
 from specc.cli.places import recipe_path, workspace_of
 from specc.diagnostics import render
@@ -45,6 +45,9 @@ def diff_files(
     files: Files = DISK
     if second is None:
         path = recipe_path(first)
+        if not path.exists():  # one message, not another for each of the two times
+            compiled(first, only, max_arms)
+            return WRONG_SPEC
         revision = at_revision(path, since or "HEAD")
         files = revision
         names = (f"{first} at {since or 'HEAD'}", first)

@@ -10,7 +10,7 @@ from specc.cli.compiling import compiled, study_of
 from specc.cli.failures import WRONG_SPEC
 from specc.cli.places import workspace_of
 from specc.drawing.fold import Picture, fold
-from specc.errors import DataError, QueryError
+from specc.errors import QueryError
 from specc.store import Store
 from specc.words import printable
 
@@ -63,10 +63,10 @@ def draw_file(
     """Draw the steps of a recipe's experiments; nothing is run.
 
     Raises:
-        QueryError: for a file whose form isn't known, or several experiments in one picture.
-        DataError: if the file can't be written.
+        QueryError: for a file whose form isn't known or that can't be written, or several experiments
+            in one picture.
     """
-    form = form or (_by_ending(output) if output else "text")
+    form = form or ("text" if output is None else _by_ending(output))
     compilation = compiled(file, only, max_arms)
     if compilation.report.failed:
         return WRONG_SPEC
@@ -90,15 +90,15 @@ def draw_file(
         Path(output).write_text(text, encoding="utf-8")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise DataError(f"can't write `{output}`: {reason}", "name another file with `-o`") from error
+        raise QueryError(f"can't write `{output}`: {reason}", "name another file with `-o`") from error
     print(f"wrote {printable(output)}", file=sys.stderr)
     return 0
 
 
 def _by_ending(output: str) -> str:
-    form = ENDINGS.get(Path(output).suffix.lower())
     if output == "-":
         return "text"
+    form = ENDINGS.get(Path(output).suffix.lower())
     if form is None:
         raise QueryError(
             f"the name `{output}` doesn't say in which form to draw",

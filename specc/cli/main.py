@@ -79,15 +79,19 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @specc.command()
-@click.argument("folder", type=click.Path(path_type=str))
+@click.argument("folder", type=click.Path(path_type=str), required=False)
 @click.option(
     "--from", "source", metavar="RECIPE", help="Copy a recipe that comes with specc; `paper` lists them."
 )
 @told
-def new(folder: str, source: str | None) -> int:
+def new(folder: str | None, source: str | None) -> int:
     """Start a project: a folder with a recipe that runs, data for it, and a .gitignore.
 
-    For instance: specc new my_study
+    \b
+    Examples:
+      specc new my_study
+      specc new --from paper                          what comes with specc
+      specc new my_study --from early_exposure/text
     """
     from specc.cli.starting import new_project
 

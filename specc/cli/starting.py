@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from specc.cli.compiling import shipped_recipes
 from specc.cli.places import shipped_folder
 from specc.diagnostics import nearest
-from specc.errors import disk_errors
+from specc.errors import WorkspaceError, disk_errors
 from specc.files import write_atomic
 from specc.starting import IGNORED, check_name, project_files, recipe_files
 from specc.words import printable
@@ -18,11 +20,15 @@ WRONG_USAGE = 2
 PAPER = "paper"
 
 
-def new_project(folder: str, source: str | None) -> int:
+def new_project(folder: str | None, source: str | None) -> int:
     """Write a new project into a folder that is not there yet, is empty, or has no such files.
 
     Nothing that exists is changed but `.gitignore`, which gets the lines that it lacks.
     """
+    if source == PAPER:
+        return _offer(folder or "FOLDER")
+    if not folder:
+        return _refused("no folder is named", "write `specc new my_study`")
     place = Path(folder)
     name = Path(os.path.abspath(place)).name.replace("-", "_")
     try:
@@ -36,16 +42,22 @@ def new_project(folder: str, source: str | None) -> int:
     else:
         recipes = {recipe: path for recipe, path, _ in shipped_recipes()}
         if source not in recipes:
-            return _offer(source, folder)
+            return _unknown(source, list(recipes))
         files = recipe_files(recipes[source], name, shipped_folder())
     there = [path for path in files if path != ".gitignore" and os.path.lexists(place / path)]
     if there:
         return _refused(f"`{printable(str(place / there[0]))}` is there already", "name another folder")
     if place.exists() and not place.is_dir():
         return _refused(f"`{printable(folder)}` is a file", "name another folder")
-    with disk_errors(place):
-        for path, text in files.items():
-            _write(place / path, text)
+    try:
+        with disk_errors(place):
+            for path, text in files.items():
+                _write(place / path, text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return _refused(f"can't write to `{printable(folder)}`: {reason}", "name another folder")
+    except WorkspaceError as error:
+        return _refused(printable(error.message), "name a folder that you may write to")
     _tell(place, name, files)
     return 0
 
@@ -67,24 +79,34 @@ def _tell(place: Path, name: str, files: dict[str, str]) -> None:
     for path in files:
         print(f"wrote {printable(str(place / path))}")
     inside = place != Path(".")
-    print("\nnext:" + (f" cd {printable(str(place))}" if inside else ""))
+    option = "-- " if str(place).startswith("-") else ""
+    print("\nnext:" + (f" cd {option}{_typed(place)}" if inside else ""))
     for command in ("check", "plan", "run"):
         print(f"  specc {command} {name}.spec")
     print("  specc sql")
 
 
-def _offer(source: str, folder: str) -> int:
+def _typed(place: Path) -> str:
+    """A folder as it is typed into a shell."""
+    return shlex.quote(printable(str(place)))
+
+
+def _offer(folder: str) -> int:
     """List what a project can be started from, to be chosen by name."""
     offered = shipped_recipes()
-    if source != PAPER:
-        close = nearest(source, [recipe for recipe, _, _ in offered])
-        help = f"write `--from {close}`" if close else "`specc new FOLDER --from paper` lists them"
-        return _refused(f"no recipe `{printable(source)}` comes with specc", help)
     print("experiments that come with specc, after papers:\n")
     for recipe, _, description in offered:
         print(f"  {recipe}\n      {printable(description)}")
     print(f"\nstart from one with: specc new {printable(folder)} --from {offered[0][0]}")
     return 0
+
+
+def _unknown(source: str, recipes: Sequence[str]) -> int:
+    """Refuse a recipe that is not there; its last name alone, or a slip of the pen, says which was meant."""
+    last = [recipe for recipe in recipes if recipe.rpartition("/")[2] == source]
+    close = last[0] if len(last) == 1 else nearest(source, recipes)
+    help = f"write `--from {close}`" if close else "`specc new --from paper` lists them"
+    return _refused(f"no recipe `{printable(source)}` comes with specc", help)
 
 
 def _refused(message: str, help: str) -> int:

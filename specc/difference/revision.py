@@ -78,9 +78,11 @@ def at_revision(file: Path, revision: str) -> Revision:
         )
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if commit is None:
-        raise QueryError(
-            f"git knows no revision `{revision}`", "name a commit, branch or tag, for instance `HEAD~1`"
-        )
+        if _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
+            raise QueryError(
+                f"the git repository of `{file}` has no commit yet", "compare two files: `specc diff A B`"
+            )
+        raise QueryError(f"git knows no revision `{revision}`", "name a commit, branch or tag")
     root = Path(os.path.realpath(os.fsdecode(top).rstrip("\n")))
     return Revision(root, commit.decode("ascii").strip(), revision)
 

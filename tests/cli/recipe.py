@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,6 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from click.testing import CliRunner, Result
+
+from specc.cli.main import specc
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,6 +88,13 @@ class Study:
             timeout=120,
         )
         assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def ask(self, *arguments: str, code: int = 0) -> Result:
+        """The same within this process, where it isn't the process that is looked at."""
+        with contextlib.chdir(self.folder):
+            done = CliRunner(env=self.environment()).invoke(specc, arguments)
+        assert done.exit_code == code, done.output
         return done
 
     def rows(self, sql: str) -> list[dict[str, Any]]:

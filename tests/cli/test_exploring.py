@@ -1,4 +1,4 @@
-"""`specc graph`, `specc diff` and `specc why`, as processes."""
+"""`specc graph`, `specc diff` and `specc why`, as a user calls them."""
 
 from __future__ import annotations
 
@@ -71,27 +71,27 @@ def test_the_form_of_a_picture_is_known_by_the_ending_of_its_file(study: Study) 
         ("a.dot", "digraph"),
         ("a.mmd", "flowchart"),
     ):
-        done = study.specc("graph", "small.spec", "-o", name)
+        done = study.ask("graph", "small.spec", "-o", name)
         assert done.stdout == ""
         assert done.stderr == f"wrote {name}\n"
         assert (study.folder / name).read_text().startswith(begins)
-    assert study.specc("graph", "small.spec").stdout.startswith("small: ")
-    assert "doesn't say in which form" in study.specc("graph", "small.spec", "-o", "a.png", code=2).stderr
-    assert "can't write" in study.specc("graph", "small.spec", "-o", "no/where.svg", code=4).stderr
+    assert study.ask("graph", "small.spec").stdout.startswith("small: ")
+    assert "doesn't say in which form" in study.ask("graph", "small.spec", "-o", "a.png", code=2).stderr
+    assert "can't write" in study.ask("graph", "small.spec", "-o", "no/where.svg", code=2).stderr
 
 
 def test_drawing_does_nothing_else(study: Study) -> None:
     before = sorted(path.name for path in study.folder.iterdir())
-    ElementTree.fromstring(study.specc("graph", "small.spec", "--format", "svg").stdout)
+    ElementTree.fromstring(study.ask("graph", "small.spec", "--format", "svg").stdout)
     assert sorted(path.name for path in study.folder.iterdir() if path.name != "cache") == before
 
 
 def test_a_picture_tells_what_a_run_has_done(ran: Study) -> None:
-    text = ran.specc("graph", "small.spec").stdout
+    text = ran.ask("graph", "small.spec").stdout
     assert "24 steps, 24 done" in text
     assert "[ ]" not in text
     edit(ran, "constant(peak = 1e-3)", "constant(peak = 2e-3)")
-    changed = ran.specc("graph", "small.spec").stdout
+    changed = ran.ask("graph", "small.spec").stdout
     assert "[ ] train    posttrain" in changed
     assert "[x] train    pretrain" in changed
 
@@ -103,7 +103,7 @@ def test_a_wrong_recipe_is_told_and_not_drawn(study: Study) -> None:
         ["diff", "small.spec", "small.spec"],
         ["why", "small.spec", "web"],
     ):
-        done = study.specc(*command, code=1)
+        done = study.ask(*command, code=1)
         assert "error[E0301]" in done.stderr
         assert done.stdout == ""
 
@@ -113,50 +113,63 @@ def test_a_wrong_recipe_is_told_and_not_drawn(study: Study) -> None:
 
 def test_two_files_are_compared(study: Study) -> None:
     (study.folder / "other.spec").write_text(SPEC.replace("constant(peak = 1e-3)", "constant(peak = 2e-3)"))
-    text = study.specc("diff", "small.spec", "other.spec").stdout
+    text = study.ask("diff", "small.spec", "other.spec").stdout
     assert text.startswith("small.spec -> other.spec\n")
     assert "posttrain: schedule.peak 0.001 -> 0.002  (line 24)" in text
-    study.specc("diff", "small.spec", "other.spec", "--exit-code", code=1)
-    study.specc("diff", "small.spec", "small.spec", "--exit-code")
-    (found,) = json.loads(study.specc("diff", "small.spec", "other.spec", "--json").stdout)
+    study.ask("diff", "small.spec", "other.spec", "--exit-code", code=1)
+    study.ask("diff", "small.spec", "small.spec", "--exit-code")
+    (found,) = json.loads(study.ask("diff", "small.spec", "other.spec", "--json").stdout)
     assert found["changes"][0]["subject"] == "posttrain"
 
 
 def test_a_comment_changes_no_step(repository: Study) -> None:
     edit(repository, "experiment small {", "# what for?\nexperiment small {")
-    text = repository.specc("diff", "small.spec", "--exit-code").stdout
+    text = repository.ask("diff", "small.spec", "--exit-code").stdout
     assert text.startswith("small.spec at HEAD -> small.spec\n")
     assert "no step changes: they are the same 24 steps" in text
 
 
 def test_a_used_file_is_read_at_the_revision_too(repository: Study) -> None:
     edit(repository, "width = 16", "width = 32", "models.spec")
-    assert "model tiny: width 16 -> 32  (models.spec:2)" in repository.specc("diff", "small.spec").stdout
+    assert "model tiny: width 16 -> 32  (models.spec:2)" in repository.ask("diff", "small.spec").stdout
     commit(repository)
-    assert "no step changes" in repository.specc("diff", "small.spec").stdout
-    assert "width 16 -> 32" in repository.specc("diff", "small.spec", "--since", "HEAD~1").stdout
+    assert "no step changes" in repository.ask("diff", "small.spec").stdout
+    assert "width 16 -> 32" in repository.ask("diff", "small.spec", "--since", "HEAD~1").stdout
     assert sorted(path.name for path in repository.folder.glob("*.spec")) == ["models.spec", "small.spec"]
 
 
 def test_finished_steps_are_told_among_the_new_ones(ran: Study) -> None:
     (ran.folder / "old.spec").write_text(SPEC.replace("constant(peak = 1e-3)", "constant(peak = 2e-3)"))
-    text = ran.specc("diff", "old.spec", "small.spec").stdout
+    text = ran.ask("diff", "old.spec", "small.spec").stdout
     assert "new, done" in text
     assert "nothing to do: what is new is done already" in text
 
 
 def test_a_revision_that_can_not_be_read_is_told(repository: Study, tmp_path: Path) -> None:
     for wrong in ("nothing", "--output=x", "HEAD:small.spec", "HEAD~7"):
-        told = repository.specc("diff", "small.spec", f"--since={wrong}", code=2).stderr
+        told = repository.ask("diff", "small.spec", f"--since={wrong}", code=2).stderr
         assert f"git knows no revision `{wrong}`" in told
     (repository.folder / "fresh.spec").write_text(SPEC)
-    assert "there is no file `fresh.spec` at `HEAD`" in repository.specc("diff", "fresh.spec", code=1).stderr
-    both = repository.specc("diff", "small.spec", "small.spec", "--since", "HEAD", code=2).stderr
+    assert "there is no file `fresh.spec` at `HEAD`" in repository.ask("diff", "fresh.spec", code=1).stderr
+    both = repository.ask("diff", "small.spec", "small.spec", "--since", "HEAD", code=2).stderr
     assert "exclude each other" in both
 
 
+def test_a_missing_file_is_told_once(repository: Study) -> None:
+    told = repository.ask("diff", "gone.spec", code=1).stderr
+    assert told.count("error") == 2  # the message, and the count of errors
+    assert "can't read `gone.spec`" in told
+
+
+def test_in_a_repository_without_a_commit_two_files_are_asked_for(study: Study) -> None:
+    git(study, "init", "-q")
+    told = study.ask("diff", "small.spec", code=2).stderr
+    assert "the git repository of `small.spec` has no commit yet" in told
+    assert "specc diff A B" in told
+
+
 def test_without_a_repository_two_files_are_asked_for(study: Study) -> None:
-    told = study.specc("diff", "small.spec", code=2).stderr
+    told = study.ask("diff", "small.spec", code=2).stderr
     assert "lies in no git repository" in told
     assert "specc diff A B" in told
 
@@ -174,7 +187,7 @@ def test_reading_a_revision_runs_nothing_that_a_repository_configures(repository
         git(repository, "config", key, command)
     (repository.folder / ".gitattributes").write_text("*.spec diff=trap filter=trap\n")
     edit(repository, "width = 16", "width = 32", "models.spec")
-    assert "width 16 -> 32" in repository.specc("diff", "small.spec").stdout
+    assert "width 16 -> 32" in repository.ask("diff", "small.spec").stdout
     assert not trap.exists()
 
 
@@ -183,52 +196,52 @@ def test_reading_a_revision_runs_nothing_that_a_repository_configures(repository
 
 def test_a_step_of_a_run_is_explained_without_its_recipe(ran: Study) -> None:
     ran.spec.unlink()
-    text = ran.specc("why", "early=0%/seed=1/pretrain").stdout
+    text = ran.ask("why", "early=0%/seed=1/pretrain").stdout
     assert text.startswith("small/early=0%/seed=1/pretrain\n  train  ")
     assert "run 1" in text
     assert "arms      1 of 4: early = 0%, seed = 1" in text
     assert "expected  mean(web_loss after pretrain given early = 0%) < 100" in text
     assert "compared  losses" in text
-    found = json.loads(ran.specc("why", "early=0%/seed=1/pretrain", "--json").stdout)
+    found = json.loads(ran.ask("why", "early=0%/seed=1/pretrain", "--json").stdout)
     assert found["done"]["run"] == 1
-    assert json.loads(ran.specc("why", found["key"][:10], "--json").stdout)["key"] == found["key"]
+    assert json.loads(ran.ask("why", found["key"][:10], "--json").stdout)["key"] == found["key"]
 
 
 def test_a_step_of_a_recipe_is_explained_with_its_lines_before_any_run(study: Study) -> None:
-    text = study.specc("why", "small.spec", "early=50%/seed=0/posttrain").stdout
+    text = study.ask("why", "small.spec", "early=50%/seed=0/posttrain").stdout
     assert "to do" in text
     assert "schedule constant(peak = 0.001) (line 24)" in " ".join(text.split())
 
 
 def test_a_step_that_only_an_earlier_run_had_is_found(ran: Study) -> None:
-    old = json.loads(ran.specc("why", "early=0%/seed=1/posttrain", "--json").stdout)
+    old = json.loads(ran.ask("why", "early=0%/seed=1/posttrain", "--json").stdout)
     edit(ran, "constant(peak = 1e-3)", "constant(peak = 2e-3)")
-    (plan,) = json.loads(ran.specc("plan", "small.spec", "--json").stdout)
+    (plan,) = json.loads(ran.ask("plan", "small.spec", "--json").stdout)
     later = ran.folder / ".specc" / "runs" / "000002"
     later.mkdir()
     (later / "plan.json").write_text(json.dumps(plan["study"]))
-    new = json.loads(ran.specc("why", "early=0%/seed=1/posttrain", "--json").stdout)
+    new = json.loads(ran.ask("why", "early=0%/seed=1/posttrain", "--json").stdout)
     assert new["key"] != old["key"]
     assert new["done"] is None
     for command in (["why", old["key"]], ["why", "small.spec", old["key"]]):
-        found = json.loads(ran.specc(*command, "--json").stdout)
+        found = json.loads(ran.ask(*command, "--json").stdout)
         assert (found["key"], found["done"]["run"]) == (old["key"], 1)
 
 
 def test_a_finished_step_that_no_plan_has_any_more_is_explained_from_the_store(ran: Study) -> None:
-    key = json.loads(ran.specc("why", "early=0%/seed=1/posttrain", "--json").stdout)["key"]
+    key = json.loads(ran.ask("why", "early=0%/seed=1/posttrain", "--json").stdout)["key"]
     for path in (ran.folder / ".specc" / "runs").glob("*/plan.json"):
         path.write_text("{}")
-    text = ran.specc("why", key[:12]).stdout
+    text = ran.ask("why", key[:12]).stdout
     assert "no plan of a run has it any more" in text
     assert "small/early=0%/seed=1/pretrain" in text
 
 
 def test_a_step_that_is_not_there_is_told_with_what_was_meant(study: Study) -> None:
-    told = study.specc("why", "small.spec", "early=0%/seed=1/pretrian", code=2).stderr
+    told = study.ask("why", "small.spec", "early=0%/seed=1/pretrian", code=2).stderr
     assert "there is no step `early=0%/seed=1/pretrian` in `small.spec`" in told
     assert "write `early=0%/seed=1/pretrain`" in told
-    assert "fits 4 steps" in study.specc("why", "small.spec", "posttrain", code=2).stderr
-    assert "run a recipe first" in study.specc("why", "posttrain", code=2).stderr
-    assert "no step is named" in study.specc("why", "small.spec", code=2).stderr
-    assert "[FILE] STEP" in study.specc("why", "a", "b", "c", code=2).stderr
+    assert "fits 4 steps" in study.ask("why", "small.spec", "posttrain", code=2).stderr
+    assert "run a recipe first" in study.ask("why", "posttrain", code=2).stderr
+    assert "no step is named" in study.ask("why", "small.spec", code=2).stderr
+    assert "[FILE] STEP" in study.ask("why", "a", "b", "c", code=2).stderr
