@@ -205,10 +205,16 @@ def _path(
         if point < layers.nodes:
             box = boxes[point]
             leaving = (position == 0) != backwards
+            # Straight as far as the layer is thick: a bend beside a larger box would run behind it.
+            rim = starts[layers.layer[point]][1 if leaving else 0]
             if across:
-                points.append((box.x + box.width if leaving else box.x, box.y + box.height / 2))
+                middle = box.y + box.height / 2
+                pair = [(box.x + box.width if leaving else box.x, middle), (rim, middle)]
             else:
-                points.append((box.x + box.width / 2, box.y + box.height if leaving else box.y))
+                middle = box.x + box.width / 2
+                pair = [(middle, box.y + box.height if leaving else box.y), (middle, rim)]
+            pair = pair if position == 0 else pair[::-1]
+            points += pair if pair[0] != pair[1] else pair[:1]
         else:
             begin, end = starts[layers.layer[point]]
             middle = centres[point] + shift

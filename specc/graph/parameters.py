@@ -74,11 +74,11 @@ def cut(text: str, most: int = MOST_CHARACTERS) -> str:
 
 
 def step_parameters(step: PlannedStep) -> dict[str, str]:
-    """All parameters of a step that are not empty, by name."""
+    """All parameters of a step that are not empty, by name; roles of its inputs are told with these."""
     return {
         printable(path): cut(shown(value))
         for path, value in flat(step.params)
-        if value not in ("", None, [], {})
+        if value not in ("", None, [], {}) and not (isinstance(value, str) and value in step.inputs)
     }
 
 
