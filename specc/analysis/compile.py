@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from specc.analysis.arms import MOST_ARMS, axes, seeds
+from specc.analysis.beyond import report_beyond
 from specc.analysis.checks import corpus_limits, read_checks, run_checks, unequal_rounding
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
@@ -297,6 +298,7 @@ def _arms(
         if definition.recipe == BASE:
             findings += run_checks(definition, evaluator, grid, resolved, report)
         _reached(definition, resolved, report)
+        report_beyond(definition, evaluator, resolved, report)
         unequal_rounding(definition, resolved, report)
     elif definition.recipe == BASE:
         read_checks(definition, evaluator, next(iter(grid.points()), {}), report)

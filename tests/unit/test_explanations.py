@@ -24,12 +24,21 @@ ROOT = Path(__file__).parents[2]
 
 def codes_of(example: Example, folder: Path) -> tuple[set[str], str]:
     """The codes that an example gets, and what is printed."""
-    shutil.copy(ROOT / "specs/models.spec", folder / "models.spec")
     path = folder / (example.file or "example.spec")
     text = example.text + "\n" if example.file else framed(example.text)
     path.write_text(text)
     report = compile_file(path, library=True).report
     return {diagnostic.code for diagnostic in report.diagnostics} - QUIET, text + render(report)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where an example stands: a folder with another beside it, and nothing of other tests."""
+    for name in ("recipe", "beside"):
+        (tmp_path / name).mkdir()
+        shutil.copy(ROOT / "specs/models.spec", tmp_path / name / "models.spec")
+    monkeypatch.chdir(tmp_path / "recipe")
+    return tmp_path / "recipe"
 
 
 def test_every_code_has_a_text_and_no_text_is_left_over() -> None:
@@ -39,22 +48,18 @@ def test_every_code_has_a_text_and_no_text_is_left_over() -> None:
 
 
 @pytest.mark.parametrize("code", sorted(set(CODES) - WITHOUT_EXAMPLES))
-def test_the_wrong_example_is_wrong_in_this_way_alone(
-    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_the_wrong_example_is_wrong_in_this_way_alone(code: str, folder: Path) -> None:
     wrong = explanation(code).wrong
     assert wrong is not None
-    found, shown = codes_of(wrong, tmp_path)
+    found, shown = codes_of(wrong, folder)
     assert found == {code} - QUIET, shown
     assert f"[{code}]" in shown
 
 
 @pytest.mark.parametrize("code", sorted(set(CODES) - WITHOUT_EXAMPLES))
-def test_the_right_example_compiles(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_the_right_example_compiles(code: str, folder: Path) -> None:
     right = explanation(code).right
     assert right is not None
-    found, shown = codes_of(right, tmp_path)
+    found, shown = codes_of(right, folder)
     assert not found, shown
     assert f"[{code}]" not in shown
