@@ -162,6 +162,8 @@ class Evaluator:
         scope = scope or self.scope
         self._dependencies[id(expression)] = ()
         self._kept.append(expression)
+        if isinstance(expression, ast.Quantity | ast.String):
+            return ()
         found: set[str] = set()
         parts = ast.parts(expression)
         named = {id(axis) for part in parts for axis in names_axes(part)}
@@ -187,15 +189,17 @@ class Evaluator:
         """Value of an expression at a point of the sweep."""
         scope = scope or self.scope
         key = self._key(expression, point, scope)
-        if key not in self._memo:
+        known = self._memo.get(key)
+        if known is None:
             self._depth += 1
             if self._depth > _DEEPEST:
                 self._too_deep(expression.span)
-                self._memo[key] = ERROR
+                known = ERROR
             else:
-                self._memo[key] = self._value(expression, point, scope)
+                known = self._value(expression, point, scope)
+            self._memo[key] = known
             self._depth -= 1
-        return self._memo[key]
+        return known
 
     def _too_deep(self, span: Span) -> None:
         self.report.add(
@@ -207,6 +211,8 @@ class Evaluator:
 
     def _key(self, expression: ast.Expression, point: Point, scope: Scope) -> tuple[object, ...]:
         axes = self.dependencies(expression, scope)
+        if not axes:
+            return (id(expression),)
         return (id(expression), *(identity_of(point[axis]) for axis in axes if axis in point))
 
     def _evaluate_chain(self, binding: Binding, point: Point) -> None:

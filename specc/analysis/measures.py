@@ -84,6 +84,7 @@ class MeasureReader:
         self.evaluator = evaluator
         self.report = report
         self._plans: dict[tuple[object, ...], EvalPlan | None] = {}
+        self._sets: dict[tuple[int, ...], int] = {}
         self._measured: dict[tuple[object, ...], EvalPlan | None] = {}
 
     def plans(
@@ -95,19 +96,27 @@ class MeasureReader:
             stages: none if they could not be resolved; the evaluations are then checked, not planned.
         """
         found = []
-        of_stages = tuple(map(id, stages.values()))
         for name, node in self.definition.evals.items():
             value = self.evaluator.value(node.value, point)
             after = self.evaluator.value(node.after, point)
             every = self.evaluator.value(node.every, point) if node.every else None
             where = (identity_of(after), identity_of(every) if every is not None else None)
-            key = (name, id(value), *where, of_stages)
+            key = (name, id(value), *where, *self._measured_stages(after, stages))
             if key not in self._plans:
                 self._plans[key] = self._plan(name, node, point, stages, data)
             plan = self._plans[key]
             if plan is not None:
                 found.append(plan)
         return tuple(found)
+
+    def _measured_stages(self, after: Value, stages: Mapping[str, ResolvedStage]) -> tuple[int, ...]:
+        """A stand-in for the stages on which the marks of an evaluation depend; they outlive this."""
+        places = after if isinstance(after, tuple) else (after,)
+        if all(isinstance(place, StageValue) for place in places):
+            return tuple(id(stages.get(place.stage)) for place in places)
+        # A checkpoint that is computed may come from any of them.
+        all_of_them = tuple(map(id, stages.values()))
+        return (self._sets.setdefault(all_of_them, len(self._sets)),)
 
     def _plan(
         self,

@@ -147,6 +147,9 @@ class Variant:
     )
     _stages: dict[tuple[object, ...], ResolvedStage | None] = field(default_factory=dict, init=False)
     _depends: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
+    _curves: dict[tuple[int, int], tuple[Phase, ...]] = field(default_factory=dict, init=False)
+    _digests: dict[int, tuple[DataSet, str]] = field(default_factory=dict, init=False)
+    _order: dict[str, int] = field(init=False)
     _solver: Solver = field(init=False)
     _table_axes: tuple[str, ...] = field(init=False)
     _stages_known: bool = field(default=True, init=False)
@@ -154,6 +157,7 @@ class Variant:
     _candidates: dict[tuple[int, Selected], dict[str, int]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self._order = {name: place for place, name in enumerate(self.definition.stages)}
         self.corpora = CorpusReader(self.definition, self.evaluator, self.report)
         self.data = DataReader(self.definition, self.evaluator, self.report, self.corpora)
         self.models = ModelReader(self.report)
@@ -244,14 +248,10 @@ class Variant:
         # A parent may be chosen by an axis; every earlier stage may be an ancestor.
         axes: set[str] = set()
         for other, stage in self.definition.stages.items():
-            if other not in self._depends:
-                axes.update(self.evaluator.dependencies(stage.parent))
-                for setting in stage.settings.values():
-                    axes.update(self.evaluator.dependencies(setting.value))
-                self._depends[other] = tuple(sorted(axes))
-            axes.update(self._depends[other])
-            if other == name:
-                break
+            axes.update(self.evaluator.dependencies(stage.parent))
+            for setting in stage.settings.values():
+                axes.update(self.evaluator.dependencies(setting.value))
+            self._depends[other] = tuple(sorted(axes))
         return self._depends[name]
 
     def settings(self, name: str, point: Point) -> tuple[StageSettings | None, Model | None]:
@@ -268,9 +268,8 @@ class Variant:
         checkpoint = as_checkpoint(self.evaluator.value(stage.parent, point))
         if checkpoint is None:
             return None
-        order = list(self.definition.stages)
         for leaf in leaves(checkpoint):
-            if isinstance(leaf, StageValue) and order.index(leaf.stage) >= order.index(name):
+            if isinstance(leaf, StageValue) and self._order[leaf.stage] >= self._order[name]:
                 return None
         return self.parents.model(checkpoint, point, stage.parent.span)
 
@@ -421,11 +420,15 @@ class Variant:
         cursors = dict(progress.begins[place.stage])
         if not before.readings:
             return cursors
-        read = before.counts(mark_of(place, before).step * before.settings.batch)
-        for reading, sequences in zip(before.readings, read, strict=True):
-            if reading.replay_of:
-                continue
-            cursors[reading.corpus.name] = reading.start + sequences * before.settings.sequence
+        sequence = before.settings.sequence
+        step = mark_of(place, before).step
+        if step == before.steps:
+            tokens = [reading.planned for reading in before.readings]
+        else:
+            tokens = [count * sequence for count in before.counts(step * before.settings.batch)]
+        for reading, read in zip(before.readings, tokens, strict=True):
+            if not reading.replay_of:
+                cursors[reading.corpus.name] = reading.start + read
         return cursors
 
     def _whole_parents(self, settings: StageSettings, progress: _Progress) -> None:
@@ -533,8 +536,8 @@ class Variant:
         total = sum(reading.nominal for reading in rows)
         steps = total // settings.step_tokens
         definition = self.definition.stages[name]
-        step = show_tokens(settings.step_tokens)
         if total and not steps:
+            step = show_tokens(settings.step_tokens)
             findings.append(
                 (
                     point,
@@ -558,11 +561,25 @@ class Variant:
             findings.append((point, mixed))
             return None
         readings, intervals = mixed
-        phases = learning_rate_phases(settings, steps, self.report) if steps else ()
+        phases = self._phases(settings, steps) if steps else ()
         until = early_end(settings, steps, plan, self.report) if plan is not None and steps else None
         if plan is not None and steps and until is None:
             return None
         return ResolvedStage(name, settings, steps, total, readings, phases, intervals, until)
+
+    def _phases(self, settings: StageSettings, steps: int) -> tuple[Phase, ...]:
+        """The learning-rate curve of a stage: arms that differ in their data have it in common."""
+        key = (id(settings), steps)
+        if key not in self._curves:
+            self._curves[key] = learning_rate_phases(settings, steps, self.report)
+        return self._curves[key]
+
+    def _digest(self, data: DataSet) -> str:
+        """What tells data sets apart whose shares are equal; worked out once for each."""
+        known = self._digests.get(id(data))
+        if known is None:
+            known = self._digests[id(data)] = (data, digest(identity(data.params)))
+        return known[1]
 
     def _again(
         self, name: str, settings: StageSettings, table: Table, past: list[Past]
@@ -596,9 +613,7 @@ class Variant:
             return (), ()
         n = steps * settings.batch
         base = [reading for reading in rows if reading.place is None]
-        base.sort(
-            key=lambda reading: (-reading.nominal, digest(identity(reading.corpus.params)), reading.start)
-        )
+        base.sort(key=lambda reading: (-reading.nominal, self._digest(reading.corpus), reading.start))
         placed = [reading for reading in rows if reading.place is not None]
         span = self.definition.stages[name].span
         total = sum(reading.nominal for reading in rows)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -104,6 +104,19 @@ class StageSettings:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Lineage:
+    """A stage and its ancestors with their names, and those of its settings that may be inherited."""
+
+    stages: tuple[StageDefinition, ...] = ()
+    names: tuple[str, ...] = ()
+    inherited: Mapping[str, ast.Setting] = field(default_factory=dict)
+
+    def setting(self, name: str) -> ast.Setting | None:
+        """A setting as the stage gives it, or the nearest ancestor if it is inherited."""
+        return (self.inherited if name in INHERITED else self.stages[0].settings).get(name)
+
+
 class SettingsReader:
     """Settings of the stages of one experiment, each worked out once for what it depends on."""
 
@@ -113,6 +126,8 @@ class SettingsReader:
         self.report = report
         self._memo: dict[tuple[object, ...], StageSettings | None] = {}
         self._before: dict[tuple[object, ...], str | None] = {}
+        self._lineages: dict[str, _Lineage] = {}
+        self._order = {name: place for place, name in enumerate(definition.stages)}
 
     def parent(self, stage: StageDefinition, point: Point) -> Parent | None:
         """Where a stage starts; None if that is wrong, and was reported."""
@@ -135,7 +150,7 @@ class SettingsReader:
 
     def _earlier(self, stage: StageDefinition, checkpoint: Atom, around: Span) -> bool:
         """Whether all stages that a checkpoint comes from stand above a stage; reported if not."""
-        order = {name: place for place, name in enumerate(self.definition.stages)}
+        order = self._order
         for leaf in leaves(checkpoint):
             if isinstance(leaf, Initial):
                 continue
@@ -158,18 +173,34 @@ class SettingsReader:
                 return False
         return True
 
-    def _lineage(self, stage: StageDefinition, point: Point) -> Iterator[StageDefinition]:
+    def _lineage(self, stage: StageDefinition, point: Point) -> _Lineage:
         """A stage and its ancestors, each once even if they come from each other.
 
-        Of several stages in an expression the one that is written first counts.
+        Of several stages in an expression the one that is written first counts. A lineage that is the
+        same at all points is kept: in a long chain each stage goes on from that of the one before.
         """
+        found: list[StageDefinition] = []
+        rest = _Lineage()
+        same_everywhere = True
         current: StageDefinition | None = stage
         seen: set[str] = set()
         while current is not None and current.name not in seen:
-            yield current
+            known = self._lineages.get(current.name)
+            if known is not None and seen.isdisjoint(known.names):
+                rest = known
+                break
+            found.append(current)
             seen.add(current.name)
+            same_everywhere &= not self.evaluator.dependencies(current.parent)
             before = self._stage_before(current, point)
             current = self.definition.stages.get(before) if before is not None else None
+        inherited = dict(rest.inherited)
+        for each in reversed(found):
+            inherited |= {name: s for name, s in each.settings.items() if name in INHERITED}
+        lineage = _Lineage((*found, *rest.stages), (*(each.name for each in found), *rest.names), inherited)
+        if same_everywhere:
+            self._lineages[stage.name] = lineage
+        return lineage
 
     def _stage_before(self, stage: StageDefinition, point: Point) -> str | None:
         """The stage that a stage inherits from; worked out once, for long chains are walked often."""
@@ -182,23 +213,23 @@ class SettingsReader:
 
     def source_of(self, stage: StageDefinition, name: str, point: Point) -> tuple[str, ast.Setting] | None:
         """The stage that gives a setting, which may be an ancestor, and the setting; None for a default."""
-        lineage = list(self._lineage(stage, point))
-        setting = _source(name, lineage)
-        giver = next((each.name for each in lineage if each.settings.get(name) is setting), stage.name)
+        lineage = self._lineage(stage, point)
+        setting = lineage.setting(name)
+        giver = next((each.name for each in lineage.stages if each.settings.get(name) is setting), stage.name)
         return (giver, setting) if setting is not None else None
 
-    def _complete(self, lineage: list[StageDefinition], point: Point) -> bool:
+    def _complete(self, lineage: _Lineage, point: Point) -> bool:
         """Whether a stage and its ancestors could be read whole, so that what is missing is missing."""
-        if any(current.broken for current in lineage):
+        if any(current.broken for current in lineage.stages):
             return False
-        first = as_checkpoint(self.evaluator.value(lineage[-1].parent, point))
+        first = as_checkpoint(self.evaluator.value(lineage.stages[-1].parent, point))
         return first is not None and first_stage(first) is None
 
     def settings(self, stage: StageDefinition, model: Model | None, point: Point) -> StageSettings | None:
         """Resolved settings of a stage; None if something in them is wrong, and was reported."""
-        lineage = list(self._lineage(stage, point))
+        lineage = self._lineage(stage, point)
         sources = {
-            name: _source(name, lineage)
+            name: lineage.setting(name)
             for name in (
                 "budget",
                 "optimizer",
@@ -254,12 +285,6 @@ class SettingsReader:
             replay,
             until,
         )
-
-
-def _source(name: str, lineage: list[StageDefinition]) -> ast.Setting | None:
-    """A setting as the first of a lineage gives it, or the nearest ancestor if it is inherited."""
-    givers = lineage if name in INHERITED else lineage[:1]
-    return next((stage.settings[name] for stage in givers if name in stage.settings), None)
 
 
 class _Reading:

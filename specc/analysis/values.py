@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from specc.components import Kind, Signature
@@ -156,6 +157,7 @@ Value = (
 )
 
 
+@lru_cache(maxsize=4096)
 def read_number(text: str) -> tuple[Fraction, bool] | str:
     """Value of a written number and whether it is a percentage, or what is wrong with it.
 

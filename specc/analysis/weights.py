@@ -188,8 +188,10 @@ def inner(value: Atom) -> tuple[Atom, ...]:
 
 def everything(value: Atom) -> list[Atom]:
     """All checkpoints that a value is computed from, itself included, each once, in the order of writing."""
+    if isinstance(value, StageValue | Initial):
+        return [value]
     found: dict[Atom, None] = {}
-    waiting = [value]
+    waiting: list[Atom] = [value]
     while waiting:
         current = waiting.pop()
         if current not in found:

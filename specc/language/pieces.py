@@ -17,7 +17,8 @@ _PARTS = re.compile(
     r"|(?P<open>[\[({])"
     r"|(?P<close>[\])}])"
     r"|(?P<newline>\n)"
-    r'|(?P<other>[^ \t\r\f\n\#`"\[\](){}]+|`)'
+    # Words with blanks between them at once; the blanks after the last are none of them.
+    r'|(?P<other>[^ \t\r\f\n\#`"\[\](){}]++(?:[ \t]++[^ \t\r\f\n\#`"\[\](){}]++)*+|`)'
 )
 
 _PAIR = {")": "(", "]": "[", "}": "{"}
