@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 
@@ -15,7 +16,7 @@ WIDTH = 88
 
 def explain_code(code: str) -> int:
     """Say what a code stands for, with a wrong and a right example."""
-    known = code.upper()
+    known = _meant(code)
     if known not in CODES:
         close = nearest(known, CODES)
         print(f"error: there is no code `{printable(code)}`", file=sys.stderr)
@@ -26,6 +27,16 @@ def explain_code(code: str) -> int:
         return 2
     print(explained(explanation(known)))
     return 0
+
+
+def _meant(code: str) -> str:
+    """A code as it is listed, however it was copied: `error[E0401]`, `e401` and `401` are E0401.
+
+    >>> _meant("warning[W0501]"), _meant("401"), _meant("E04")
+    ('W0501', 'E0401', 'E04')
+    """
+    match = re.fullmatch(r"(?:error|warning)?\[?([ew]?)(\d{3,4})\]?:?", code.strip(), re.IGNORECASE)
+    return f"{match[1].upper() or 'E'}{match[2]:0>4}" if match else code.strip().upper()
 
 
 _ALL = "  = help: `specc explain` lists all codes"
@@ -55,19 +66,26 @@ def _example(title: str, example: Example) -> str:
 
 def show_reference(name: str | None, kind: str) -> int:
     """Print a page of the reference, all of it as Markdown, or the names of its pages."""
-    from specc.reference.pages import listing, markdown, page, page_markdown, page_text, pages
+    from specc.reference.pages import listing, markdown, page, page_markdown, page_text
 
     if name is None:
         print(markdown() if kind == "markdown" else listing(), end="")
         return 0
     found = page(name)
     if found is None:
-        close = nearest(name, [each.name for each in pages()])
-        print(f"error: the language has no word `{printable(name)}`", file=sys.stderr)
-        print(
-            f"  = help: write `{close}`" if close else "  = help: `specc reference` lists them",
-            file=sys.stderr,
-        )
+        print(f"error: the reference has no page `{printable(name)}`", file=sys.stderr)
+        print(f"  = help: {_where_else(name)}", file=sys.stderr)
         return 2
     print(page_markdown(found) + "\n" if kind == "markdown" else page_text(found), end="")
     return 0
+
+
+def _where_else(name: str) -> str:
+    """Where a word that has no page of its own is told of, or which was meant."""
+    from specc.reference.pages import pages, speaking_of
+
+    speaking = speaking_of(name)
+    if speaking:
+        return "it is told of by " + ", ".join(f"`specc reference {other}`" for other in speaking[:4])
+    close = nearest(name, [each.name for each in pages()])
+    return f"write `{close}`" if close else "`specc reference` lists them"

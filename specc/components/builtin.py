@@ -64,12 +64,12 @@ OPTIMIZERS = (
 )
 
 _PEAK = P("peak", Type.FLOAT, "highest learning rate", above=0)
-_WARMUP = P("warmup", Type.LENGTH, "linear rise from 0; steps, tokens or a share of the horizon", "0/1")
-_FLOOR = P("floor", Type.RATE, "learning rate at the end; a rate, or a percentage of the peak", "0/1")
+_WARMUP = P("warmup", Type.LENGTH, "linear rise from 0; a percentage is one of the horizon", "0/1")
+_FLOOR = P("floor", Type.RATE, "learning rate at the end", "0/1")
 _HORIZON = P(
     "horizon",
     Type.LENGTH,
-    "length the curve is laid out over, where the stage stops earlier or later; default: the stage",
+    "length the curve is laid out over, where the stage stops earlier or later",
     "1/1",
 )
 

@@ -1,7 +1,8 @@
-"""Pages of the reference: one for each item, setting and component, as data and as text."""
+"""Pages of the reference: one for each item, setting, function and component, as data and as text."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass
 
@@ -9,9 +10,9 @@ from specc.analysis.arguments import example_call
 from specc.analysis.definition import INHERITED, SETTINGS
 from specc.analysis.values import show_argument
 from specc.components import COMPONENTS, Kind, Parameter, Signature
-from specc.reference.definitions import Item, items
+from specc.reference.definitions import Item, functions, items
 
-GROUPS = ("items", "settings", *(kind.value for kind in Kind))
+GROUPS = ("items", "settings", "functions", *(kind.value for kind in Kind))
 """What pages are grouped by, in order."""
 
 WIDTH = 100
@@ -47,7 +48,8 @@ class Page:
 
 def pages() -> tuple[Page, ...]:
     """Every page, grouped; components of installed packages too."""
-    found = [*map(_item, items()), *map(_setting, SETTINGS), *map(_component, COMPONENTS.values())]
+    found = [_item(item, "items") for item in items()] + [_item(item, "functions") for item in functions()]
+    found += [*map(_setting, SETTINGS), *map(_component, COMPONENTS.values())]
     return tuple(sorted(found, key=lambda page: GROUPS.index(page.group)))
 
 
@@ -56,9 +58,23 @@ def page(name: str) -> Page | None:
     return next((found for found in pages() if found.name == name), None)
 
 
-def _item(item: Item) -> Page:
+def speaking_of(word: str) -> list[str]:
+    """Names of the pages that speak of a word that has no page of its own, such as `rest` or `peak`."""
+    if not re.search(r"\w", word):
+        return []
+    whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+    return [
+        each.name
+        for each in pages()
+        if any(row.name == word for row in each.rows)
+        or any(whole.search(form) for form in each.forms)
+        or any(whole.search(code) for code in re.findall(r"`[^`]+`", each.text))
+    ]
+
+
+def _item(item: Item, group: str) -> Page:
     facts = (("paper", item.paper),) if item.paper else ()
-    return Page(item.name, "items", item.forms, item.text, example=item.example, facts=facts)
+    return Page(item.name, group, item.forms, item.text, example=item.example, facts=facts)
 
 
 def _setting(name: str) -> Page:

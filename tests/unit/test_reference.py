@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from framing import framed
+from specc.analysis import checkpoint_calls, checks
 from specc.analysis.arguments import SAMPLES
 from specc.analysis.compile import compile_file
 from specc.analysis.definition import SETTINGS
 from specc.components import COMPONENTS, Type
 from specc.diagnostics import render
 from specc.language.keywords import keywords
-from specc.reference.definitions import FOLDER, ORDER
-from specc.reference.pages import listing, markdown, page, page_text, pages
+from specc.reference.definitions import FOLDER, FUNCTIONS, FUNCTIONS_FOLDER, ORDER
+from specc.reference.pages import listing, markdown, page, page_text, pages, speaking_of
 
 ROOT = Path(__file__).parents[2]
 NEEDS_FILES = {"checkpoint", "jsonl", "parquet", "choice"}
@@ -55,6 +56,27 @@ def test_there_is_a_page_for_each_item_of_the_grammar() -> None:
     assert set(ORDER) == set(keywords().items) == {path.stem for path in FOLDER.glob("*.md")}
 
 
+def test_there_is_a_page_for_each_function() -> None:
+    known = [*checkpoint_calls.FUNCTIONS, *checks.FUNCTIONS]
+    assert sorted(FUNCTIONS) == sorted(known) == sorted(path.stem for path in FUNCTIONS_FOLDER.glob("*.md"))
+
+
+@pytest.mark.parametrize(
+    ("word", "pages"),
+    [
+        ("rest", ["allocate"]),
+        ("within", ["allocate"]),
+        ("peak", ["schedule", "constant", "linear", "cosine", "wsd"]),
+        ("every", ["eval", "early_stop"]),
+        ("given", ["expect"]),
+        ("a word of no recipe", []),
+        ("", []),
+    ],
+)
+def test_a_word_without_a_page_is_looked_up_in_the_pages(word: str, pages: list[str]) -> None:
+    assert speaking_of(word) == pages
+
+
 def test_there_is_a_page_for_each_setting_and_component() -> None:
     names = [found.name for found in pages()]
     assert set(names) >= set(SETTINGS) | set(COMPONENTS)
@@ -65,8 +87,8 @@ def test_every_type_has_a_sample_for_help_texts() -> None:
     assert set(SAMPLES) == set(Type)
 
 
-@pytest.mark.parametrize("name", ORDER)
-def test_the_example_of_an_item_compiles(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [*ORDER, *FUNCTIONS])
+def test_the_example_of_an_item_or_function_compiles(name: str, tmp_path: Path) -> None:
     found = page(name)
     assert found is not None
     assert name in found.example
