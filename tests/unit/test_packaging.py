@@ -42,7 +42,9 @@ def test_the_wheel_holds_grammar_and_recipes_and_nothing_generic_at_top_level(in
     assert (installed / "specc" / "py.typed").is_file()
     shipped = {path.relative_to(ROOT / "specs") for path in (ROOT / "specs").rglob("*.spec")}
     assert shipped
-    assert {path.relative_to(installed / "specc/specs") for path in installed.rglob("*.spec")} == shipped
+    specs = installed / "specc" / "specs"
+    assert {path.relative_to(specs) for path in specs.rglob("*.spec")} == shipped
+    assert (installed / "specc" / "starting" / "first.spec").is_file()
 
 
 def test_the_sdist_holds_recipes_and_tests(built: Path) -> None:
