@@ -108,7 +108,7 @@ def test_package_root_is_found_without_importing_the_package(
 @pytest.mark.parametrize(
     ("pattern", "message", "help"),
     [
-        ("web/x.txt", "there is no file `web/x.txt`", "web has `"),
+        ("web/x.txt", "there is no file `web/x.txt`", "web` has `"),
         ("wep/*.txt", "no file matches `wep/*.txt`", "has `web`"),
         ("web/*.csv", "no file matches `web/*.csv`", "looked in"),
         ("zzzzzz/*.csv", "no file matches `zzzzzz/*.csv`", "no `zzzzzz`"),
