@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from math import lcm
 
 from specc.analysis.balance import Balance
 from specc.analysis.definition import Definition
@@ -29,7 +30,7 @@ def split_row(total: int, shares: Mapping[str, Fraction]) -> dict[str, int]:
 
     Args:
         total: tokens to divide.
-        shares: share of each stage; they sum to at most 1.
+        shares: share of each stage, from 0; they sum to at most 1.
     Returns:
         tokens of each stage; they sum to `total` if the shares sum to 1, else to the rounded-down
         product of `total` and their sum.
@@ -38,12 +39,14 @@ def split_row(total: int, shares: Mapping[str, Fraction]) -> dict[str, int]:
     >>> split_row(10, {"pretrain": Fraction(1, 3), "posttrain": Fraction(2, 3)})
     {'pretrain': 3, 'posttrain': 7}
     """
-    if sum(shares.values()) > 1:
+    # In whole numbers, of which `whole` are a share of 1: fractions take ten times as long.
+    whole = lcm(*(share.denominator for share in shares.values()))
+    parts = {stage: share.numerator * (whole // share.denominator) for stage, share in shares.items()}
+    if sum(parts.values()) > whole:
         raise ValueError("shares sum to more than 1")
-    exact = {stage: total * share for stage, share in shares.items()}
-    tokens = {stage: int(amount) for stage, amount in exact.items()}
-    left = int(sum(exact.values(), Fraction(0))) - sum(tokens.values())
-    order = sorted(exact, key=lambda stage: tokens[stage] - exact[stage])
+    tokens = {stage: total * part // whole for stage, part in parts.items()}
+    left = total * sum(parts.values()) // whole - sum(tokens.values())
+    order = sorted(parts, key=lambda stage: -(total * parts[stage] % whole))
     for stage in order[:left]:
         tokens[stage] += 1
     return tokens
@@ -283,8 +286,9 @@ class Solver:
             elif total is None:
                 good = False
             else:
+                first = {cell.stage: cell for cell in reversed(row)}
                 for stage, tokens in split_row(total, shares).items():
-                    next(cell for cell in row if cell.stage == stage).tokens = tokens
+                    first[stage].tokens = tokens
         return good
 
     def _propagate(

@@ -97,6 +97,8 @@ def lay_out(cells: Sequence[PlacedCell], base: int, length: Length) -> Layout | 
     Args:
         base: number of sources without a place; those with one are numbered behind them.
     """
+    if not cells and base:
+        return Layout()
     layers: list[Layer] = []
     ranges: list[tuple[int, int]] = []
     early, late = 0, length.n

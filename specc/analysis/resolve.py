@@ -256,7 +256,8 @@ class Variant:
 
     def settings(self, name: str, point: Point) -> tuple[StageSettings | None, Model | None]:
         """Settings of a stage and the model that its lineage starts from."""
-        key = (name, *(id_of(point, axis) for axis in self.stage_axes(name)))
+        axes = self.stage_axes(name)
+        key = (name, *(id_of(point, axis) for axis in axes)) if axes else (name,)
         if key not in self._settings:
             stage = self.definition.stages[name]
             model = self._model(name, point)
@@ -631,16 +632,13 @@ class Variant:
         if isinstance(layout, Finding):
             return layout
         unplaced = sum(reading.nominal for reading in base)
-        shares = [Fraction(reading.nominal, unplaced) for reading in base]
-        ordered = [replace(reading, share=share) for reading, share in zip(base, shares, strict=True)]
-        ordered += [
-            replace(placed[index], begins=begins)
-            for index, begins in zip(layout.order, layout.begins, strict=True)
-        ]
-        given = Interleave([reading.share for reading in ordered], layout.intervals).counts(n)
+        ordered = [*base, *(placed[index] for index in layout.order)]
+        shares = [Fraction(reading.nominal, unplaced) for reading in base] + [Fraction(0)] * len(placed)
+        begins = [0] * len(base) + list(layout.begins)
+        given = Interleave(shares, layout.intervals).counts(n)
         return tuple(
-            replace(reading, planned=count * settings.sequence)
-            for reading, count in zip(ordered, given, strict=True)
+            replace(reading, share=share, begins=place, planned=count * settings.sequence)
+            for reading, share, place, count in zip(ordered, shares, begins, given, strict=True)
         ), layout.intervals
 
     def _lost(self, name: str, settings: StageSettings, steps: int, lost: int, total: int) -> Finding:
