@@ -84,6 +84,7 @@ class MeasureReader:
         self.evaluator = evaluator
         self.report = report
         self._plans: dict[tuple[object, ...], EvalPlan | None] = {}
+        self._same: dict[str, tuple[Value, tuple[object, ...]]] = {}
         self._sets: dict[tuple[int, ...], int] = {}
         self._measured: dict[tuple[object, ...], EvalPlan | None] = {}
 
@@ -97,17 +98,26 @@ class MeasureReader:
         """
         found = []
         for name, node in self.definition.evals.items():
-            value = self.evaluator.value(node.value, point)
-            after = self.evaluator.value(node.after, point)
-            every = self.evaluator.value(node.every, point) if node.every else None
-            where = (identity_of(after), identity_of(every) if every is not None else None)
-            key = (name, id(value), *where, *self._measured_stages(after, stages))
+            after, values = self._same.get(name) or self._values(name, node, point)
+            key = (name, values, *self._measured_stages(after, stages))
             if key not in self._plans:
                 self._plans[key] = self._plan(name, node, point, stages, data)
             plan = self._plans[key]
             if plan is not None:
                 found.append(plan)
         return tuple(found)
+
+    def _values(self, name: str, node: ast.Eval, point: Point) -> tuple[Value, tuple[object, ...]]:
+        """Where an evaluation is made at a point, and a stand-in for all that it says; kept if no axis
+        is in it."""
+        value = self.evaluator.value(node.value, point)
+        after = self.evaluator.value(node.after, point)
+        every = self.evaluator.value(node.every, point) if node.every else None
+        parts = (node.value, node.after, node.every)
+        if not any(self.evaluator.dependencies(part) for part in parts if part is not None):
+            self._same[name] = (after, ())
+            return after, ()
+        return after, (id(value), identity_of(after), identity_of(every) if every is not None else None)
 
     def _measured_stages(self, after: Value, stages: Mapping[str, ResolvedStage]) -> tuple[int, ...]:
         """A stand-in for the stages on which the marks of an evaluation depend; they outlive this."""
