@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 
 from specc.analysis.arguments import Arguments
 from specc.analysis.checkpoint_calls import FUNCTIONS, CheckpointCalls, names_axes
@@ -40,6 +41,8 @@ from specc.analysis.weights import (
     arithmetic,
     as_checkpoint,
     as_weights,
+    is_delta,
+    total,
     transformed,
     written,
 )
@@ -210,7 +213,9 @@ class Evaluator:
         )
 
     def _key(self, expression: ast.Expression, point: Point, scope: Scope) -> tuple[object, ...]:
-        axes = self.dependencies(expression, scope)
+        axes = self._dependencies.get(id(expression))
+        if axes is None:
+            axes = self.dependencies(expression, scope)
         if not axes:
             return (id(expression),)
         return (id(expression), *(identity_of(point[axis]) for axis in axes if axis in point))
@@ -257,6 +262,11 @@ class Evaluator:
                 operand = self.value(expression.operand, point, scope)
                 if isinstance(operand, Amount):
                     return Amount(-operand.value, operand.unit)
+                weights = as_weights(operand)
+                if weights is not None and is_delta(weights):
+                    opposite = total([(weights, Fraction(-1))], expression.span, delta=True)
+                    assert isinstance(opposite, Combination)
+                    return opposite
                 return self._refuse("E0301", f"{describe(operand)} has no negative", expression.span, operand)
             case ast.Arithmetic():
                 return self._arithmetic(expression, point, scope)

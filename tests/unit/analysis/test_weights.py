@@ -107,6 +107,8 @@ SAME = (
     "mean(posttrain, pretrain)",
     "mean([pretrain, posttrain], weights = [2, 2])",
     "posttrain - (posttrain - pretrain) / 2",
+    "posttrain + -(posttrain - pretrain) / 2",
+    "pretrain - -(posttrain - pretrain) * 50%",
     "mean(pretrain, posttrain, pretrain, posttrain)",
     "lerp(mean(pretrain, posttrain), mean(posttrain, pretrain), 30%)",
 )
