@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -23,7 +23,7 @@ from specc.analysis.values import (
 )
 from specc.analysis.weights import as_checkpoint
 from specc.components import Parameter, Signature, Type
-from specc.diagnostics import Label, Report, Span, nearest
+from specc.diagnostics import Label, Report, Span, nearest, parameter_meant
 from specc.language import ast
 from specc.steps import DATA_SPLIT
 
@@ -52,9 +52,10 @@ class Arguments:
         spans: dict[str, Span] = dict(base.spans) if base else {}
         seen: dict[str, Span] = {}
         several: list[Any] = []
+        named = {name.text for name, _, _ in given if name is not None}
         good = True
         for place, (name, value, where) in enumerate(given):
-            parameter = self._parameter(signature, name, place, where)
+            parameter = self._parameter(signature, name, place, where, named)
             if parameter is None:
                 good = False
                 continue
@@ -91,21 +92,28 @@ class Arguments:
                 f"`{signature.name}` needs the {word} {names}",
                 span,
                 notes=[f"`{p.name}`: {p.doc}" for p in missing],
-                help=f"write `{example_call(signature, missing)}`",
+                help=f"write `{example_call(signature, missing, given)}`",
             )
             good = False
         return (args if good else None), spans
 
     def _parameter(
-        self, signature: Signature, name: ast.Identifier | None, place: int, span: Span
+        self,
+        signature: Signature,
+        name: ast.Identifier | None,
+        place: int,
+        span: Span,
+        named: Collection[str],
     ) -> Parameter | None:
+        """The parameter that an argument is for; `named` are the names that the call gives."""
         if name is None:
             if place < signature.positional:
                 return signature.parameters[place]
             if "several" in signature.traits:
                 return signature.parameters[0]
             names = ", ".join(f"`{p.name}`" for p in signature.parameters)
-            likely = signature.parameters[min(place, len(signature.parameters) - 1)]
+            free = [p for p in signature.parameters[place:] if p.name not in named]
+            likely = free[0] if free else signature.parameters[-1]
             self.report.add(
                 "E0204",
                 f"this argument of `{signature.name}` needs a name",
@@ -117,13 +125,12 @@ class Arguments:
         parameter = signature.parameter(name.text)
         if parameter is None:
             known = [p.name for p in signature.parameters]
-            close = nearest(name.text, known)
             self.report.add(
                 "E0204",
                 f"`{signature.name}` has no parameter `{name.text}`",
                 name.span,
                 notes=[f"it takes {', '.join(f'`{k}`' for k in known)}"],
-                help=_elsewhere(signature, name.text) or (f"write `{close}`" if close else None),
+                help=_elsewhere(signature, name.text) or parameter_meant(name.text, known, named),
             )
         return parameter
 
@@ -149,8 +156,10 @@ class Arguments:
                     if not self._bounded(parameter, value.value):
                         return self._out_of_range(parameter, value, span, _bounds(parameter))
                     return int(value.value)
-                bare = isinstance(value, Amount) and value.unit is Unit.NUMBER
-                return self._wrong(parameter, value, span, f"write `{span.text} tokens`" if bare else None)
+                help = None
+                if isinstance(value, Amount) and value.unit is Unit.NUMBER:
+                    help = f"write `{span.text} tokens`" if self._bounded(parameter, value.value) else None
+                return self._wrong(parameter, value, span, help)
             case Type.LENGTH:
                 if isinstance(value, Amount) and value.unit in (Unit.STEPS, Unit.TOKENS, Unit.SHARE):
                     if value.value < 0:
@@ -191,7 +200,10 @@ class Arguments:
                 return value if isinstance(value, EvalValue) else self._wrong(parameter, value, span, help)
             case Type.CHECKPOINT:
                 checkpoint = as_checkpoint(value)
-                return self._wrong(parameter, value, span) if checkpoint is None else checkpoint
+                if checkpoint is None:
+                    self.report.add("E0301", f"`{owner}` needs a checkpoint, not {describe(value)}", span)
+                    return ERROR
+                return checkpoint
 
     def _data(self, parameter: Parameter, value: Value, span: Span, owner: str) -> Any:
         data = as_data(value)
@@ -327,11 +339,19 @@ SAMPLES = {
 }
 
 
-def example_call(signature: Signature, missing: Sequence[Parameter]) -> str:
-    """A call of a component with sample values of some parameters."""
+def example_call(signature: Signature, missing: Sequence[Parameter], given: Sequence[Given] = ()) -> str:
+    """A call of a component with the arguments that are given, and sample values of some parameters."""
     positional = signature.parameters[: signature.positional]
-    parts = [SAMPLES[p.type] if p in positional else f"{p.name} = {SAMPLES[p.type]}" for p in missing]
+    texts = [(name, " ".join(span.text.split())) for name, _, span in given]
+    parts = [text for name, text in texts if name is None]
+    parts += [_sample(p) for p in missing if p in positional]
+    parts += [f"{name.text} = {text}" for name, text in texts if name is not None]
+    parts += [f"{p.name} = {_sample(p)}" for p in missing if p not in positional]
     return f"{signature.name}({', '.join(parts)})"
+
+
+def _sample(parameter: Parameter) -> str:
+    return f'"{parameter.choices[0]}"' if parameter.choices else SAMPLES[parameter.type]
 
 
 def _elsewhere(signature: Signature, name: str) -> str | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from specc.analysis.scope import TEMPLATE, Binding, Scope
 from specc.components import COMPONENTS
-from specc.diagnostics import Label, Report, Span, nearest
+from specc.diagnostics import Label, Report, Span, parameter_meant
 from specc.language import ast
 from specc.language.substitute import Misplaced, substitute, walk
 
@@ -91,10 +91,11 @@ def matched(
         name: of the template, for messages. at: the use of it. body: what the parameters stand in.
     """
     known = {parameter.name.text: parameter for parameter in parameters}
+    named = {argument.name.text for argument in arguments if argument.name is not None}
     given: dict[str, ast.Argument] = {}
     good = True
     for argument in arguments:
-        key = _parameter(name, known, argument, report)
+        key = _parameter(name, known, argument, named, report)
         if key is None:
             good = False
         elif key in given:
@@ -132,31 +133,39 @@ def matched(
 
 
 def _parameter(
-    name: str, known: Mapping[str, ast.Parameter], argument: ast.Argument, report: Report
+    name: str,
+    known: Mapping[str, ast.Parameter],
+    argument: ast.Argument,
+    named: Collection[str],
+    report: Report,
 ) -> str | None:
-    """The parameter that an argument is for; None if there is none, and that was reported."""
+    """The parameter that an argument is for; None if there is none, and that was reported.
+
+    Args:
+        named: the names that this use gives; they are not what was meant by another name.
+    """
+    free = [key for key in known if key not in named]
     listed = ", ".join(f"`{key}`" for key in known)
     takes = [f"`{name}` takes {listed}" if known else f"`{name}` has no parameters"]
     if argument.name is None:
         if len(known) == 1:
             return next(iter(known))
-        likely = next(iter(known), None)
+        likely = next(iter(free), None)
         report.add(
             "E0204",
             f"this argument of `{name}` needs a name" if known else f"`{name}` takes no argument",
             argument.span,
             notes=takes if known else [],
-            help=f"write `{likely} = {argument.span.text}`" if likely else "remove it",
+            help=f"write `{likely} = {argument.span.text}`" if likely is not None else "remove it",
         )
         return None
     if argument.name.text not in known:
-        close = nearest(argument.name.text, known)
         report.add(
             "E0204",
             f"`{name}` has no parameter `{argument.name.text}`",
             argument.name.span,
             notes=takes if known else [],
-            help=f"write `{close}`" if close else None,
+            help=parameter_meant(argument.name.text, known, named),
         )
         return None
     return argument.name.text

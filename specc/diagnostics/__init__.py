@@ -5,7 +5,7 @@ from specc.diagnostics.fixes import Edit
 from specc.diagnostics.published import as_json
 from specc.diagnostics.render import render
 from specc.diagnostics.source import Source, Span, UsedSpan, uses_of
-from specc.diagnostics.suggest import nearest
+from specc.diagnostics.suggest import nearest, parameter_meant
 
 __all__ = [
     "Diagnostic",
@@ -18,6 +18,7 @@ __all__ = [
     "UsedSpan",
     "as_json",
     "nearest",
+    "parameter_meant",
     "render",
     "uses_of",
 ]

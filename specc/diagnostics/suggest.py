@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 def distance(a: str, b: str, limit: int) -> int:
@@ -26,15 +26,33 @@ def distance(a: str, b: str, limit: int) -> int:
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that was probably meant: within a third of the name's length, at least one edit.
 
+    If there is none, it is the only one that begins with the name, of three letters at least.
+
     >>> nearest("pretrian", ["pretrain", "posttrain"])
     'pretrain'
+    >>> nearest("frob", ["rms", "frobenius"])
+    'frobenius'
     """
     best: tuple[int, str] | None = None
+    longer: list[str] = []
     for candidate in candidates:
         if candidate.lower() == name.lower():
             return candidate
         limit = max(1, max(len(name), len(candidate)) // 3)
         edits = distance(name, candidate, limit)
-        if edits <= limit and (best is None or (edits, candidate) < best):
+        if edits <= min(limit, len(name) - 1) and (best is None or (edits, candidate) < best):
             best = (edits, candidate)
-    return best[1] if best else None
+        if len(name) >= 3 and candidate.startswith(name):
+            longer.append(candidate)
+    if best is not None:
+        return best[1]
+    return longer[0] if len(longer) == 1 else None
+
+
+def parameter_meant(name: str, known: Collection[str], given: Collection[str]) -> str | None:
+    """Help for the name of an argument that there is not: the parameter that was probably meant."""
+    close = nearest(name, [each for each in known if each not in given])
+    if close is not None:
+        return f"write `{close}`"
+    twice = nearest(name, known)
+    return f"remove it; `{twice}` is given already" if twice is not None else None

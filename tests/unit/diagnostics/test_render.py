@@ -70,3 +70,4 @@ def test_the_nearest_name_is_within_a_third_of_its_length() -> None:
     assert nearest("pretrian", ["posttrain", "pretrain"]) == "pretrain"
     assert nearest("Pretrain", ["pretrain"]) == "pretrain"
     assert nearest("xyz", ["pretrain"]) is None
+    assert nearest("q", ["w"]) is None
