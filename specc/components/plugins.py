@@ -3,13 +3,26 @@
 A package offers a component by an entry point of the group `specc.components`: its name is the
 component's, its object a `Plugin`. Only installed packages are looked at, and a package is imported
 only when a recipe names what it offers; a recipe can't name a module. The package's version is in
-the keys of the steps that use it.
+the keys of the steps that use it. A name that specc itself has stays specc's.
 
     [project.entry-points."specc.components"]
     lion = "specc_lion:LION"
 
-The module that holds the `Plugin` is imported by `specc check`: what needs torch belongs into the
-module of the implementation, which only the runtime imports. Implementations are, by kind:
+    LION = Plugin(
+        Signature(
+            "lion",
+            Kind.OPTIMIZER,
+            "Moves by the sign of an interpolated momentum.",
+            (Parameter("beta", Type.FLOAT, "decay of the momentum", 0.99, low=0, high=1),),
+        ),
+        "specc_lion.work:build_lion",
+    )
+
+`Signature`, `Kind`, `Parameter` and `Type` are in `specc.components`; `tests/plugin` of the sources is a
+whole package. Corpora, evaluations and transforms get the parameters that all of their kind have, such
+as `held_out` or `data`. The module that holds the `Plugin` is imported by `specc check`, and so is what
+reads and transforms documents, to count them: torch belongs into another module, which only the
+runtime imports. Implementations are, by kind, with the values of parameters by name as `arguments`:
 
     corpus                (files, arguments) -> iterator of `specc.corpora.documents.Document`
     optimizer             (model, arguments) -> torch.optim.Optimizer; the loop sets its rate
@@ -26,6 +39,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from specc.components.blame import blamed
 from specc.components.builtin import (
     CHECKPOINT_PARAMETER,
     CORPUS_PARAMETERS,
@@ -133,7 +147,7 @@ def _completed(signature: Signature) -> Signature:
 
 
 def implementation(component: Component) -> Any:
-    """What does the work of a plugin's component.
+    """What does the work of a plugin's component; its mistakes are told as those of its package.
 
     Raises:
         PluginError: if its package is not installed, is of another version than the step was planned
@@ -149,12 +163,13 @@ def implementation(component: Component) -> Any:
         )
     module, _, name = found.implementation.partition(":")
     try:
-        return getattr(import_module(module), name)
+        work = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise PluginError(
             f"`{component.name}` of the package {component.plugin} can't be loaded: {error}",
             "install a version of the package that fits",
         ) from error
+    return blamed(work, component.name, component.plugin)
 
 
 class Registry(Mapping[str, Signature]):

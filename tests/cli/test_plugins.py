@@ -69,7 +69,10 @@ def test_a_recipe_runs_with_the_components_of_a_package(shelved: Shelved) -> Non
 
 def test_the_version_of_the_package_is_in_the_keys(shelved: Shelved, tmp_path: Path) -> None:
     keys = {step["label"]: step["key"] for step in steps(shelved)}
-    site = install(tmp_path, "0.2.0")
+    site = tmp_path / "newer"
+    shutil.copytree(shelved.site, site)
+    (metadata,) = site.glob("*.dist-info/METADATA")
+    metadata.write_text(metadata.read_text().replace("\nVersion: 0.1.0\n", "\nVersion: 0.2.0\n"))
     newer = {step["label"]: step["key"] for step in steps(Shelved(shelved.folder, site))}
     same = {label for label in keys if keys[label] == newer[label]}
     assert same == {"shelf/llama/seed=0"}
@@ -108,6 +111,36 @@ def test_a_package_that_cannot_be_imported_is_told_with_its_name(shelved: Shelve
     said = Shelved(shelved.folder, site).specc("check", "small.spec", code=1).stderr
     assert "error[E0702]: `sums` of the package specc-shelf 0.1.0 can't be loaded" in said
     assert "a_module_that_is_not_there" in said
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ('args["largest"] + 1):', 'args["biggest"] + 1):', "KeyError: 'biggest'"),
+        ("for first in", "return len(7)\n    for first in", "TypeError: object of type 'int' has no len()"),
+    ],
+)
+def test_a_mistake_of_the_package_is_told_as_its_own(
+    shelved: Shelved, tmp_path: Path, right: str, wrong: str, told: str
+) -> None:
+    site = tmp_path / "mistaken"
+    shutil.copytree(shelved.site, site)
+    work = site / "specc_shelf" / "documents.py"
+    assert right in work.read_text()
+    work.write_text(work.read_text().replace(right, wrong, 1))
+    said = Shelved(shelved.folder, site).specc("check", "small.spec", code=1).stderr
+    assert f"`sums` of the package specc-shelf 0.1.0 has failed: {told} ({work}:" in said
+    assert "error[E0006]" in said
+
+
+def test_a_mistake_of_the_package_in_a_step_is_told_as_its_own(shelved: Shelved, tmp_path: Path) -> None:
+    site = tmp_path / "mistaken"
+    shutil.copytree(shelved.site, site)
+    work = site / "specc_shelf" / "work.py"
+    work.write_text(work.read_text().replace("return SignSGD(", "return SineSGD("))
+    said = Shelved(shelved.folder, site).specc("run", "small.spec", code=4).stderr
+    assert "`sign_sgd` of the package specc-shelf 0.1.0 has failed: NameError" in said
+    assert "met a bug" not in said
 
 
 def test_a_recipe_cannot_name_a_module(shelved: Shelved) -> None:

@@ -1,7 +1,7 @@
 """A corpus, an optimizer, an evaluation and two transforms of another package.
 
-This module is imported by the compiler, so it imports no torch; the work is done in
-`specc_shelf.work`.
+This module is imported by the compiler, so it imports no torch, nor does `specc_shelf.documents`, which
+reads and counts documents; training and measuring is done in `specc_shelf.work`.
 """
 
 from specc.components import Kind, Parameter, Signature, Type
@@ -15,7 +15,7 @@ SUMS = Plugin(
         (Parameter("largest", Type.INT, "largest summand", 9, low=1, high=999),),
         traits=frozenset({"prompts"}),
     ),
-    "specc_shelf.work:read_sums",
+    "specc_shelf.documents:read_sums",
 )
 SIGN_SGD = Plugin(
     Signature(
@@ -52,5 +52,5 @@ LONG_DOCUMENTS = Plugin(
         "Documents of at least so many tokens.",
         (Parameter("tokens", Type.TOKENS, "the fewest tokens of a document", low=1),),
     ),
-    "specc_shelf.work:long_documents",
+    "specc_shelf.documents:long_documents",
 )

@@ -1,25 +1,13 @@
-"""What the components of `specc_shelf` do."""
+"""What the components of `specc_shelf` do that train and measure: with torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 
-from specc.corpora.blocks import Block
-from specc.corpora.documents import Document
-from specc.corpora.tokens import Tokens
 from specc_runtime.evaluate.measured import Measured, Task
-
-
-def read_sums(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[Document]:
-    """Every pair of summands from 0 to `largest`."""
-    for first in range(args["largest"] + 1):
-        for second in range(args["largest"] + 1):
-            yield Document(prompt=f"{first}+{second}=", completion=str(first + second))
 
 
 class SignSGD(torch.optim.Optimizer):
@@ -64,8 +52,3 @@ def shrink(
 ) -> Iterator[tuple[str, torch.Tensor]]:
     for name, tensor in weights.items():
         yield name, tensor * args["by"]
-
-
-def long_documents(blocks: Iterator[Block], args: Mapping[str, Any], tokens: Tokens) -> Iterator[Block]:
-    for block in blocks:
-        yield block.select(np.flatnonzero(block.lengths >= args["tokens"]))
