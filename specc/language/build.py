@@ -67,7 +67,8 @@ class Builder:
             value = python_ast.literal_eval(word.text)
         except (ValueError, SyntaxError):
             value = word.text[1:-1]
-        return ast.String(word.span, value)
+        # Half a character, which an escape can make, is no text: no file or column can have it in its name.
+        return ast.String(word.span, value.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
 
     def sql(self, token: Any) -> ast.Sql:
         word = self.word(token)
