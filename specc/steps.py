@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from specc.canonical import canonical_json, digest
+from specc.canonical import digest
 
 VERSIONS = {
     "prepare": 1,
@@ -384,12 +384,12 @@ def step_key(op: str, identity: dict[str, Any] | str, inputs: dict[str, str]) ->
             `RESUME` is left out.
     """
     inputs = {role: key for role, key in inputs.items() if role != RESUME}
-    whole = {"op": op, "version": VERSIONS[op], "identity": identity, "inputs": inputs}
     if isinstance(identity, str):
-        # Canonical JSON sorts its keys, and "identity" is the first of them.
-        rest = canonical_json({name: part for name, part in whole.items() if name != "identity"})
-        return hashlib.sha256(f'{{"identity":{identity},{rest[1:]}'.encode()).hexdigest()
-    return digest(whole)
+        # Canonical JSON, put together here: roles and keys are plain words, and its keys are sorted.
+        keys = ",".join(f'"{role}":"{inputs[role]}"' for role in sorted(inputs))
+        text = f'{{"identity":{identity},"inputs":{{{keys}}},"op":"{op}","version":{VERSIONS[op]}}}'
+        return hashlib.sha256(text.encode()).hexdigest()
+    return digest({"op": op, "version": VERSIONS[op], "identity": identity, "inputs": inputs})
 
 
 class Step(Frozen):
