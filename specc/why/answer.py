@@ -189,6 +189,8 @@ def _chain(
         for role, source in step.inputs.items():
             if role != RESUME and source in steps and source not in seen:
                 corpus = next((cell.corpus for cell in read if cell.role == role), None)
+                if corpus is None and role.startswith("corpus"):
+                    corpus = uses[source].name
                 seen[source] = (f"corpus {corpus}" if corpus else role, uses[current].title)
                 waiting.append(source)
     return tuple(found)

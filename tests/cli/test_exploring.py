@@ -213,6 +213,12 @@ def test_a_step_of_a_recipe_is_explained_with_its_lines_before_any_run(study: St
     assert "schedule constant(peak = 0.001) (line 24)" in " ".join(text.split())
 
 
+def test_the_corpus_of_an_evaluation_is_told_by_its_name(study: Study) -> None:
+    text = study.ask("why", "small.spec", "early=0%/seed=0/posttrain/skill_acc").stdout
+    assert "corpus skill of skill_acc after posttrain" in text
+    assert "corpus0" not in text
+
+
 def test_a_step_that_only_an_earlier_run_had_is_found(ran: Study) -> None:
     old = json.loads(ran.ask("why", "early=0%/seed=1/posttrain", "--json").stdout)
     edit(ran, "constant(peak = 1e-3)", "constant(peak = 2e-3)")

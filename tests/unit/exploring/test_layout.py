@@ -95,3 +95,16 @@ def test_long_chains_take_no_recursion_and_little_time() -> None:
 
 def test_nothing_is_drawn_of_nothing() -> None:
     assert arranged(picture(0, [])).boxes == ()
+
+
+def test_edges_bend_between_layers_only() -> None:
+    # A narrow box beside a wide one: a line that bent at once would run behind the wide one.
+    listed = [Node("train", title, (), [title]) for title in ("a", "b", "b" * 40, "c", "d")]
+    edges = tuple(Edge(source, target, "flow", 1) for source, target in ((0, 1), (0, 2), (1, 3), (1, 4)))
+    drawn = arranged(Picture("p", "", tuple(listed), edges, 5, 0, ()))
+    assert drawn.across
+    wide = drawn.boxes[2].x + drawn.boxes[2].width
+    for path in drawn.paths[2:]:
+        heights = {y for x, y in path if x <= wide}
+        assert len(heights) == 1
+        assert any(x >= wide and y in heights for x, y in path)
