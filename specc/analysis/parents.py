@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from specc.analysis.definition import Definition
+from specc.analysis.definition import Definition, axis_names
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.models import Model
 from specc.analysis.values import ComponentValue, StageValue, identity_of, show
@@ -93,9 +93,7 @@ class Parents:
         self.group(selected, point)
         if selected.over in self._alone:
             listed = " and ".join(f"`{axis}`" for axis in selected.over)
-            sweeps = [_names(sweep) for sweep in self.definition.sweeps]
-            moved = {name for names in sweeps if set(names) & set(selected.over) for name in names}
-            moved -= set(selected.over)
+            moved = self._moving_with(set(selected.over)) - set(selected.over)
             wider = ", ".join(sorted({*selected.over, *moved}))
             self.report.add(
                 "E0510",
@@ -127,6 +125,16 @@ class Parents:
             )
             return False
         return True
+
+    def _moving_with(self, axes: set[str]) -> set[str]:
+        """These axes, and those without which they don't move: swept together, or by table, either way."""
+        moving, before = set(axes), 0
+        while len(moving) > before:
+            before = len(moving)
+            for names in map(_names, self.definition.sweeps):
+                if moving & names:
+                    moving |= names
+        return moving
 
     # ---- the model behind a checkpoint
 
@@ -192,7 +200,7 @@ class Parents:
         )
 
 
-def _names(sweep: ast.Sweep | ast.SweepTable) -> tuple[str, ...]:
-    return (
-        (sweep.name.text,) if isinstance(sweep, ast.SweepTable) else tuple(name.text for name in sweep.names)
-    )
+def _names(sweep: ast.Sweep | ast.SweepTable) -> set[str]:
+    """The axes of a sweep, and those on which their values depend."""
+    by = sweep.by if isinstance(sweep, ast.SweepTable) else ()
+    return {name.text for name in (*axis_names(sweep), *by)}
