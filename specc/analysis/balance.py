@@ -35,7 +35,13 @@ class Balance:
     def unsolved(
         self, cells: list[TableCell], totals: dict[str, int | None], point: Point, findings: list[Finding]
     ) -> None:
-        """Say why cells can't be worked out: nothing to fill, no room, or a circle; the cause alone."""
+        """Say why cells can't be worked out: nothing to fill, no room, or a circle; the cause alone.
+
+        Nothing is said where a stage could not be read whole: what is missing may stand in it.
+        """
+        stages = [self.definition.stages.get(cell.stage) for cell in cells]
+        if any(stage is not None and stage.broken for stage in stages):
+            return
         before = len(findings)
         for cell in cells:
             if self.budget(cell.stage, point) is not None:
