@@ -196,14 +196,12 @@ class Arguments:
             case Type.SPLITS:
                 return self._splits(parameter, value, span)
             case Type.EVAL:
-                help = "declare an `eval`, and name it here"
-                return value if isinstance(value, EvalValue) else self._wrong(parameter, value, span, help)
+                if isinstance(value, EvalValue):
+                    return value
+                return self._wrong(parameter, value, span, "declare an `eval`, and name it here", owner)
             case Type.CHECKPOINT:
                 checkpoint = as_checkpoint(value)
-                if checkpoint is None:
-                    self.report.add("E0301", f"`{owner}` needs a checkpoint, not {describe(value)}", span)
-                    return ERROR
-                return checkpoint
+                return self._wrong(parameter, value, span, None, owner) if checkpoint is None else checkpoint
 
     def _data(self, parameter: Parameter, value: Value, span: Span, owner: str) -> Any:
         data = as_data(value)
@@ -287,12 +285,15 @@ class Arguments:
             and (parameter.above is None or value > Fraction(parameter.above))
         )
 
-    def _wrong(self, parameter: Parameter, value: Value, span: Span, help: str | None = None) -> Any:
+    def _wrong(
+        self, parameter: Parameter, value: Value, span: Span, help: str | None = None, owner: str = ""
+    ) -> Any:
+        """Report a value of another type; of a parameter that is written without its name, by its `owner`."""
         needed, _, _ = parameter.type.value.partition(", for instance")
         number = isinstance(value, Amount) and value.unit is Unit.NUMBER and parameter.type is Type.INT
         self.report.add(
             "E0301",
-            f"`{parameter.name}` needs {needed}, not {value if number else describe(value)}",
+            f"`{owner or parameter.name}` needs {needed}, not {value if number else describe(value)}",
             span,
             help=help,
         )
