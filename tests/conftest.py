@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeated", settings.get_profile("shared"), derandomize=True)
+settings.load_profile("repeated" if os.environ.get("CI") else "shared")
+"""Machines that run tests are busy, so no example has a time limit; CI tries the same ones every time."""
 
 Approve = Callable[[Path, str], None]
 

@@ -236,8 +236,8 @@ def show_share(share: Fraction) -> str:
 def show_tokens(tokens: int | Fraction) -> str:
     """Tokens in full digits, or with a suffix where three decimals say them exactly.
 
-    >>> show_tokens(2_500_000), show_tokens(123_456)
-    ('2.5M', '123,456')
+    >>> show_tokens(2_500_000), show_tokens(1_234_567)
+    ('2.5M', '1,234,567')
     """
     number = Fraction(tokens)
     for suffix, size in reversed(SUFFIXES.items()):
