@@ -69,7 +69,7 @@ def test_a_document_that_was_never_saved_is_checked(editor: Editor) -> None:
 
 
 def test_a_corpus_that_takes_long_to_count_keeps_nobody_waiting(tmp_path: Path) -> None:
-    """Requests are answered while it is counted; its diagnostics come then, or, on a fast machine, at once."""
+    """Requests are answered while it is counted; its diagnostics come then, or at once if that is fast."""
     folder = tmp_path.resolve()
     (folder / "data").mkdir()
     line = "some words to be counted, again and again\n" * 2000
