@@ -109,6 +109,7 @@ class _Comparison:
     _numbers: dict[Hashable, int] = field(default_factory=dict)
     _contents: dict[int, str] = field(default_factory=dict)
     _values: dict[tuple[int, Atom], int] = field(default_factory=dict)
+    _choices: dict[tuple[int, Selected], int] = field(default_factory=dict)
     _merged: dict[tuple[int, Atom], Axes] = field(default_factory=dict)
     _same: dict[tuple[int, Atom], bool] = field(default_factory=dict)
 
@@ -182,8 +183,12 @@ class _Comparison:
                 return self._number((value.transform, value.arguments, below))
             case Selected():
                 group = self.group(resolved, frozenset(value.over))
-                candidates = frozenset(self.value(candidate_of(value, each), each) for each in group)
-                return self._number(("best", value.by, candidates))
+                # One number for all points of the group: computing it at each would be their square.
+                place = (id(group), value)
+                if place not in self._choices:
+                    candidates = frozenset(self.value(candidate_of(value, each), each) for each in group)
+                    self._choices[place] = self._number(("best", value.by, candidates))
+                return self._choices[place]
         return self._number(value)
 
     def same(self, value: Atom, resolved: ResolvedPoint, over: Axes) -> bool:

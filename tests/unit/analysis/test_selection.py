@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from small_recipes import codes_of, compiled, study_of
 
+from specc.analysis import selection
+from specc.analysis.resolve import ResolvedPoint
+from specc.analysis.selection import candidate_of
+from specc.analysis.weights import Atom, Selected
 from specc.graph.cost import Rates
 from specc.graph.expand import Expansion
 from specc.study import Arm, PlannedStep, Study
@@ -227,3 +231,19 @@ def test_without_a_choice_nothing_changes(tmp_path: Path) -> None:
     assert len(study.arms) == 8
     assert not steps_of(study, "select")
     assert None not in {value for arm in study.arms for value in arm.axes.values()}
+
+
+def test_candidates_are_compared_once_for_each_choice_and_not_at_each_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+
+    def candidate(value: Selected, resolved: ResolvedPoint) -> Atom:
+        counted.append(1)
+        return candidate_of(value, resolved)
+
+    monkeypatch.setattr(selection, "candidate_of", candidate)
+    rates = ", ".join(f"{number}e-4" for number in range(1, 31))
+    (experiment,) = compiled(tmp_path, RECIPE.replace("1e-3, 3e-3", rates)).experiments
+    assert experiment.arms == (30 * 2 + 2) * 2
+    assert 0 < len(counted) <= 10 * 30 * 2
