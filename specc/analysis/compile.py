@@ -223,6 +223,8 @@ def _at_points(
         report,
     )
     complete = reader.complete = all(len(recipe.points) == grid.count() for recipe in recipes)
+    if complete:
+        _reached(recipes, report)
     expectations = _expectations(definition, reader)
     lost = [Axis(name=name, type=kind, values=()) for name, kind in sweeps.lost.items() if kind is not None]
     if len(lost) == len(sweeps.lost):  # a query may name any axis
@@ -297,7 +299,6 @@ def _arms(
         findings += corpus_limits(definition, resolved)
         if definition.recipe == BASE:
             findings += run_checks(definition, evaluator, grid, resolved, report)
-        _reached(definition, resolved, report)
         report_beyond(definition, evaluator, resolved, report)
         unequal_rounding(definition, resolved, report)
     elif definition.recipe == BASE:
@@ -306,13 +307,15 @@ def _arms(
     return RecipeArms(definition.recipe, definition, its_seeds, resolved, chooses(definition))
 
 
-def _reached(definition: Definition, resolved: list[ResolvedPoint], report: Report) -> None:
-    """Report stages that get no tokens in any arm; not where a row that may give them some is broken."""
-    if definition.table_broken:
+def _reached(recipes: list[RecipeArms], report: Report) -> None:
+    """Report stages that get no tokens in any arm of any recipe: where a recipe takes them away, it may.
+
+    Nothing is said where a row that may give them some is broken.
+    """
+    if any(recipe.definition.table_broken for recipe in recipes):
         return
-    for name, stage in definition.stages.items():
-        empty = sum(1 for at_point in resolved if not at_point.stages[name].steps)
-        if empty == len(resolved):
+    for name, stage in recipes[0].definition.stages.items():
+        if not any(at_point.stages[name].steps for recipe in recipes for at_point in recipe.points):
             report.add(
                 "E0501",
                 f"stage `{name}` is never reached: it gets no tokens in any arm",
