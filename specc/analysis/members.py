@@ -17,7 +17,7 @@ from specc.analysis.definition import (
     unique_settings,
 )
 from specc.analysis.extension import Link, chain_of
-from specc.analysis.overrides import override
+from specc.analysis.overrides import override, report_repeated
 from specc.analysis.scope import Binding, Scope
 from specc.analysis.templates import check_parameters, declared
 from specc.diagnostics import Label, Report, Span
@@ -41,6 +41,7 @@ def define(experiment: ast.Experiment, file_scope: Scope, report: Report) -> Def
     for number, link in enumerate(chain.links):
         collector = _Collector(definition, link, report, {} if number == 0 else dict(scope.bindings))
         definition.origins.append((f"experiment `{link.node.name.text}`", link.node.span))
+        report_repeated(link.node.members, report)
         for member in link.node.members:
             if isinstance(member, ast.Override):
                 override(member, definition, link if number else None, report)
@@ -102,6 +103,7 @@ def _flatten_recipes(definition: Definition, report: Report) -> None:
     for name, recipe in list(definition.recipes.items()):
         if recipe.extends is None:
             definition.origins.append((f"recipe `{name}`", recipe.span))
+            report_repeated(recipe.overrides, report)
             continue
         chain = chain_of(recipe, definition.scope, report)
         if not chain.complete:
@@ -110,6 +112,7 @@ def _flatten_recipes(definition: Definition, report: Report) -> None:
             continue
         for link in chain.links:
             definition.origins.append((f"recipe `{link.node.name.text}`", link.node.span))
+            report_repeated(link.node.overrides, report)
             if link.scope is not definition.scope and link.scope is not definition.scope.parent:
                 definition.scope.elsewhere.setdefault(link.node.name.span.source.name, link.scope)
         overrides = tuple(each for link in chain.links for each in link.node.overrides)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from specc.analysis.definition import Definition, axis_names, unique_rows, unique_settings
+from specc.analysis.definition import Definition, axis_names, report_twice, unique_rows, unique_settings
 from specc.analysis.extension import Link
 from specc.analysis.scope import TEMPLATE, Binding, Scope
 from specc.analysis.templates import declared
@@ -40,6 +40,31 @@ def apply(definition: Definition, recipe: ast.Recipe, report: Report) -> Definit
         if isinstance(each, ast.Override):
             override(each, changed, None, report, recipe)
     return changed
+
+
+def report_repeated(members: Iterable[ast.Node], report: Report) -> None:
+    """Report what one text overrides twice: the second would silently take the place of the first."""
+    first: dict[tuple[bool, str], Span] = {}
+    for member in members:
+        if not isinstance(member, ast.Override):
+            continue
+        names = {(isinstance(member.item, ast.Allocate), n.text): n.span for n in _replaced(member.item)}
+        for place, span in names.items():
+            if place in first:
+                report_twice(place[1], span, first[place], report)
+        first |= names
+
+
+def _replaced(item: ast.Replaced) -> list[ast.Identifier]:
+    """The names that an override gives to something else."""
+    match item:
+        case ast.Allocate():
+            return [row.corpus for row in item.rows if isinstance(row, ast.Row)]
+        case ast.Sweep() | ast.SweepTable():
+            return list(axis_names(item))
+        case ast.Seeds():
+            return [ast.Identifier(_head(item.span), "seeds")]
+    return [] if item.name is None else [item.name]
 
 
 def override(
