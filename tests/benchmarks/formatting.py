@@ -1,6 +1,6 @@
 """CPU time of the formatter on a recipe of 10,000 lines, as written and in its form already.
 
-    python tests/benchmarks/formatting.py
+python tests/benchmarks/formatting.py
 """
 
 from __future__ import annotations

@@ -9,7 +9,18 @@ import pytest
 
 HEAVY = ("torch", "transformers", "numpy")
 FORBIDDEN = ("lark", "networkx", "duckdb", "specc.language", "specc.graph", "specc.execute", "specc.results")
-MODULES = ("train", "prepare", "dataset", "init", "imported", "evaluate", "combine", "transform", "select", "run")
+MODULES = (
+    "train",
+    "prepare",
+    "dataset",
+    "init",
+    "imported",
+    "evaluate",
+    "combine",
+    "transform",
+    "select",
+    "run",
+)
 
 
 def loaded_by(statement: str) -> set[str]:
