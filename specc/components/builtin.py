@@ -128,7 +128,7 @@ STOPS = (
     Signature(
         "early_stop",
         Kind.STOP,
-        "The stage ends where an evaluation no longer gets better; what it is allocated is the most it reads.",
+        "The stage ends where an evaluation no longer gets better; it reads at most what it is allocated.",
         (
             P("eval", Type.EVAL, "what is measured"),
             P("every", Type.LENGTH, "how often: steps, tokens or a share of the stage", "1/20"),
