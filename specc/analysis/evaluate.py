@@ -14,11 +14,13 @@ from fractions import Fraction
 from specc.analysis.arguments import Arguments
 from specc.analysis.checkpoint_calls import FUNCTIONS, CheckpointCalls, names_axes
 from specc.analysis.data_calls import DataCalls, as_data
+from specc.analysis.declarations import Declarations, name_in, text_of
 from specc.analysis.nesting import MOST_VALUES, holds_more
+from specc.analysis.quantities import read_quantity
 from specc.analysis.scope import TEMPLATE, Binding, Scope
 from specc.analysis.templates import DEEPEST as DEEPEST_USES
 from specc.analysis.templates import example_help, matched, report_misplaced
-from specc.analysis.units import combine, split_unit
+from specc.analysis.units import combine
 from specc.analysis.values import (
     ERROR,
     UNITS,
@@ -32,7 +34,6 @@ from specc.analysis.values import (
     Word,
     describe,
     identity_of,
-    read_number,
 )
 from specc.analysis.weights import (
     Combination,
@@ -47,7 +48,7 @@ from specc.analysis.weights import (
     written,
 )
 from specc.components import COMPONENTS, Kind, Signature
-from specc.diagnostics import Label, Report, Span, foreign, nearest
+from specc.diagnostics import Report, Span, foreign, nearest
 from specc.errors import PluginError
 from specc.language import ast
 from specc.language.substitute import Misplaced, substitute
@@ -75,85 +76,15 @@ class Evaluator:
         self._dependencies: dict[int, tuple[str, ...]] = {}
         self._memo: dict[tuple[object, ...], Value] = {}
         self._kept: list[ast.Expression] = []
-        self._too_early: dict[int, Binding] = {}
-        self._circular: set[int] = set()
-        self._endless: set[int] = set()  # templates that lead back to themselves
-        self._prepared: set[int] = set()
+        self.declarations = Declarations(report)
         self._instances: dict[int, tuple[ast.Call, ast.Expression, Scope] | None] = {}
-        self._template_depth: dict[int, int] = {}
         self._depth = 0
         self._prepare(scope)
 
     def _prepare(self, scope: Scope) -> None:
-        """Work out dependencies in order of declaration, so that long chains of names don't recurse.
-
-        A declaration uses only earlier ones; names of later ones are noted, to be refused.
-        """
-        if id(scope) in self._prepared:
-            return
-        self._prepared.add(id(scope))
-        for other in (scope.parent, scope.caller, *scope.elsewhere.values()):
-            if other is not None:
-                self._prepare(other)
-        for binding in scope.bindings.values():
-            if binding.scope is not scope:
-                self._prepare(binding.scope)
-        uses: dict[str, list[tuple[ast.Expression, Binding]]] = {}
-        for binding in scope.bindings.values():
-            if binding.scope is scope and (binding.value is not None or binding.kind == TEMPLATE):
-                uses[binding.name] = self._uses(binding, scope)
-        overridden = any(binding.written >= 0 for binding in scope.bindings.values())
-        for name in self._in_order(uses, scope) if overridden else uses:
-            binding = scope.bindings[name]
-            if binding.value is not None:
-                self.dependencies(binding.value, scope)
-
-    def _uses(self, binding: Binding, scope: Scope) -> list[tuple[ast.Expression, Binding]]:
-        """The declarations of a scope that one of them uses, and where; later ones are noted."""
-        found = []
-        parameters = {p.name.text for p in binding.node.parameters} if binding.node is not None else set()
-        depth = 0
-        for part in _text_of(binding):
-            name = _name_in(part) or ""
-            span = part.span
-            if isinstance(part, ast.Call):
-                name, span = part.function.text, part.function.span
-                called = scope.find(name, span)
-                if called is not None and called.kind == TEMPLATE:
-                    depth = max(depth, self._template_depth.get(id(called.node), 0))
-            used = scope.bindings.get(name)
-            if used is None or name in parameters or not (used.value is not None or used.kind == TEMPLATE):
-                continue
-            if used.order >= max(binding.order, binding.written):
-                self._too_early[id(part)] = used
-                self._endless.add(id(binding.node))  # of a template, which is then of no use
-            else:
-                found.append((part, used))
-        if binding.kind == TEMPLATE:
-            self._template_depth[id(binding.node)] = depth + 1
-        return found
-
-    def _in_order(self, uses: Mapping[str, list[tuple[ast.Expression, Binding]]], scope: Scope) -> list[str]:
-        """Declarations, each after those that it uses; names that lead back to their user are noted.
-
-        Without overrides that is the order in which they are declared.
-        """
-        done: dict[str, None] = {}
-        for start in uses:
-            trail = {start: iter(uses[start])} if start not in done else {}
-            while trail:
-                current = next(reversed(trail))
-                part, used = next(trail[current], (None, None))
-                if part is None or used is None:
-                    done[current] = None
-                    del trail[current]
-                elif used.name in trail:
-                    self._too_early[id(part)] = used
-                    self._circular.add(id(part))
-                    self._endless.add(id(scope.bindings[current].node))
-                elif used.name in uses and used.name not in done:
-                    trail[used.name] = iter(uses[used.name])
-        return list(done)
+        """Work out dependencies in order of declaration, so that long chains of names don't recurse."""
+        for value, home in self.declarations.prepare(scope):
+            self.dependencies(value, home)
 
     # ---- what an expression depends on
 
@@ -175,8 +106,8 @@ class Evaluator:
                 instance = self.instance(part, scope)
                 if instance is not None:
                     found.update(self.dependencies(instance[1], instance[2]))
-            name = _name_in(part)
-            if name is not None and id(part) not in self._too_early and id(part) not in named:
+            name = name_in(part)
+            if name is not None and id(part) not in self.declarations.too_early and id(part) not in named:
                 binding = scope.find(name, part.span)
                 if binding is not None and binding.kind == "axis":
                     found.add(name)
@@ -232,8 +163,8 @@ class Evaluator:
                 continue
             waiting.append((current, True))
             for part in ast.parts(current.value):
-                name = _name_in(part)
-                if name is not None and id(part) not in self._too_early:
+                name = name_in(part)
+                if name is not None and id(part) not in self.declarations.too_early:
                     used = current.scope.find(name, part.span)
                     if used is not None:
                         waiting.append((used, False))
@@ -241,7 +172,7 @@ class Evaluator:
     def _value(self, expression: ast.Expression, point: Point, scope: Scope) -> Value:
         match expression:
             case ast.Quantity():
-                return self._quantity(expression)
+                return read_quantity(expression, self.report)
             case ast.String():
                 return expression.value
             case ast.Name():
@@ -289,43 +220,6 @@ class Evaluator:
             self.report.add(code, title, span, label, help=help)
         return ERROR
 
-    def _quantity(self, node: ast.Quantity) -> Value:
-        read = read_number(node.number.text)
-        if isinstance(read, str):
-            upper = node.number.text.upper()
-            better = upper if not isinstance(read_number(upper), str) else None
-            if node.unit is None and better is None:
-                better = split_unit(node.number.text)
-            return self._refuse(
-                "E0105",
-                f"`{node.number.text}` is no number: {read}",
-                node.number.span,
-                help=f"write `{better}`" if better else "numbers look like 20M, 1_000, 0.1, 3e-4 or 25%",
-            )
-        number, percent = read
-        if node.unit is None:
-            return Amount(number, Unit.SHARE if percent else Unit.NUMBER)
-        unit = UNITS.get(node.unit.text)
-        if unit is None:
-            close = nearest(node.unit.text, UNITS)
-            return self._refuse(
-                "E0302",
-                f"unknown unit `{node.unit.text}`",
-                node.unit.span,
-                help=foreign.UNITS.get(node.unit.text)
-                or (f"write `{close}`" if close else "units are tokens, steps, sequences and epochs"),
-            )
-        if percent:
-            return self._refuse(
-                "E0302",
-                f"a percentage has no unit `{node.unit.text}`",
-                node.span,
-                help=f"write `{node.number.text}`, or an amount such as `1M {node.unit.text}`",
-            )
-        if unit is not Unit.EPOCHS and number.denominator != 1:
-            return self._refuse("E0303", f"`{node.span.text}` is no whole number of {unit.value}", node.span)
-        return Amount(number, unit)
-
     def _name(self, node: ast.Name, point: Point, scope: Scope) -> Value:
         binding = scope.find(node.text, node.span)
         if binding is None:
@@ -360,7 +254,7 @@ class Evaluator:
 
     def _declared(self, binding: Binding, node: ast.Expression, name: str, span: Span, point: Point) -> Value:
         assert binding.value is not None
-        if self._used_too_early(node, name, span):
+        if self.declarations.used_too_early(node, name, span):
             return ERROR
         value = self._of_its_kind(binding, point)
         if isinstance(value, ComponentValue) and value.signature.kind is Kind.CORPUS:
@@ -368,40 +262,6 @@ class Evaluator:
         if isinstance(value, ComponentValue | Combination | Transformed | Selected):
             return replace(value, name=name)
         return value
-
-    def _used_too_early(self, node: ast.Expression, name: str, span: Span) -> bool:
-        """Report a name that is declared later, or comes back to the declaration that uses it."""
-        later = self._too_early.get(id(node))
-        if later is None:
-            return False
-        if (
-            isinstance(later.node, ast.Declaration)
-            and later.node.span.source is span.source
-            and later.node.value.span.start <= span.start < later.node.span.stop
-        ):
-            self.report.add(
-                "E0210",
-                f"template `{name}` uses itself",
-                span,
-                help="a template uses only what is declared before it",
-            )
-        elif id(node) in self._circular:
-            self.report.add(
-                "E0210",
-                f"`{name}` is made from the value that uses it here",
-                span,
-                secondary=[Label(later.span, "declared here")],
-                help="give the replaced value without it",
-            )
-        else:
-            self.report.add(
-                "E0201",
-                f"`{name}` is declared later",
-                span,
-                secondary=[Label(later.span, "here")],
-                help="a declaration uses only names declared before it; move that one up",
-            )
-        return True
 
     def _of_its_kind(self, binding: Binding, point: Point) -> Value:
         """Value of a declaration, which is a model or a corpus if the declaration says so."""
@@ -451,16 +311,16 @@ class Evaluator:
                 help="give the template another name",
             )
             return
-        depth = self._template_depth.get(id(binding.node), 0)
+        depth = self.declarations.depth.get(id(binding.node), 0)
         if depth == DEEPEST_USES + 1:  # those that use it are as deep because of it
             self._too_deep(name.span)
         parameters = {p.name.text for p in binding.node.parameters}
-        for part in _text_of(binding):
+        for part in text_of(binding):
             if isinstance(part, ast.Name) and part.text not in parameters:
                 self._name(part, {}, binding.scope)
             elif isinstance(part, ast.Attribute) and part.owner.text not in parameters:
                 self._attribute(part, {}, binding.scope)
-            elif isinstance(part, ast.Call) and not self._used_too_early(
+            elif isinstance(part, ast.Call) and not self.declarations.used_too_early(
                 part, part.function.text, part.function.span
             ):
                 self._component_named(part, binding.scope)
@@ -564,9 +424,12 @@ class Evaluator:
         self._instances[id(node)] = None
         self._kept.append(node)
         span = node.function.span
-        if self._used_too_early(node, node.function.text, span):
+        if self.declarations.used_too_early(node, node.function.text, span):
             return None
-        if id(binding.node) in self._endless or self._template_depth.get(id(binding.node), 0) > DEEPEST_USES:
+        if (
+            id(binding.node) in self.declarations.endless
+            or self.declarations.depth.get(id(binding.node), 0) > DEEPEST_USES
+        ):
             return None  # reported where it is declared
         template = binding.node
         body = template.value
@@ -708,18 +571,3 @@ class Evaluator:
         if not isinstance(weight, ast.Quantity) or weight.unit is not None:
             return None
         return (name, weight) if as_checkpoint(self.value(name, point, scope)) is not None else None
-
-
-def _text_of(binding: Binding) -> list[ast.Expression]:
-    """All expressions in a declaration."""
-    roots = [binding.value] if binding.value is not None else []
-    if isinstance(binding.node, ast.Declaration):
-        roots = [binding.node.value, *(p.default for p in binding.node.parameters if p.default is not None)]
-    return [part for root in roots for part in ast.parts(root)]
-
-
-def _name_in(part: ast.Expression) -> str | None:
-    """The name of a declaration that an expression uses by itself, not in its parts."""
-    if isinstance(part, ast.Name):
-        return part.text
-    return part.owner.text if isinstance(part, ast.Attribute) else None
