@@ -162,6 +162,14 @@ class _Loader:
 
     def _use(self, use: ast.Use, scope: Scope, path: Path) -> None:
         target = path.parent / use.path.value
+        if "\0" in use.path.value:
+            self.report.add(
+                "E0005",
+                "no file has such a name",
+                use.path.span,
+                help="write the name without control characters",
+            )
+            return
         if target.suffix != ".spec":
             self.report.add(
                 "E0005",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast as python_ast
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,10 @@ from specc.language.layout import DEEPEST, TooDeep
 
 if TYPE_CHECKING:
     from lark import Token, Tree
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character, which an escape can make: no text, no name of a file, no query can have it."""
 
 
 class Builder:
@@ -67,13 +72,12 @@ class Builder:
             value = python_ast.literal_eval(word.text)
         except (ValueError, SyntaxError):
             value = word.text[1:-1]
-        # Half a character, which an escape can make, is no text: no file or column can have it in its name.
-        return ast.String(word.span, value.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+        return ast.String(word.span, _HALF.sub("\ufffd", value))
 
     def sql(self, token: Any) -> ast.Sql:
         word = self.word(token)
         fence = len("```sql")
-        return ast.Sql(word.span, word.text[fence:-3], word.span.start + fence)
+        return ast.Sql(word.span, _HALF.sub("\ufffd", word.text[fence:-3]), word.span.start + fence)
 
     def name(self, tree: Tree[Token]) -> ast.Name:
         word = self.word(tree.children[0])  # type: ignore[arg-type]  # the rule holds one token
