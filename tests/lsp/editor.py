@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -184,6 +185,20 @@ class Editor:
         while [d["code"] for d in self.diagnostics.get(uri, [{"code": "not yet"}])] != codes:
             self._published.get(timeout=max(0.01, until - time.monotonic()))
         return self.diagnostics[uri]
+
+    def settled(self, name: str, codes: list[str]) -> list[str]:
+        """The sorted codes of a document that was opened, once they are these; the last ones, if never.
+
+        A server tells at once what needs no counting of a corpus, and the rest when it has counted.
+        """
+        self.checked(name)
+        uri, until = self.uri(name), time.monotonic() + PATIENCE
+        while (found := sorted(each["code"] for each in self.diagnostics[uri])) != sorted(codes):
+            if time.monotonic() > until:
+                break
+            with contextlib.suppress(queue.Empty):
+                self._published.get(timeout=max(0.01, until - time.monotonic()))
+        return found
 
 
 @contextmanager

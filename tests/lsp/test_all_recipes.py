@@ -54,6 +54,6 @@ def test_an_editor_is_told_what_check_tells_and_every_request_is_answered(editor
         for _ in range(2):
             line = draw.randrange(len(lines))
             ask_all(editor, name, line, draw.randrange(len(lines[line]) + 1))
-        found = sorted(each["code"] for each in editor.checked(name))
+        expected = own_codes(path)
+        assert editor.settled(name, expected) == expected, name
         editor.shut(name)
-        assert found == own_codes(path), name
