@@ -48,6 +48,9 @@ class Provenance(Frozen):
         started: UTC time, ISO 8601. wall_seconds, cpu_seconds: of the whole step.
         flops: floating-point operations, by the formula in `specc.flops`.
         resumed: how often the step went on from a checkpoint of an interrupted attempt.
+        computed: how a training step computed: `implementation`, `attention`, and where they apply
+            `compiled`, `lanes` (models trained together), `world_size` (processes). Such choices
+            change rounding at most.
     """
 
     versions: dict[str, str]
@@ -58,6 +61,7 @@ class Provenance(Frozen):
     cpu_seconds: float = 0.0
     flops: float = 0.0
     resumed: int = 0
+    computed: dict[str, Any] = Field(default_factory=dict)
 
 
 class Manifest(Frozen):

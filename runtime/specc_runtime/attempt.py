@@ -121,6 +121,7 @@ class Attempt:
         threads: int = 1,
         flops: float = 0.0,
         resumed: int = 0,
+        computed: dict[str, Any] | None = None,
     ) -> Manifest:
         """Move the filled artifact into the store and clear the scratch folder."""
         provenance = Provenance(
@@ -132,6 +133,7 @@ class Attempt:
             cpu_seconds=_cpu_seconds() - self._cpu,
             flops=flops,
             resumed=resumed,
+            computed=computed or {},
         )
         manifest = self.store.publish(self.step, self.artifact, outputs, provenance)
         _verified.add((str(self.store.root), self.step.key))

@@ -13,18 +13,16 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import torch
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from specc.checkpoints import OPTIMIZER
 from specc.errors import DataError
 from specc.files import file_digest, sync_file, sync_folder, write_atomic
 from specc.steps import Frozen
 from specc_runtime import model as models
-from specc_runtime.optimizer import restore_state, state_tensors
+from specc_runtime.learner import Learner
 
 KEPT = 2
 """Scratch checkpoints that are kept: the last may be damaged by what stopped the run."""
@@ -81,21 +79,23 @@ def read_position(folder: Path) -> Position:
     return Position(**{name: content[name] for name in ("step", "tokens", "targets", "losses")})
 
 
-def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, config: Path) -> None:
+def write_state(folder: Path, learner: Learner, config: Path) -> None:
     """Fill a folder with the weights, the optimizer state and a copy of `config` (config.json)."""
-    models.save(model, folder)
-    save_file(state_tensors(model, optimizer), folder / OPTIMIZER)
+    models.save_weights(learner.weights(), folder)
+    save_file(learner.optimizer_state(), folder / OPTIMIZER)
     shutil.copyfile(config, folder / "config.json")
 
 
-def read_optimizer(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Restore the optimizer state that `write_state` left in a folder.
+def restore_learner(folder: Path, learner: Learner, with_optimizer: bool = True) -> None:
+    """Give a learner the weights and the optimizer state that `write_state` left in a folder.
 
     Raises:
-        DataError: if there is none that fits.
+        DataError: if they are not there, or don't fit.
     """
+    weights = models.read_weights(folder)
     try:
-        restore_state(model, optimizer, load_file(folder / OPTIMIZER))
+        state = load_file(folder / OPTIMIZER) if with_optimizer else None
+        learner.restore(weights, state, folder)
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(
             f"the optimizer state in {folder} can't be read: {error}",
@@ -106,15 +106,14 @@ def read_optimizer(folder: Path, model: nn.Module, optimizer: torch.optim.Optimi
 def write_whole(
     parent: Path,
     step: int,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    learner: Learner,
     config: Path,
     position: Position,
 ) -> None:
     """Write weights, optimizer and position as a folder of `parent` that is there whole or not at all."""
     aside = parent / f".writing-{step}"
     aside.mkdir()
-    write_state(aside, model, optimizer, config)
+    write_state(aside, learner, config)
     digests = {}
     for path in sorted(aside.iterdir()):
         sync_file(path)
@@ -156,9 +155,9 @@ class Checkpoints:
         names = sorted((entry.name for entry in self.folder.iterdir() if entry.name.isdigit()), reverse=True)
         return (self.folder / name for name in names)
 
-    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position) -> None:
+    def save(self, learner: Learner, position: Position) -> None:
         """Write a checkpoint so that it is there whole or not at all, and drop those too old."""
-        write_whole(self.folder, position.step, model, optimizer, self._config, position)
+        write_whole(self.folder, position.step, learner, self._config, position)
         for old in list(self._stored())[KEPT:]:
             shutil.rmtree(old)
 
@@ -175,8 +174,7 @@ class Checkpoints:
 
     def restore(
         self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        learner: Learner,
         log: Path,
         beyond: int,
         usable: Callable[[Position], bool] = lambda position: True,
@@ -188,7 +186,7 @@ class Checkpoints:
             beyond: training step of the stage; checkpoints up to it are of no use.
             usable: whether all else that belongs to a position is there.
         Returns:
-            the position that model and optimizer now have; None if there is no such checkpoint.
+            the position that the learner now has; None if there is no such checkpoint.
         """
         for folder in self._stored():
             try:
@@ -196,8 +194,7 @@ class Checkpoints:
                 position = Position.model_validate(content["position"])
                 whole = is_whole(folder, content["sha256"]) and usable(position)
                 if whole and position.step > beyond and log.stat().st_size >= position.metrics_bytes:
-                    models.fill(model, models.read_weights(folder), folder)
-                    read_optimizer(folder, model, optimizer)
+                    restore_learner(folder, learner)
                     return position
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue

@@ -10,16 +10,14 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from specc.steps import EvalExecution, EvalParams, TrainParams, Until
-from specc_runtime import model as models
 from specc_runtime.attempt import Attempt
-from specc_runtime.checkpoint import Judged, Position, is_whole, read_optimizer, write_whole
+from specc_runtime.checkpoint import Judged, Position, is_whole, restore_learner, write_whole
 from specc_runtime.evaluate import measure, open_task
+from specc_runtime.learner import Learner
 
 
 class Best:
@@ -35,11 +33,9 @@ class Best:
     def _at(self, step: int) -> Path:
         return self.folder / f"{step:09d}"
 
-    def save(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position, wanted: set[int | None]
-    ) -> None:
+    def save(self, learner: Learner, position: Position, wanted: set[int | None]) -> None:
         """Write the weights of a training step, and drop those of steps that nobody wants any more."""
-        write_whole(self.folder, position.step, model, optimizer, self._config, position)
+        write_whole(self.folder, position.step, learner, self._config, position)
         for old in self.folder.iterdir():
             if old.name.isdigit() and int(old.name) not in wanted | {position.step}:
                 shutil.rmtree(old)
@@ -52,10 +48,9 @@ class Best:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-        """Give model and optimizer the weights and the state of a training step."""
-        models.fill(model, models.read_weights(self._at(step)), self._at(step))
-        read_optimizer(self._at(step), model, optimizer)
+    def restore(self, learner: Learner, step: int) -> None:
+        """Give a learner the weights and the state of a training step."""
+        restore_learner(self._at(step), learner)
 
 
 class EarlyStop:
@@ -68,15 +63,16 @@ class EarlyStop:
     """
 
     def __init__(
-        self, attempt: Attempt, params: TrainParams, until: Until, model: nn.Module, config: Path, vocab: int
+        self, attempt: Attempt, params: TrainParams, until: Until, learner: Learner, config: Path, vocab: int
     ) -> None:
         self.until = until
         self.best = Best(attempt.work / "best", config)
         self._last = params.steps
+        self._learner = learner
         self._task = open_task(
             attempt.silent(),
             EvalParams(evaluator=until.evaluator, data=until.data, sequence=params.sequence),
-            model,
+            learner.module(),
             vocab,
             EvalExecution().batch_tokens,
         )
@@ -91,11 +87,7 @@ class EarlyStop:
         Raises:
             Interrupted: if asked to stop; the model was not changed.
         """
-        self._task.model.eval()
-        try:
-            value = measure(self._task).value
-        finally:
-            self._task.model.train()
+        value = measure(replace(self._task, model=self._learner.module())).value
         if self._better(value, judged.best):
             return value, Judged(step=step, waited=0, best=value, best_at=step)
         return value, judged.model_copy(update={"step": step, "waited": judged.waited + 1})
@@ -117,11 +109,11 @@ class EarlyStop:
         best_at = position.judged.best_at if position.judged is not None else None
         return best_at is None or not self.until.restore or self.best.holds(best_at)
 
-    def finish(self, model: nn.Module, optimizer: torch.optim.Optimizer, judged: Judged) -> None:
-        """Give the model its best weights, if the stage is to end with them."""
+    def finish(self, learner: Learner, judged: Judged) -> None:
+        """Give the learner its best weights, if the stage is to end with them."""
         if self.until.restore and judged.best_at not in (None, judged.step):
             assert judged.best_at is not None
-            self.best.restore(model, optimizer, judged.best_at)
+            self.best.restore(learner, judged.best_at)
 
     def outputs(self, judged: Judged) -> dict[str, int | float | str | None]:
         """What the step's manifest says of its end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,19 +95,19 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     Raises:
         DataError: if a file can't be read.
     """
-    weights: dict[str, Tensor] = {}
+    found: dict[str, Tensor] = {}
     for path in sorted(folder.glob("*.safetensors")):
         if path.name != OPTIMIZER:
             try:
-                weights.update(load_file(path))
+                found.update(load_file(path))
             except SafetensorError as error:
                 raise DataError(
                     f"{path} can't be read as safetensors: {error}", "fetch the checkpoint again"
                 ) from error
-    return weights
+    return found
 
 
-def fill(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:
+def fill(model: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
     """Copy weights into a model, whatever precision they are stored in.
 
     Raises:
@@ -125,10 +125,19 @@ def fill(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:
             parameter.copy_(stored)
 
 
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """The weights by name; a tied embedding once."""
+    return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+
+
 def save(model: nn.Module, folder: Path) -> None:
-    """Write the weights as model.safetensors; a tied embedding is stored once."""
-    weights = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    """Write the weights of a model as model.safetensors."""
+    save_weights(weights(model), folder)
+
+
+def save_weights(tensors: Mapping[str, Tensor], folder: Path) -> None:
+    """Write weights, by the hub's names, as model.safetensors."""
+    save_file(dict(tensors), folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def read_shape(folder: Path) -> ModelShape:

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from specc.errors import Diverged
@@ -14,10 +15,10 @@ from specc.steps import TrainExecution, TrainParams
 from specc_runtime.attempt import Attempt, Interrupted
 from specc_runtime.checkpoint import Checkpoints, Judged, Position
 from specc_runtime.early_stop import EarlyStop
+from specc_runtime.learner import Learner
 from specc_runtime.metrics import MetricsLog
 from specc_runtime.packing import Batch, Mixture
 from specc_runtime.schedule import learning_rate
-from specc_runtime.update import Updater
 
 AVERAGED_LOSSES = 10
 """Training steps over which the loss that a segment reports is averaged."""
@@ -88,19 +89,38 @@ class Tally:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A training step that is due.
+
+    Attributes:
+        counted: role of a corpus -> tokens that it gave. rate: learning rate. lineage_step: number of
+            the step since initialisation.
+    """
+
+    batch: Batch
+    counted: dict[str, int]
+    rate: float
+    lineage_step: int
+
+
 class Segment:
-    """A segment that is ready to be trained.
+    """A segment that is ready to be trained: `train`, or turn by turn.
+
+    Between `with segment:` and its end, `turn` says what is to be done next, `took` records how it
+    went, and `finish` is called once there is no further turn. Whoever trains several segments
+    together asks each for its turn and updates all learners at once.
 
     Args:
         lineage: what lies behind the start of the stage.
-        origin: where model and optimizer stand now. folder: where they were loaded from.
+        origin: where the learner stands now. folder: where it was loaded from.
         stop: what may end the stage before its last step.
     """
 
     def __init__(
         self,
         attempt: Attempt,
-        updater: Updater,
+        learner: Learner,
         mixture: Mixture,
         lineage: Lineage,
         origin: Position,
@@ -110,7 +130,7 @@ class Segment:
         self.attempt = attempt
         self.params: TrainParams = attempt.params
         self.execution: TrainExecution = attempt.execution
-        self.updater = updater
+        self.learner = learner
         self.mixture = mixture
         self.lineage = lineage
         self.origin = origin
@@ -119,6 +139,31 @@ class Segment:
         self.log_path = attempt.work / "metrics.jsonl"
         self.checkpoints = Checkpoints(attempt.work / "checkpoints", folder / "config.json")
 
+    def __enter__(self) -> Segment:
+        """Go on from the newest checkpoint, if there is one, and open the log."""
+        stop = self.stop
+        found = self.checkpoints.restore(
+            self.learner,
+            self.log_path,
+            self.origin.step,
+            stop.usable if stop is not None else lambda position: True,
+        )
+        start = found or self.origin
+        self.tally = Tally.after(start, start.resumed + (found is not None))
+        self.tally.judged = self.tally.judged or (Judged() if stop is not None else None)
+        self.log = MetricsLog(self.log_path, start.metrics_bytes)
+        self.log.__enter__()
+        self._saved = self.tally.began
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.log.__exit__(kind, error, trace)
+
     def train(self) -> Position:
         """Do all steps that are left after the newest checkpoint; returns the position at the end.
 
@@ -126,60 +171,71 @@ class Segment:
             Interrupted: if asked to stop; a checkpoint was saved.
             Diverged: if a loss or gradient norm is not finite.
         """
-        params, updater = self.params, self.updater
-        stop = self.stop
-        found = self.checkpoints.restore(
-            updater.model,
-            updater.optimizer,
-            self.log_path,
-            self.origin.step,
-            stop.usable if stop is not None else lambda position: True,
-        )
-        start = found or self.origin
-        tally = Tally.after(start, start.resumed + (found is not None))
-        tally.judged = tally.judged or (Judged() if stop is not None else None)
-        saved = tally.began
-        updater.model.train()
-        with MetricsLog(self.log_path, start.metrics_bytes) as log:
-            while not self._ended(log, tally):
-                step = tally.step
-                batch, counted = self.mixture.batch(step * params.batch, (step + 1) * params.batch)
-                rate = learning_rate(params.phases, step)
-                loss, norm = updater.update(batch, rate, self.lineage.steps + step)
-                if not (math.isfinite(loss) and math.isfinite(norm)):
-                    raise self._diverged(step, loss, norm)
-                tally.add(batch, counted, loss)
-                self._tell(log, tally, loss if batch.targets else None, rate, norm)
-                if tally.step < params.steps:
-                    stopping = self.attempt.stopping()
-                    if stopping or time.monotonic() - saved >= self.execution.checkpoint_seconds:
-                        self._save(log, tally)
-                        saved = time.monotonic()
-                    if stopping:
-                        raise Interrupted(f"{self.attempt.step.label} at step {tally.step}")
-            if stop is not None and tally.judged is not None:
-                stop.finish(updater.model, updater.optimizer, tally.judged)
-            return tally.position(log.size())
+        with self:
+            while (turn := self.turn()) is not None:
+                self.took(turn, *self.learner.update(turn.batch, turn.rate, turn.lineage_step))
+            return self.finish()
 
-    def _save(self, log: MetricsLog, tally: Tally) -> None:
-        self.checkpoints.save(self.updater.model, self.updater.optimizer, tally.position(log.sync()))
+    def turn(self) -> Turn | None:
+        """The training step that is due; None at the end of the stage.
 
-    def _ended(self, log: MetricsLog, tally: Tally) -> bool:
+        Raises:
+            Interrupted: if asked to stop while the model was judged; a checkpoint was saved.
+        """
+        if self._ended():
+            return None
+        params, step = self.params, self.tally.step
+        batch, counted = self.mixture.batch(step * params.batch, (step + 1) * params.batch)
+        return Turn(batch, counted, learning_rate(params.phases, step), self.lineage.steps + step)
+
+    def took(self, turn: Turn, loss: float, norm: float) -> None:
+        """Record a training step that was done; saves a checkpoint where one is due.
+
+        Raises:
+            Interrupted: if asked to stop; a checkpoint was saved.
+            Diverged: if the loss or the gradient's norm is not finite.
+        """
+        tally = self.tally
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise self._diverged(tally.step, loss, norm)
+        tally.add(turn.batch, turn.counted, loss)
+        self._tell(tally, loss if turn.batch.targets else None, turn.rate, norm)
+        if tally.step < self.params.steps:
+            stopping = self.attempt.stopping()
+            if stopping or time.monotonic() - self._saved >= self.execution.checkpoint_seconds:
+                self.save()
+            if stopping:
+                raise Interrupted(f"{self.attempt.step.label} at step {tally.step}")
+
+    def finish(self) -> Position:
+        """The position at the end; an early stop gives the learner its best weights."""
+        tally = self.tally
+        if self.stop is not None and tally.judged is not None:
+            self.stop.finish(self.learner, tally.judged)
+        return tally.position(self.log.size())
+
+    def save(self) -> None:
+        """Save a scratch checkpoint of this moment."""
+        self.checkpoints.save(self.learner, self.tally.position(self.log.sync()))
+        self._saved = time.monotonic()
+
+    def _ended(self) -> bool:
         """Whether the stage has come to its end; judges the model first, where that is due."""
-        stop, judged = self.stop, tally.judged
+        tally, stop = self.tally, self.stop
+        judged = tally.judged
         if stop is None or judged is None:
             return tally.step >= self.params.steps
         if stop.due(tally.step, judged):
             try:
                 value, judged = stop.judge(tally.step, judged)
             except Interrupted:
-                self._save(log, tally)
+                self.save()
                 raise
             tally.judged = judged
-            log.write(self._place(tally) | {"until": value if math.isfinite(value) else None})
+            self.log.write(self._place(tally) | {"until": value if math.isfinite(value) else None})
             if judged.best_at == tally.step and stop.until.restore:
                 kept = {p.judged.best_at for p in self.checkpoints.positions() if p.judged is not None}
-                stop.best.save(self.updater.model, self.updater.optimizer, tally.position(log.size()), kept)
+                stop.best.save(self.learner, tally.position(self.log.size()), kept)
         return tally.step >= self.params.steps or stop.ends(judged)
 
     def _place(self, tally: Tally) -> dict[str, Any]:
@@ -187,12 +243,12 @@ class Segment:
         tokens = tally.step * self.params.batch * self.params.sequence
         return {"step": tally.step, "tokens": tokens, "lineage_tokens": self.lineage.tokens + tokens}
 
-    def _tell(self, log: MetricsLog, tally: Tally, loss: float | None, rate: float, norm: float) -> None:
+    def _tell(self, tally: Tally, loss: float | None, rate: float, norm: float) -> None:
         """Log the step that was just done, if its turn has come, and report progress."""
         params = self.params
         step_tokens = params.batch * params.sequence
         if tally.step % self.execution.log_every == 0 or tally.step == params.steps:
-            log.write(
+            self.log.write(
                 self._place(tally)
                 | {
                     "loss": loss,

@@ -7,7 +7,10 @@ the segment that goes on from here, metrics.jsonl, and position.json.
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from specc.errors import SpeccError
 from specc.flops import training_flops_per_token
@@ -15,11 +18,12 @@ from specc.steps import RESUME, TrainExecution, TrainParams
 from specc.store import Manifest
 from specc_runtime import model as models
 from specc_runtime.attempt import Attempt
-from specc_runtime.checkpoint import Position, read_optimizer, read_position, write_position, write_state
+from specc_runtime.checkpoint import Position, read_position, restore_learner, write_position, write_state
 from specc_runtime.dataset import order_of
 from specc_runtime.device import device_name, use_device
 from specc_runtime.dropout import add_dropout
 from specc_runtime.early_stop import EarlyStop
+from specc_runtime.learner import Learner, TransformersLearner
 from specc_runtime.optimizer import build_optimizer
 from specc_runtime.order import Stream
 from specc_runtime.packing import Mixture
@@ -35,11 +39,14 @@ def train(attempt: Attempt) -> Manifest:
         Interrupted: if asked to stop; a checkpoint was saved.
         Diverged: if a loss or gradient norm is not finite; nothing is published.
     """
-    execution: TrainExecution = attempt.execution
     segment = open_segment(attempt)
-    position = segment.train()
-    updater = segment.updater
-    write_state(attempt.artifact, updater.model, updater.optimizer, segment.folder / "config.json")
+    return publish_segment(segment, segment.train())
+
+
+def publish_segment(segment: Segment, position: Position) -> Manifest:
+    """Write what a segment that was trained to its end leaves, and publish it."""
+    attempt, execution = segment.attempt, segment.execution
+    write_state(attempt.artifact, segment.learner, segment.folder / "config.json")
     # A copy: should publishing fail, the scratch checkpoints are only of use with their log.
     shutil.copyfile(segment.log_path, attempt.artifact / "metrics.jsonl")
     outputs = outputs_after(attempt, segment, position)
@@ -47,10 +54,11 @@ def train(attempt: Attempt) -> Manifest:
     shape = models.read_shape(segment.folder)
     return attempt.publish(
         outputs,
-        device=device_name(next(updater.model.parameters()).device),
+        device=device_name(segment.learner.device),
         threads=execution.threads,
         flops=float(training_flops_per_token(shape, segment.params.sequence) * trained(segment, position)),
         resumed=position.resumed,
+        computed=segment.learner.provenance(),
     )
 
 
@@ -95,23 +103,31 @@ def open_segment(attempt: Attempt) -> Segment:
     if RESUME in attempt.step.inputs:
         folder, _ = attempt.input(RESUME)
         origin = read_position(folder)
-    model = models.load(folder, device, models.attention_kernel(device, params.dtype))
-    add_dropout(model, params.dropout)
-    optimizer = build_optimizer(model, params.optimizer)
+    learner = open_learner(params, execution, folder, device)
     if origin.step > 0 or params.optimizer_state == "kept":
-        read_optimizer(folder, model, optimizer)
+        restore_learner(folder, learner)
     until = params.until
     return Segment(
         attempt,
-        Updater(model, optimizer, params, execution.micro_batch),
+        learner,
         mixture,
         Lineage(parent.outputs.get("lineage_steps", 0), parent.outputs.get("lineage_tokens", 0)),
         origin,
         folder,
-        EarlyStop(attempt, params, until, model, folder / "config.json", parent.outputs["vocab"])
+        EarlyStop(attempt, params, until, learner, folder / "config.json", parent.outputs["vocab"])
         if until is not None
         else None,
     )
+
+
+def open_learner(
+    params: TrainParams, execution: TrainExecution, folder: Path, device: torch.device
+) -> Learner:
+    """What trains the model of a folder; it has its weights, and a fresh optimizer."""
+    model = models.load(folder, device, models.attention_kernel(device, params.dtype))
+    add_dropout(model, params.dropout)
+    optimizer = build_optimizer(model, params.optimizer)
+    return TransformersLearner(model, optimizer, Updater(model, optimizer, params, execution.micro_batch))
 
 
 def open_mixture(attempt: Attempt, params: TrainParams, vocab: int) -> Mixture:
