@@ -200,6 +200,15 @@ class Editor:
                 self._published.get(timeout=max(0.01, until - time.monotonic()))
         return found
 
+    def counted(self, name: str) -> None:
+        """Wait until the corpora of a document have been counted: a stage then tells its steps."""
+        whole = {"start": {"line": 0, "character": 0}, "end": {"line": 9999, "character": 0}}
+        request = {"textDocument": {"uri": self.uri(name)}, "range": whole}
+        until = time.monotonic() + PATIENCE
+        while not any(" steps x " in each["label"] for each in self.ask("textDocument/inlayHint", request)):
+            assert time.monotonic() < until, "the corpora were never counted"
+            time.sleep(0.05)
+
 
 @contextmanager
 def editing(folder: Path, **options: Any) -> Iterator[Editor]:

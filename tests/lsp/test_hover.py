@@ -23,6 +23,7 @@ def study(editor: Editor) -> Editor:
     editor.open("models.spec", MODELS)
     editor.open("study.spec", STUDY)
     assert editor.checked("study.spec") == []
+    editor.counted("study.spec")
     return editor
 
 
