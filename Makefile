@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: help install check format test slow bless build
+.PHONY: help install check format test conformance slow bless build
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ format: install  ## format the sources
 
 test: install  ## the default tests
 	$(VENV)/bin/pytest -n auto
+
+conformance: install  ## the tests that kill, restart and compare
+	$(VENV)/bin/pytest -n auto -m conformance
 
 slow: install  ## the tests that take minutes
 	$(VENV)/bin/pytest -m slow
