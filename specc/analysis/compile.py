@@ -27,7 +27,9 @@ from specc.analysis.sweep_reader import Sweeps, read_sweeps
 from specc.analysis.sweeps import Grid
 from specc.analysis.unused import report_unused
 from specc.diagnostics import Label, Report, nearest, uses_of
+from specc.errors import DataError
 from specc.language import ast
+from specc.locking import locked, read_lock
 from specc.study import BASE, Axis, Comparison, Expectation
 
 
@@ -93,6 +95,25 @@ def compile_file(
     """
     report = Report()
     compilation = Compilation(report, load(path, report, files))
+    try:
+        lock = read_lock(path)
+    except DataError as error:
+        report.add("E0001", error.message, None, help=error.help)
+    else:
+        with locked(lock):
+            _compile(compilation, path, only, max_arms, library, memory)
+    return compilation
+
+
+def _compile(
+    compilation: Compilation,
+    path: str | Path,
+    only: Sequence[str],
+    max_arms: int,
+    library: bool,
+    memory: Memory[CompiledExperiment | None] | None,
+) -> None:
+    report = compilation.report
     found = compilation.program.experiments
     names = [experiment.name.text for experiment, _ in found]
     forms = [name for name in compilation.program.templates if name not in names]
@@ -143,7 +164,6 @@ def compile_file(
         if compiled is not None and report.errors == before:
             compilation.experiments.append(compiled)
             report_unused(node, compilation.program, report)
-    return compilation
 
 
 def _extended(
