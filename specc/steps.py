@@ -28,7 +28,7 @@ VERSIONS = {
     "dataset": 1,
     "init": 1,
     "import": 1,
-    "train": 1,
+    "train": 2,
     "combine": 1,
     "transform": 1,
     "select": 1,

@@ -1,15 +1,26 @@
 """The order in which a corpus is read: an endless stream of tokens, addressed by one integer.
 
-Epoch e of a corpus is all its documents in a permutation of its own, and the stream is the epochs
-one after another, so that an epoch is exactly as long as the corpus. Where a token of the stream
-comes from is a pure function of (seed, key of the prepared corpus, cursor): there is no state to
-save, and resuming, cutting a stage into segments or reading with more workers changes nothing.
+Epoch e of a corpus is all its documents in an order of its own, and the stream is the epochs one
+after another, so that an epoch is exactly as long as the corpus. Which document is the i-th of an
+epoch is a pure function of (seed, corpus, e, i), see `specc_runtime.shuffle`. Nothing is drawn in
+sequence: there is no state to save, and resuming, cutting a stage into segments or reading with more
+workers changes nothing.
+
+The corpus goes in by the key of the step that decided which documents there are. That is a name for
+its content: to rename a corpus, to add another to the mixture or to list them in another order
+changes the order of none.
+
+Documents differ in length, so where the i-th one begins is a sum over those before it in the epoch.
+The sums are made a block of places at a time, as far into an epoch as is read, and a block's documents
+are looked up again when they are needed. So the work before a token does not depend on the epochs
+before it, and memory not on the number of documents: one sum a block, and the blocks read last.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,24 +28,39 @@ from numpy.typing import NDArray
 from specc.errors import DataError
 from specc_runtime.prepared import Split
 from specc_runtime.seeds import derive
+from specc_runtime.shuffle import order_keys, shuffled
 
+BLOCK = 1 << 14
+"""Documents of an epoch that are looked up together."""
+
+SMALL_BLOCK = 1 << 10
+"""Documents that are looked up together where they are of several epochs of a small corpus."""
+
+_KEPT_BLOCKS = 8
 _KEPT_EPOCHS = 4
 
 
-def permutation(documents: int, key: int) -> NDArray[np.int64]:
-    """A pseudo-random order of `documents` documents.
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Tokens of rows, all [R, T].
 
-    They are sorted by a 64-bit hash of (key, number): the counter-based generator SplitMix64
-    (Steele, Lea and Flood 2014), of which every output can be computed alone. Equal hashes keep
-    their order, so the result is the same everywhere.
+    Attributes:
+        places: of each token in its document, 0 for the first. prompts: tokens of that document's prompt.
+        masked: tokens that carry no loss though no prompt holds them; None for none.
     """
-    with np.errstate(over="ignore"):
-        counter = np.arange(1, documents + 1, dtype=np.uint64)
-        mixed = np.uint64(key) + counter * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
-    return np.argsort(mixed, kind="stable")
+
+    tokens: NDArray[np.int64]
+    places: NDArray[np.int64]
+    prompts: NDArray[np.int64]
+    masked: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Documents that follow each other in a stream [S], and the cursors where each begins [S + 1]."""
+
+    documents: NDArray[np.int64]
+    begins: NDArray[np.int64]
 
 
 class Stream:
@@ -54,61 +80,96 @@ class Stream:
             raise DataError(
                 f"{name} has no documents to train on", "lower its `held_out`, or give it more documents"
             )
-        self._seed = seed
-        self._corpus = corpus
-        self._lengths = np.diff(split.offsets)
-        self._epochs: OrderedDict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = OrderedDict()
+        self._seed = derive(seed, "order", corpus)
+        self._together = max(1, SMALL_BLOCK // split.documents)
+        self._blocks: OrderedDict[tuple[int, int], _Block] = OrderedDict()
+        self._ends: OrderedDict[int, list[int]] = OrderedDict()
 
-    def _epoch(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Documents of an epoch in order, and where in the epoch each begins ([D] and [D + 1])."""
-        found = self._epochs.get(epoch)
-        if found is None:
-            documents = permutation(self.split.documents, derive(self._seed, "order", self._corpus, epoch))
-            begins = np.zeros(len(documents) + 1, dtype=np.int64)
-            np.cumsum(self._lengths[documents], out=begins[1:])
-            found = (documents, begins)
-            self._epochs[epoch] = found
-            if len(self._epochs) > _KEPT_EPOCHS:
-                self._epochs.popitem(last=False)
-        return found
+    def documents(self, epoch: int, first: int, last: int) -> NDArray[np.int64]:
+        """The documents that stand at places [first, last) of an epoch, [last - first]."""
+        key = order_keys(self._seed, np.array([epoch], dtype=np.int64))
+        return shuffled(np.arange(first, last, dtype=np.int64), self.split.documents, key)
 
-    def read(
-        self, starts: NDArray[np.int64], length: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Rows of `length` tokens that begin at the cursors `starts` ([R]).
-
-        Returns:
-            token [R, T]; its place in its document, 0 for the first [R, T]; tokens of that
-            document's prompt [R, T].
-        """
-        source, place, document = self._located(starts, length)
-        tokens = self.split.tokens[source].astype(np.int64)
-        prompt = self.split.prompts[document].astype(np.int64)
+    def read(self, starts: NDArray[np.int64], length: int) -> Rows:
+        """Rows of `length` tokens that begin at the cursors `starts` ([R])."""
+        source, places, documents = self._located(starts, length)
         shape = (len(starts), length)
-        return tokens.reshape(shape), place.reshape(shape), prompt.reshape(shape)
-
-    def masked(self, starts: NDArray[np.int64], length: int) -> NDArray[np.bool_] | None:
-        """Which tokens of the same rows carry no loss though no prompt holds them, [R, T]; None for none."""
-        if self.split.masked is None:
-            return None
-        source, _, _ = self._located(starts, length)
-        return np.asarray(self.split.masked[source]).reshape(len(starts), length)
+        hidden = self.split.masked
+        return Rows(
+            tokens=self.split.tokens[source].astype(np.int64).reshape(shape),
+            places=places.reshape(shape),
+            prompts=self.split.prompts[documents].astype(np.int64).reshape(shape),
+            masked=None if hidden is None else np.asarray(hidden[source]).reshape(shape),
+        )
 
     def _located(
         self, starts: NDArray[np.int64], length: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Of each token of rows, one after another: its place in the split, that in its document, and its
         document."""
-        cursors = (starts[:, None] + np.arange(length)).reshape(-1)
-        epochs, within = np.divmod(cursors, self.length)
-        source = np.empty_like(cursors)
-        place = np.empty_like(cursors)
-        document = np.empty_like(cursors)
-        for epoch in np.unique(epochs).tolist():
-            documents, begins = self._epoch(epoch)
-            here: Any = slice(None) if epochs[0] == epochs[-1] == epoch else epochs == epoch
-            slot = np.searchsorted(begins, within[here], side="right") - 1
-            document[here] = documents[slot]
-            place[here] = within[here] - begins[slot]
-            source[here] = self.split.offsets[document[here]] + place[here]
-        return source, place, document
+        source, places, documents = (np.empty(len(starts) * length, dtype=np.int64) for _ in range(3))
+        # Rows that follow each other in the stream are read as one.
+        ends = np.flatnonzero(np.diff(starts) != length) + 1
+        row = 0
+        for last in [*ends.tolist(), len(starts)]:
+            written, cursor = row * length, int(starts[row])
+            left = (last - row) * length
+            while left:
+                block = self._block_at(cursor)
+                size = min(left, int(block.begins[-1]) - cursor)
+                here = slice(written, written + size)
+                first = int(np.searchsorted(block.begins, cursor, side="right")) - 1
+                after = int(np.searchsorted(block.begins, cursor + size, side="left"))
+                begins, found = block.begins[first:after], block.documents[first:after]
+                edges = np.clip(block.begins[first : after + 1], cursor, cursor + size)
+                lengths = edges[1:] - edges[:-1]
+                places[here] = np.arange(cursor, cursor + size) - np.repeat(begins, lengths)
+                documents[here] = np.repeat(found, lengths)
+                source[here] = places[here] + np.repeat(self.split.offsets[found], lengths)
+                written, cursor, left = written + size, cursor + size, left - size
+            row = last
+        return source, places, documents
+
+    def _block_at(self, cursor: int) -> _Block:
+        """The block that holds a cursor."""
+        epoch, within = divmod(cursor, self.length)
+        if self.split.documents <= BLOCK:
+            return self._block(epoch - epoch % self._together, 0, 0)
+        ends = self._ends.get(epoch)
+        if ends is None:
+            ends = self._ends[epoch] = [0]
+            if len(self._ends) > _KEPT_EPOCHS:
+                self._ends.popitem(last=False)
+        while ends[-1] <= within:
+            block = self._block(epoch, len(ends) - 1, ends[-1])
+            ends.append(int(block.begins[-1]) - epoch * self.length)
+        number = bisect_right(ends, within) - 1
+        return self._block(epoch, number, ends[number])
+
+    def _block(self, epoch: int, number: int, within: int) -> _Block:
+        """A block of an epoch, which begins at token `within` of it; or the small epochs from one on."""
+        known = self._blocks.get((epoch, number))
+        if known is not None:
+            self._blocks.move_to_end((epoch, number))
+            return known
+        if self.split.documents <= BLOCK:
+            found = self._whole_epochs(epoch)
+        else:
+            first = number * BLOCK
+            found = self.documents(epoch, first, min(first + BLOCK, self.split.documents))
+        offsets = self.split.offsets
+        begins = np.empty(len(found) + 1, dtype=np.int64)
+        begins[0] = epoch * self.length + within
+        np.cumsum(offsets[found + 1] - offsets[found], out=begins[1:])
+        begins[1:] += begins[0]
+        block = self._blocks[epoch, number] = _Block(found, begins)
+        if len(self._blocks) > _KEPT_BLOCKS:
+            self._blocks.popitem(last=False)
+        return block
+
+    def _whole_epochs(self, epoch: int) -> NDArray[np.int64]:
+        """Documents of the `_together` epochs from one on."""
+        size = self.split.documents
+        keys = order_keys(self._seed, np.arange(epoch, epoch + self._together, dtype=np.int64))
+        places = np.tile(np.arange(size, dtype=np.int64), self._together)
+        return shuffled(places, size, np.repeat(keys, size))

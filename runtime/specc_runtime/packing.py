@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from specc.placement import Interleave
 from specc.steps import Interval
-from specc_runtime.order import Stream
+from specc_runtime.order import Rows, Stream
 
 IGNORED = -100
 """Label of a token that is no target."""
@@ -45,23 +45,18 @@ class Batch:
     packed: bool
 
 
-def pack(
-    tokens: NDArray[np.int64],
-    place: NDArray[np.int64],
-    prompt: NDArray[np.int64],
-    masked: NDArray[np.bool_] | None = None,
-) -> Batch:
-    """Positions and targets of rows as `Stream.read` and `Stream.masked` return them, all [B, T]."""
-    column = np.arange(tokens.shape[1])
-    positions = np.minimum(place, column)
-    cut = (prompt > 0) & (place > column)
-    target = (positions > 0) & (place >= prompt) & ~cut
-    if masked is not None:
-        target &= ~masked
+def pack(rows: Rows) -> Batch:
+    """Positions and targets of rows."""
+    column = np.arange(rows.tokens.shape[1])
+    positions = np.minimum(rows.places, column)
+    cut = (rows.prompts > 0) & (rows.places > column)
+    target = (positions > 0) & (rows.places >= rows.prompts) & ~cut
+    if rows.masked is not None:
+        target &= ~rows.masked
     return Batch(
-        tokens=tokens,
+        tokens=rows.tokens,
         positions=positions,
-        labels=np.where(target, tokens, IGNORED),
+        labels=np.where(target, rows.tokens, IGNORED),
         targets=int(np.count_nonzero(target)),
         packed=bool((positions != column).any()),
     )
@@ -99,22 +94,20 @@ class Mixture:
 
     def batch(self, start: int, stop: int) -> tuple[Batch, dict[str, int]]:
         """Sequences [start, stop) of the stage, and how many tokens each corpus gave."""
-        rows: list[list[int]] = [[] for _ in self.streams]
-        cursors: list[list[int]] = [[] for _ in self.streams]
+        rows: dict[int, list[int]] = {}
+        cursors: dict[int, list[int]] = {}
         for row, (source, number) in enumerate(self._interleave.places(start, stop)):
-            rows[source].append(row)
-            cursors[source].append(self._cursor(source, number))
+            rows.setdefault(source, []).append(row)
+            cursors.setdefault(source, []).append(self._cursor(source, number))
         shape = (stop - start, self.sequence)
-        tokens, place, prompt = (np.empty(shape, dtype=np.int64) for _ in range(3))
+        tokens, places, prompts = (np.empty(shape, dtype=np.int64) for _ in range(3))
         masked: NDArray[np.bool_] | None = None
-        counted: dict[str, int] = {}
-        for role, stream, mine, starts in zip(self.roles, self.streams, rows, cursors, strict=True):
-            if mine:
-                begins = np.array(starts, dtype=np.int64)
-                tokens[mine], place[mine], prompt[mine] = stream.read(begins, self.sequence)
-                hidden = stream.masked(begins, self.sequence)
-                if hidden is not None:
-                    masked = np.zeros(shape, dtype=bool) if masked is None else masked
-                    masked[mine] = hidden
-            counted[role] = counted.get(role, 0) + len(mine) * self.sequence
-        return pack(tokens, place, prompt, masked), counted
+        counted = dict.fromkeys(self.roles, 0)
+        for source, mine in rows.items():
+            read = self.streams[source].read(np.array(cursors[source], dtype=np.int64), self.sequence)
+            tokens[mine], places[mine], prompts[mine] = read.tokens, read.places, read.prompts
+            if read.masked is not None:
+                masked = np.zeros(shape, dtype=bool) if masked is None else masked
+                masked[mine] = read.masked
+            counted[self.roles[source]] += len(mine) * self.sequence
+        return pack(Rows(tokens, places, prompts, masked)), counted

@@ -279,7 +279,7 @@ def test_masked_tokens_are_no_targets_of_a_stage(workshop: Workshop) -> None:
         for name, stream in sources.items()
     }
     assert batches["plain"].tokens.tolist() == batches["masked"].tokens.tolist()
-    masks = sources["masked"].masked(np.arange(40) * 16, 16)
+    masks = sources["masked"].read(np.arange(40) * 16, 16).masked
     assert masks is not None
     wanted = np.where(masks, IGNORED, batches["plain"].labels)
     assert batches["masked"].labels.tolist() == wanted.tolist()

@@ -9,8 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from specc.errors import DataError
-from specc_runtime.order import Stream, permutation
+from specc_runtime import order
+from specc_runtime.order import BLOCK, SMALL_BLOCK, Stream
 from specc_runtime.prepared import Split
+from specc_runtime.shuffle import shuffled
 
 
 def split_of(lengths: list[int]) -> Split:
@@ -29,27 +31,7 @@ TOTAL = sum(LENGTHS)
 
 
 def tokens(stream: Stream, start: int, length: int) -> NDArray[np.int64]:
-    rows, _, _ = stream.read(np.array([start]), length)
-    return rows.reshape(-1)
-
-
-@pytest.mark.parametrize("documents", [1, 2, 3, 64, 1000])
-def test_a_permutation_holds_every_document_once(documents: int) -> None:
-    found = permutation(documents, 12345)
-    assert sorted(found.tolist()) == list(range(documents))
-
-
-def test_permutations_are_uniform() -> None:
-    """Each of the 6 orders of 3 documents comes up about 1,000 times in 6,000 keys."""
-    orders = [tuple(permutation(3, key).tolist()) for key in range(6000)]
-    counts = [orders.count(order) for order in set(orders)]
-    assert len(counts) == 6
-    # 99.99% of a chi-squared distribution of 5 degrees of freedom lies below 25.7.
-    assert sum((count - 1000) ** 2 / 1000 for count in counts) < 25.7
-
-
-def test_the_permutation_is_the_same_on_every_machine() -> None:
-    assert permutation(10, 7).tolist() == [1, 8, 5, 7, 0, 9, 4, 6, 3, 2]
+    return stream.read(np.array([start]), length).tokens.reshape(-1)
 
 
 def test_an_epoch_is_the_whole_corpus_and_documents_stay_whole() -> None:
@@ -73,16 +55,73 @@ def test_epochs_seeds_and_corpora_have_orders_of_their_own() -> None:
 def test_any_row_reads_what_the_whole_stream_has_there() -> None:
     whole = tokens(Stream(split_of(LENGTHS), 3, "c"), 0, 6 * TOTAL)
     starts = np.array([0, 1, 17, TOTAL - 1, TOTAL, 2 * TOTAL + 5, 4 * TOTAL - 3])
-    rows, place, prompt = Stream(split_of(LENGTHS), 3, "c").read(starts, 30)
-    for start, row in zip(starts.tolist(), rows, strict=True):
+    rows = Stream(split_of(LENGTHS), 3, "c").read(starts, 30)
+    for start, row in zip(starts.tolist(), rows.tokens, strict=True):
         assert row.tolist() == whole[start : start + 30].tolist()
-    assert (place == rows % 100).all()
-    assert (prompt == rows // 100 % 2).all()
+    assert (rows.places == rows.tokens % 100).all()
+    assert (rows.prompts == rows.tokens // 100 % 2).all()
+    assert rows.masked is None
 
 
 def test_a_row_may_hold_many_epochs_of_a_tiny_corpus() -> None:
     found = tokens(Stream(split_of([2, 1]), 0, "c"), 4, 20).tolist()
     assert [found.count(token) for token in (0, 1, 100)] == pytest.approx([7, 7, 7], abs=1)
+
+
+def large(documents: int) -> Split:
+    """A corpus of many documents of 1 to 7 tokens, each of which is told by its tokens' values."""
+    lengths = 1 + np.arange(documents) * 31 % 7
+    return Split(
+        tokens=np.repeat(np.arange(documents, dtype=np.uint32), lengths),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        prompts=np.zeros(documents, dtype=np.int32),
+        ids=np.arange(documents, dtype=np.uint64),
+    )
+
+
+def written_out(split: Split, seed: int, corpus: str, epochs: int) -> list[int]:
+    """The stream's first epochs, document after document, from the order alone."""
+    found: list[int] = []
+    for epoch in range(epochs):
+        for document in Stream(split, seed, corpus).documents(epoch, 0, split.documents).tolist():
+            found += split.tokens[split.offsets[document] : split.offsets[document + 1]].tolist()
+    return found
+
+
+@pytest.mark.parametrize(
+    "documents", [1, 2, SMALL_BLOCK // 3, SMALL_BLOCK, SMALL_BLOCK + 1, BLOCK, BLOCK + 1, 2 * BLOCK + 5]
+)
+def test_any_place_is_found_without_those_before_it(documents: int) -> None:
+    """Places at the edges of blocks and epochs, each asked of a stream that has read nothing."""
+    split = large(documents)
+    length = int(split.offsets[-1])
+    whole = written_out(split, 1, "c", 3 + 20 // length)
+    first = Stream(split, 1, "c").documents(1, 0, min(documents, BLOCK))
+    edge = length + int(np.sum(np.diff(split.offsets)[first]))
+    starts = [2 * length, edge, edge - 1, length + 1, length, length - 1, 0]
+    for start in starts:
+        assert tokens(Stream(split, 1, "c"), start, 20).tolist() == whole[start : start + 20]
+    rows = Stream(split, 1, "c").read(np.array(starts), 20).tokens
+    assert [row.tolist() for row in rows] == [whole[start : start + 20] for start in starts]
+
+
+def test_a_late_epoch_costs_no_more_than_an_early_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents looked up to read one row, wherever in the stream it lies, counted."""
+    split = large(3 * BLOCK)
+    length = int(split.offsets[-1])
+    looked_up: list[int] = []
+
+    def counting(places: NDArray[np.int64], size: int, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        looked_up.append(len(places))
+        return shuffled(places, size, keys)
+
+    monkeypatch.setattr(order, "shuffled", counting)
+    for epoch in (0, 1, 10**6):
+        looked_up.clear()
+        tokens(Stream(split, 0, "c"), epoch * length, 50)
+        assert sum(looked_up) == BLOCK
+        tokens(Stream(split, 0, "c"), epoch * length + length // 2, 50)
+        assert sum(looked_up) <= 3 * BLOCK
 
 
 def test_an_empty_split_is_told() -> None:

@@ -11,7 +11,7 @@ import torch
 from specc.mixture import counts
 from specc.steps import Interval, Placed
 from specc_runtime import model as models
-from specc_runtime.order import Stream
+from specc_runtime.order import Rows, Stream
 from specc_runtime.packing import IGNORED, Mixture, pack
 from specc_runtime.prepared import Split
 from workshop import VOCAB, Workshop
@@ -19,19 +19,20 @@ from workshop import VOCAB, Workshop
 CPU = torch.device("cpu")
 
 
-def row(*documents: tuple[int, int, int]) -> tuple[list[int], list[int], list[int]]:
-    """Token, place and prompt length of documents given as (first place, length, prompt length)."""
+def row(*documents: tuple[int, int, int], times: int = 1) -> Rows:
+    """Rows of documents given as (first place, length, prompt length)."""
     tokens, places, prompts = [], [], []
     for number, (first, length, prompt) in enumerate(documents):
         tokens += [10 * number + place for place in range(first, first + length)]
         places += list(range(first, first + length))
         prompts += [prompt] * length
-    return tokens, places, prompts
+    return Rows(
+        np.array([tokens] * times), np.array([places] * times), np.array([prompts] * times), masked=None
+    )
 
 
 def test_positions_restart_and_first_tokens_are_no_targets() -> None:
-    tokens, places, prompts = row((3, 2, 0), (0, 3, 0), (0, 1, 0), (0, 2, 0))
-    batch = pack(*(np.array([values]) for values in (tokens, places, prompts)))
+    batch = pack(row((3, 2, 0), (0, 3, 0), (0, 1, 0), (0, 2, 0)))
     assert batch.positions.tolist() == [[0, 1, 0, 1, 2, 0, 0, 1]]
     assert batch.labels.tolist() == [[-100, 4, -100, 11, 12, -100, -100, 31]]
     assert batch.targets == 4
@@ -39,22 +40,20 @@ def test_positions_restart_and_first_tokens_are_no_targets() -> None:
 
 
 def test_prompts_are_no_targets() -> None:
-    batch = pack(*(np.array([values]) for values in row((0, 5, 3), (0, 3, 1))))
+    batch = pack(row((0, 5, 3), (0, 3, 1)))
     assert batch.labels.tolist() == [[-100, -100, -100, 3, 4, -100, 11, 12]]
 
 
 @pytest.mark.parametrize("first", [1, 3, 4])
 def test_a_completion_cut_off_from_its_prompt_is_no_target(first: int) -> None:
-    batch = pack(*(np.array([values]) for values in row((first, 6 - first, 2), (0, 3, 1))))
+    batch = pack(row((first, 6 - first, 2), (0, 3, 1)))
     assert batch.labels[0, : 6 - first].tolist() == [IGNORED] * (6 - first)
     assert batch.labels[0, 6 - first :].tolist() == [IGNORED, 11, 12]
 
 
 def test_rows_of_one_document_take_the_plain_causal_path() -> None:
-    whole = [np.array([values, values]) for values in row((0, 6, 0))]
-    tail = [np.array([values, values]) for values in row((9, 6, 0))]
-    assert not pack(*whole).packed
-    assert not pack(*tail).packed
+    assert not pack(row((0, 6, 0), times=2)).packed
+    assert not pack(row((9, 6, 0), times=2)).packed
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
@@ -111,7 +110,7 @@ def test_sequences_of_a_corpus_follow_each_other_in_its_stream() -> None:
     batch, _ = mixture.batch(0, 10)
     rows = [row.tolist() for row in batch.tokens if 99 not in row]
     assert len(rows) == 5
-    assert np.concatenate(rows).tolist() == mine.read(np.array([40]), 40)[0].reshape(-1).tolist()
+    assert np.concatenate(rows).tolist() == mine.read(np.array([40]), 40).tokens.reshape(-1).tolist()
 
 
 def test_placed_streams_lie_where_they_are_placed_and_leave_the_base_as_it_is() -> None:
@@ -141,5 +140,5 @@ def test_a_span_is_read_again_from_its_start() -> None:
     # 20 tokens hold two whole sequences of 8.
     mixture = Mixture(("a",), (mine,), (Fraction(1),), (16,), 8, spans=(20,))
     rows = mixture.batch(0, 5)[0].tokens
-    first, second = mine.read(np.array([16, 24]), 8)[0]
+    first, second = mine.read(np.array([16, 24]), 8).tokens
     assert rows.tolist() == [row.tolist() for row in (first, second, first, second, first)]

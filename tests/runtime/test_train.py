@@ -20,6 +20,8 @@ from specc.mixture import counts
 from specc.shapes import config_shape
 from specc.steps import Component, Step
 from specc.store import Manifest
+from specc_runtime.order import Stream
+from specc_runtime.prepared import open_split
 from specc_runtime.run import Interrupted
 from workshop import EOS, VOCAB, Workshop, random_documents
 
@@ -92,15 +94,11 @@ def test_losses_are_those_of_a_plain_loop(workshop: Workshop) -> None:
 
 def documents_as_read(workshop: Workshop, step: Step, documents: list[list[int]]) -> list[list[int]]:
     """Documents of one row each in the order of the stream, from its definition."""
-    from specc_runtime.order import permutation
-    from specc_runtime.seeds import derive
-
-    corpus = step.inputs["corpus0"]
-    epochs = [
-        permutation(len(documents), derive(0, "order", corpus, epoch)).tolist()
-        for epoch in range(1 + 200 // len(documents))
-    ]
-    return [documents[number] for epoch in epochs for number in epoch]
+    stream = Stream(
+        open_split(workshop.store.path(step.inputs["corpus0"]), "train"), 0, step.inputs["corpus0"]
+    )
+    epochs = [stream.documents(epoch, 0, len(documents)) for epoch in range(1 + 200 // len(documents))]
+    return [documents[number] for epoch in epochs for number in epoch.tolist()]
 
 
 def chain_of_states(
