@@ -6,6 +6,7 @@
       store/ab/<key>/          a finished step: its files and manifest.json
       work/<key>/              a step that is being done: scratch, log, checkpoint to resume from
       runs/<number>/           plan.json, status.json and events.jsonl of each run
+      runs/incidents.jsonl     steps that gave other bits the second time
       quarantine/              artifacts that failed their checksum
       index/                   DuckDB, rebuilt from the above at will
 
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from specc.errors import CorruptArtifact, WorkspaceError, disk_errors
-from specc.files import file_digest, sync_file, sync_folder, write_atomic
+from specc.files import file_digest, remove_folder, rename, sync_file, sync_folder, write_atomic, write_file
 from specc.steps import VERSIONS, Frozen, Step, identity
 
 FORMAT = 1
@@ -164,6 +164,8 @@ class Store:
     def publish(self, step: Step, folder: Path, outputs: dict[str, Any], provenance: Provenance) -> Manifest:
         """Move a filled folder into the store; the first to publish a key wins.
 
+        A later result with other bits is an incident (`specc.incidents`), and is dropped.
+
         Args:
             folder: holds the artifact's files, on the same file system as the store.
         Raises:
@@ -194,21 +196,39 @@ class Store:
             if target.exists() and not self.has(step.key):
                 self.quarantine(step.key)  # a folder that lost its manifest is no finished step
             try:
-                os.rename(folder, target)
+                rename(folder, target)
             except OSError:
                 if not self.has(step.key):
                     raise
-                shutil.rmtree(folder)
-                return self.manifest(step.key)
+                kept = self.manifest(step.key)
+                self._note_other_bits(kept, folder, manifest)
+                remove_folder(folder)
+                return kept
             sync_folder(target.parent)
         return manifest
+
+    def _note_other_bits(self, kept: Manifest, folder: Path, late: Manifest) -> None:
+        """Record an incident if a result that came too late is another than the one that is there."""
+        from specc.incidents import record_incident
+        from specc.verify.compare import as_incident, compare
+
+        try:
+            self.verify(kept.key)
+        except CorruptArtifact:
+            return  # what is there is damaged, and says nothing about how the step comes out
+        place = self.path(kept.key)
+        differences = compare(place, kept, folder, late)
+        if differences:
+            record_incident(self.workspace, as_incident("publish", differences, place, kept, folder, late))
 
     def quarantine(self, key: str) -> None:
         """Set a damaged artifact aside, so that its step counts as not done."""
         aside = self.workspace / "quarantine"
         aside.mkdir(exist_ok=True)
-        number = sum(1 for _ in aside.iterdir())
-        os.rename(self.path(key), aside / f"{key}.{number}")
+        number = 0
+        while (target := aside / f"{key}.{number}").exists():
+            number += 1
+        rename(self.path(key), target)
 
 
 def open_workspace(path: Path, create: bool = False) -> Path:
@@ -247,6 +267,6 @@ def open_workspace(path: Path, create: bool = False) -> Path:
                 "name another folder with `--workspace`",
             ) from error
         if not (path / ".gitignore").exists():  # a folder that was there before may have its own
-            (path / ".gitignore").write_text("*\n")
+            write_file(path / ".gitignore", "*\n")
         write_atomic(marker, json.dumps({"version": FORMAT}) + "\n")
     return path

@@ -55,7 +55,7 @@ def tell_why(
     store = Store(open_workspace(find_workspace(workspace)))
     told = _ran(store, name, only)
     if told is None:
-        raise _unknown(name, list(_studies(store.workspace, only)), "the runs of this workspace")
+        raise _unknown(name, list(studies_of_runs(store.workspace, only)), "the runs of this workspace")
     return _tell(told, json_wanted)
 
 
@@ -81,7 +81,7 @@ def _lines(experiment: object) -> Where:
 
 def _ran(store: Store, name: str, only: Sequence[str]) -> Answer | None:
     """The answer from the latest run that has such a step, else from the store; None if there is none."""
-    for study in _studies(store.workspace, only):
+    for study in studies_of_runs(store.workspace, only):
         if found := find(study, name):
             return answer(study, the_one(found, name), store)
     if len(name) >= SHORTEST_KEY and re.fullmatch(r"[0-9a-f]+", name):
@@ -92,7 +92,7 @@ def _ran(store: Store, name: str, only: Sequence[str]) -> Answer | None:
     return None
 
 
-def _studies(workspace: Path, only: Sequence[str]) -> Iterator[Study]:
+def studies_of_runs(workspace: Path, only: Sequence[str]) -> Iterator[Study]:
     """Studies of a workspace's runs, the latest first, each version once; damaged ones are passed over."""
     from specc.execute.status import run_folder, run_numbers
     from specc.files import file_digest

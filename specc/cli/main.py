@@ -36,6 +36,7 @@ class Commands(click.Group):
         "why",
         "graph",
         "index",
+        "verify",
         "specs",
         "explain",
         "lsp",
@@ -389,6 +390,56 @@ def index(workspace: str | None, rebuild: bool) -> int:
     from specc.cli.querying import update_index
 
     return update_index(workspace, rebuild)
+
+
+@specc.command()
+@click.argument("words", nargs=-1, metavar="[FILE] [STEP]...")
+@_only
+@_max_arms
+@_workspace
+@click.option(
+    "--rerun",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Do N finished steps again, in a scratch folder, and compare the results bit for bit.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Draws the steps that are done again.")
+@_workers
+@_json
+@told
+def verify(
+    words: tuple[str, ...],
+    only: tuple[str, ...],
+    max_arms: int,
+    workspace: str | None,
+    rerun: int | None,
+    seed: int,
+    workers: int | None,
+    as_json: bool,
+) -> int:
+    """Compare finished steps with their checksums, or with what they give when done again.
+
+    All finished steps of the workspace, those of a recipe, or those that a name fits (a label, the end
+    of one, or the beginning of a key). What is damaged is moved to the workspace's `quarantine`, and
+    `specc run` makes it again.
+
+    --rerun executes N of them once more, chosen at random, as they were executed before. All files and
+    results must be the same bits; measured times are left out. Steps that were trained together with
+    others (lanes) may differ by 1e-4, relative. Made with other versions, on another device, or from
+    files that are gone, a step is not comparable. What differs is recorded in `runs/incidents.jsonl`;
+    the store is not changed.
+
+    Exits with 4 if a step is damaged, unreadable, different, or fails when done again.
+
+    \b
+    Examples:
+      specc verify
+      specc verify recipe.spec --rerun 3
+      specc verify early=25%/seed=1/posttrain --rerun 1
+    """
+    from specc.cli.verifying import verify as verify_steps
+
+    return verify_steps(words, only, max_arms, workspace, rerun, seed, workers, as_json)
 
 
 @specc.command()
