@@ -23,7 +23,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 
-from specc.mixture import counts, places
+from specc.mixture import Apportionment
 from specc.steps import Interval, Placed
 
 HALF = Fraction(1, 2)
@@ -52,7 +52,7 @@ class Interleave:
     def __init__(self, shares: Sequence[Fraction], intervals: Sequence[Interval] = ()) -> None:
         self._sources = len(shares)
         self._base = [source for source, share in enumerate(shares) if share]
-        self._shares = [shares[source] for source in self._base]
+        self._even = Apportionment([shares[source] for source in self._base]) if self._base else None
         self._spans = [_Span(interval) for interval in intervals]
         self._starts = [span.start for span in self._spans]
         before = [0] * self._sources
@@ -70,7 +70,7 @@ class Interleave:
         """
         result, base = self._placed_before(n)
         if base:
-            for source, count in zip(self._base, counts(self._shares, base), strict=True):
+            for source, count in zip(self._base, self._unplaced().counts(base), strict=True):
                 result[source] = count
         return result
 
@@ -81,8 +81,8 @@ class Interleave:
         >>> Interleave([Fraction(1), Fraction(0)], [late]).places(0, 4)
         [(0, 0), (0, 1), (1, 0), (1, 1)]
         """
-        if not self._spans:
-            return places(self._shares, start, stop)
+        if not self._spans and len(self._base) == self._sources:
+            return self._unplaced().places(start, stop)
         given, base = self._placed_before(start)
         sources: list[int | None] = []
         position = start
@@ -97,7 +97,7 @@ class Interleave:
                 sources += [None] * (until - position)
             position = until
         unplaced = sources.count(None)
-        rest = iter(places(self._shares, base, base + unplaced) if unplaced else ())
+        rest = iter(self._unplaced().places(base, base + unplaced) if unplaced else ())
         found = []
         for source in sources:
             if source is None:
@@ -107,6 +107,11 @@ class Interleave:
                 found.append((source, given[source]))
                 given[source] += 1
         return found
+
+    def _unplaced(self) -> Apportionment:
+        if self._even is None:
+            raise ValueError("nothing is read where no interval lies: all shares are 0")
+        return self._even
 
     def _placed_before(self, n: int) -> tuple[list[int], int]:
         """Sequences of each placed source among the first `n`, and how many are of the base."""
@@ -132,13 +137,14 @@ class _Span:
         self.length = interval.stop - interval.start
         self.densities = sorted(interval.placed, key=lambda density: density.last is not None)
         constant = [density.first for density in self.densities if density.last is None]
-        self._shares = [*constant, 1 - sum(constant, Fraction(0))]
+        self._left_over = 1 - sum(constant, Fraction(0))
+        self._constant = Apportionment([*constant, self._left_over])
         self._ramps = len(constant) < len(self.densities)
         self._near: dict[int, int] = {}
 
     def taken(self, x: int) -> list[int]:
         """Sequences of each source among the first `x` positions, in the order of `densities`."""
-        *result, left = counts(self._shares, x)
+        *result, left = self._constant.counts(x)
         for index in range(len(result), len(self.densities)):
             at = self._when(index, left)
             count = int(integral(self.densities[index], self.length, at) + HALF)
@@ -150,7 +156,7 @@ class _Span:
         """Sources of positions [start, stop) of the interval; None for the base."""
         if not self._ramps:
             named = [*(density.source for density in self.densities), None]
-            return [named[index] for index, _ in places(self._shares, start, stop)]
+            return [named[index] for index, _ in self._constant.places(start, stop)]
         found: list[int | None] = []
         before = self.taken(start)
         for x in range(start, stop):
@@ -187,7 +193,7 @@ class _Span:
         bisection, and what follows it is taken as a straight line.
         """
         if all(density.last is None for density in self.densities[:index]):
-            return left / self._shares[-1] if self._shares[-1] else self.length
+            return left / self._left_over if self._left_over else self.length
         low = self._whole_position(index, left)
         if low == self.length:
             return low

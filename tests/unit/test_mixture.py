@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specc.mixture import counts, places
+from specc.mixture import Apportionment, counts, places
 
 
 @st.composite
@@ -70,3 +70,14 @@ def test_sources_are_spread_evenly() -> None:
 def test_shares_that_are_no_mixture_are_refused(shares: list[Fraction]) -> None:
     with pytest.raises(ValueError, match="sum to 1"):
         counts(shares, 3)
+
+
+def test_a_thousand_sources_are_told_apart_without_walking_through_them_for_each_sequence() -> None:
+    """Far into a stage, against the definition: the source whose count is one more after the sequence."""
+    weights = [number * 7919 % 97 for number in range(1000)]
+    mixture = Apportionment([Fraction(weight, sum(weights)) for weight in weights])
+    start = 10**9 + 7
+    for offset, (source, number) in enumerate(mixture.places(start, start + 64)):
+        before, after = (mixture.counts(start + offset + more) for more in (0, 1))
+        assert [after[n] - before[n] for n in range(1000)] == [int(n == source) for n in range(1000)]
+        assert number == before[source]

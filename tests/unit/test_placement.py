@@ -128,3 +128,8 @@ def test_intervals_survive_json_as_exact_fractions() -> None:
     interval = Interval(start=1, stop=4, placed=(Placed(source=1, first=Fraction(1, 3), last=Fraction(0)),))
     assert Interval.model_validate_json(interval.model_dump_json()) == interval
     assert interval.model_dump(mode="json")["placed"][0] == {"source": 1, "first": "1/3", "last": "0/1"}
+
+
+def test_a_source_without_a_share_changes_no_number_of_the_others() -> None:
+    half = Fraction(1, 2)
+    assert Interleave([Fraction(0), half, half]).places(0, 4) == [(1, 0), (2, 0), (1, 1), (2, 1)]
