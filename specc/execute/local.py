@@ -20,6 +20,7 @@ from typing import Any
 
 from specc.execute.channel import Channel
 from specc.execute.executor import WORKER_LOST, Done, Event, ExecutorLost, Failed, Progress, Stopped
+from specc.processors import default_workers as default_workers
 from specc.study import PlannedStep
 
 ENVIRONMENT = {
@@ -41,20 +42,6 @@ class Worker:
     slot: int
     channel: Channel
     step: PlannedStep | None = None
-
-
-def default_workers(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """One worker for each processor that this process may use.
-
-    A container may be allowed the time of fewer processors than it sees: control groups, version 2,
-    write "<microseconds> <of how many>", or "max" and the latter, into `quota`.
-    """
-    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        allowed, period = quota.read_text().split()
-        return max(1, min(seen, math.ceil(int(allowed) / int(period))))
-    except (OSError, ValueError):
-        return seen
 
 
 class LocalExecutor:
