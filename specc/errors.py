@@ -4,6 +4,7 @@
     ├── WorkspaceError      the workspace can't be used (newer format, not writable, busy)
     ├── CorruptArtifact     a stored file is not what its manifest says
     ├── DiskFull            no space left where the workspace lies
+    ├── DiskFailed          the device that holds the workspace reports an error
     ├── DataError           a source file can't be read as what the recipe says it is
     ├── Diverged            training met a loss or gradient that is not a number
     ├── PluginError         a component of an installed package can't be used
@@ -44,6 +45,10 @@ class DiskFull(SpeccError):
     """No space left on the device."""
 
 
+class DiskFailed(SpeccError):
+    """The device reports an error: what was written last may not be there."""
+
+
 class DataError(SpeccError):
     """A source file can't be read as declared."""
 
@@ -78,7 +83,7 @@ class QueryError(SpeccError):
 
 @contextmanager
 def disk_errors(where: object) -> Iterator[None]:
-    """Turn "no space left" and "not permitted" from any library into errors for people.
+    """Turn "no space left", "not permitted" and failing devices from any library into errors for people.
 
     Safetensors and torch raise their own types for a full disk, so their text is read too.
     """
@@ -93,6 +98,11 @@ def disk_errors(where: object) -> Iterator[None]:
             raise DiskFull(
                 f"no space left on the device that holds {where}",
                 "free some space, then run again: finished steps are kept",
+            ) from error
+        if number == errno.EIO or "os error 5)" in text:
+            raise DiskFailed(
+                f"the device that holds {where} reports an input or output error",
+                "look after the device, then run again: finished steps are kept",
             ) from error
         if isinstance(error, PermissionError) or number == errno.EROFS:
             raise WorkspaceError(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 import resource
-import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
 from functools import cache
@@ -16,6 +16,7 @@ from typing import Any
 
 import specc
 from specc.errors import disk_errors
+from specc.files import make_folder, remove_folder
 from specc.steps import Step
 from specc.store import Manifest, Provenance, Store
 
@@ -57,8 +58,10 @@ class Attempt:
         self._wall = time.monotonic()
         self._cpu = _cpu_seconds()
         with disk_errors(store.workspace):
-            shutil.rmtree(self.artifact, ignore_errors=True)
-            self.artifact.mkdir(parents=True)
+            self.work.mkdir(parents=True, exist_ok=True)
+            if self.artifact.exists():
+                remove_folder(self.artifact)
+            make_folder(self.artifact)
 
     def input(self, role: str) -> tuple[Path, Manifest]:
         """Folder and completion record of an input; its checksums are compared once per process.
@@ -137,7 +140,8 @@ class Attempt:
         )
         manifest = self.store.publish(self.step, self.artifact, outputs, provenance)
         _verified.add((str(self.store.root), self.step.key))
-        shutil.rmtree(self.work, ignore_errors=True)
+        with suppress(OSError):  # the step is done; what can't be removed is in nobody's way
+            remove_folder(self.work)
         return manifest
 
 

@@ -8,8 +8,6 @@ the last two are kept, and one that can't be read is passed over.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +17,18 @@ from safetensors.torch import load_file, save_file
 
 from specc.checkpoints import OPTIMIZER
 from specc.errors import DataError
-from specc.files import file_digest, sync_file, sync_folder, write_atomic
+from specc.files import (
+    copy_file,
+    file_digest,
+    make_folder,
+    operation,
+    remove_folder,
+    rename,
+    sync_file,
+    sync_folder,
+    write_atomic,
+    write_file,
+)
 from specc.steps import Frozen
 from specc_runtime import model as models
 from specc_runtime.learner import Learner
@@ -70,7 +79,7 @@ def write_position(folder: Path, position: Position, lineage_steps: int, lineage
     """Say in an artifact where in its stage and lineage it stands, and what others go on from."""
     counted = position.model_dump(include={"step", "tokens", "targets", "losses"})
     content = counted | {"lineage_steps": lineage_steps, "lineage_tokens": lineage_tokens}
-    (folder / "position.json").write_text(json.dumps(content) + "\n")
+    write_file(folder / "position.json", json.dumps(content) + "\n")
 
 
 def read_position(folder: Path) -> Position:
@@ -81,9 +90,11 @@ def read_position(folder: Path) -> Position:
 
 def write_state(folder: Path, learner: Learner, config: Path) -> None:
     """Fill a folder with the weights, the optimizer state and a copy of `config` (config.json)."""
-    models.save_weights(learner.weights(), folder)
-    save_file(learner.optimizer_state(), folder / OPTIMIZER)
-    shutil.copyfile(config, folder / "config.json")
+    with operation("write", folder / "model.safetensors"):
+        models.save_weights(learner.weights(), folder)
+    with operation("write", folder / OPTIMIZER):
+        save_file(learner.optimizer_state(), folder / OPTIMIZER)
+    copy_file(config, folder / "config.json")
 
 
 def restore_learner(folder: Path, learner: Learner, with_optimizer: bool = True) -> None:
@@ -112,7 +123,7 @@ def write_whole(
 ) -> None:
     """Write weights, optimizer and position as a folder of `parent` that is there whole or not at all."""
     aside = parent / f".writing-{step}"
-    aside.mkdir()
+    make_folder(aside)
     write_state(aside, learner, config)
     digests = {}
     for path in sorted(aside.iterdir()):
@@ -122,8 +133,8 @@ def write_whole(
     write_atomic(aside / "position.json", json.dumps(content))
     target = parent / f"{step:09d}"
     if target.exists():
-        shutil.rmtree(target)
-    os.rename(aside, target)
+        remove_folder(target)
+    rename(aside, target)
     sync_folder(parent)
 
 
@@ -144,7 +155,7 @@ class Checkpoints:
         self._config = config
         folder.mkdir(exist_ok=True)
         for left in folder.glob(".writing*"):
-            shutil.rmtree(left)
+            remove_folder(left)
 
     def newest(self) -> Path | None:
         """Where the last checkpoint lies."""
@@ -159,7 +170,7 @@ class Checkpoints:
         """Write a checkpoint so that it is there whole or not at all, and drop those too old."""
         write_whole(self.folder, position.step, learner, self._config, position)
         for old in list(self._stored())[KEPT:]:
-            shutil.rmtree(old)
+            remove_folder(old)
 
     def positions(self) -> list[Position]:
         """Positions of the checkpoints that can be read."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from specc.files import remove_folder
 from specc.steps import EvalExecution, EvalParams, TrainParams, Until
 from specc_runtime.attempt import Attempt
 from specc_runtime.checkpoint import Judged, Position, is_whole, restore_learner, write_whole
@@ -28,7 +28,7 @@ class Best:
         self._config = config
         folder.mkdir(exist_ok=True)
         for left in folder.glob(".writing*"):
-            shutil.rmtree(left)
+            remove_folder(left)
 
     def _at(self, step: int) -> Path:
         return self.folder / f"{step:09d}"
@@ -38,7 +38,7 @@ class Best:
         write_whole(self.folder, position.step, learner, self._config, position)
         for old in self.folder.iterdir():
             if old.name.isdigit() and int(old.name) not in wanted | {position.step}:
-                shutil.rmtree(old)
+                remove_folder(old)
 
     def holds(self, step: int) -> bool:
         """Whether the weights of a training step are there, whole."""

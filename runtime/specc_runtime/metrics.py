@@ -8,17 +8,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from specc.files import operation
+
 
 class MetricsLog:
     """Appends lines, each flushed, behind the part that belongs to the position gone on from."""
 
     def __init__(self, path: Path, kept_bytes: int) -> None:
+        self._path = path
         self._file = open(path, "ab")  # noqa: SIM115 - closed by `__exit__`
         self._file.truncate(kept_bytes)
 
     def write(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line).encode() + b"\n")
-        self._file.flush()
+        with operation("append", self._path):
+            self._file.write(json.dumps(line).encode() + b"\n")
+            self._file.flush()
 
     def size(self) -> int:
         """Size in bytes."""
@@ -26,7 +30,8 @@ class MetricsLog:
 
     def sync(self) -> int:
         """Flush the log to disk; returns its size in bytes."""
-        os.fsync(self._file.fileno())
+        with operation("sync", self._path):
+            os.fsync(self._file.fileno())
         return self.size()
 
     def __enter__(self) -> MetricsLog:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from specc.errors import Diverged
+from specc.faults import before_training_step
 from specc.steps import TrainExecution, TrainParams
 from specc_runtime.attempt import Attempt, Interrupted
 from specc_runtime.checkpoint import Checkpoints, Judged, Position
@@ -185,6 +186,7 @@ class Segment:
         if self._ended():
             return None
         params, step = self.params, self.tally.step
+        before_training_step(step + 1)
         batch, counted = self.mixture.batch(step * params.batch, (step + 1) * params.batch)
         return Turn(batch, counted, learning_rate(params.phases, step), self.lineage.steps + step)
 

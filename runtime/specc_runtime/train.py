@@ -6,13 +6,13 @@ the segment that goes on from here, metrics.jsonl, and position.json.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from specc.errors import SpeccError
+from specc.files import copy_file
 from specc.flops import training_flops_per_token
 from specc.steps import RESUME, TrainExecution, TrainParams
 from specc.store import Manifest
@@ -48,7 +48,7 @@ def publish_segment(segment: Segment, position: Position) -> Manifest:
     attempt, execution = segment.attempt, segment.execution
     write_state(attempt.artifact, segment.learner, segment.folder / "config.json")
     # A copy: should publishing fail, the scratch checkpoints are only of use with their log.
-    shutil.copyfile(segment.log_path, attempt.artifact / "metrics.jsonl")
+    copy_file(segment.log_path, attempt.artifact / "metrics.jsonl")
     outputs = outputs_after(attempt, segment, position)
     write_position(attempt.artifact, position, outputs["lineage_steps"], outputs["lineage_tokens"])
     shape = models.read_shape(segment.folder)

@@ -4,7 +4,7 @@ What a failure leads to:
 
 * a worker that was killed: its step is tried once more, and goes on from its checkpoint;
 * a damaged input: it is set aside and made again in the same run, once;
-* a full disk or a workspace that can't be written: nothing more is started;
+* a full or failing disk or a workspace that can't be written: nothing more is started;
 * training that diverged: as anything else, but a selection goes on without that candidate;
 * anything else: what needs the step is blocked, the rest goes on.
 """
@@ -23,7 +23,7 @@ from specc.store import Store
 POLL_SECONDS = 0.2
 """How long the loop waits for news before it looks at signals and the clock."""
 
-HALTING = ("DiskFull", "WorkspaceError")
+HALTING = ("DiskFull", "DiskFailed", "WorkspaceError")
 """Classes of failures that the next step would meet too."""
 
 DIVERGED = "Diverged"

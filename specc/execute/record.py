@@ -16,7 +16,7 @@ from typing import Any
 
 from specc.errors import SpeccError, disk_errors
 from specc.execute.status import RunStatus, run_folder, run_numbers
-from specc.files import write_atomic
+from specc.files import make_folder, operation, sweep_aside, write_atomic
 from specc.study import Study
 
 STATUS_SECONDS = 1.0
@@ -39,7 +39,9 @@ class RunRecord:
         self.trouble: SpeccError | None = None
         self.written = float("-inf")
         with disk_errors(workspace):
-            self.folder.mkdir(parents=True)
+            for left in run_numbers(workspace)[-1:]:
+                sweep_aside(run_folder(workspace, left))
+            make_folder(self.folder)
             write_atomic(self.folder / "plan.json", study.model_dump_json() + "\n")
             self.events = open(self.folder / "events.jsonl", "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
 
@@ -52,7 +54,7 @@ class RunRecord:
         if self.trouble is None:
             line = {"time": now(), "event": kind, **fields}
             try:
-                with disk_errors(self.folder):
+                with disk_errors(self.folder), operation("append", self.folder / "events.jsonl"):
                     self.events.write(json.dumps(line) + "\n")
                     self.events.flush()
             except SpeccError as error:

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from specc.errors import disk_errors
-from specc.files import sync_file, write_atomic
+from specc.files import copy_file, rename, sync_file, sync_folder, write_atomic
 
 _KEPT = 3
 """Generations that are kept."""
@@ -84,9 +83,10 @@ def publish(workspace: Path, generation: int) -> None:
     target = generation_path(workspace, generation)
     aside = target.with_suffix(".tmp")
     with disk_errors(target.parent):
-        shutil.copyfile(build_path(workspace), aside)
+        copy_file(build_path(workspace), aside)
         sync_file(aside)
-        os.replace(aside, target)
+        rename(aside, target)
+        sync_folder(target.parent)
     write_atomic(workspace / "index" / "CURRENT", f"{generation:06}\n")
     for path in target.parent.iterdir():
         stale = path.stem.isdecimal() and int(path.stem) <= generation - _KEPT
@@ -99,4 +99,4 @@ def set_aside(workspace: Path) -> None:
     path = build_path(workspace)
     for suffix in ("", ".wal"):
         if os.path.exists(f"{path}{suffix}"):
-            os.replace(f"{path}{suffix}", f"{path}.aside{suffix}")
+            rename(Path(f"{path}{suffix}"), Path(f"{path}.aside{suffix}"))
