@@ -1,58 +1,43 @@
 """Local checkpoints in the hub's format, read as plain data: JSON and safetensors headers.
 
-Nothing in a checkpoint is executed. Of config.json only the keys in `CONFIG_KEYS` are used, and a
+Nothing in a checkpoint is executed. Of config.json only the keys in `specc.families` are used, and a
 checkpoint that asks for code of its own, or stores its weights as pickles, is refused.
 """
 
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from specc.canonical import digest
 from specc.errors import DataError
+from specc.families import LEAKING, LLAMA_LIKE, MODEL_TYPES, TIED_BY_DEFAULT, config_keys
 from specc.files import file_digest
-from specc.shapes import ModelShape, config_shape
-
-MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3")
-"""Architectures built like Llama: their layers have the parts that training and dropout rely on."""
-
-CONFIG_KEYS = frozenset(
-    {
-        "architectures",
-        "attention_bias",
-        "bos_token_id",
-        "eos_token_id",
-        "head_dim",
-        "hidden_act",
-        "hidden_size",
-        "initializer_range",
-        "intermediate_size",
-        "layer_types",
-        "max_position_embeddings",
-        "max_window_layers",
-        "mlp_bias",
-        "model_type",
-        "num_attention_heads",
-        "num_hidden_layers",
-        "num_key_value_heads",
-        "pad_token_id",
-        "rms_norm_eps",
-        "rope_parameters",
-        "rope_scaling",
-        "rope_theta",
-        "sliding_window",
-        "tie_word_embeddings",
-        "use_sliding_window",
-        "vocab_size",
-    }
-)
-"""What of config.json describes the model; everything else is left out."""
+from specc.shapes import ModelShape, config_shape, counted_shape
+from specc.tensors import StoredTensor, common_type, read_header
 
 OPTIMIZER = "optimizer.safetensors"
 """Optimizer state beside the weights, as training leaves it; no part of the model."""
+
+BESIDE = frozenset({OPTIMIZER, "adapter_model.safetensors", "consolidated.safetensors"})
+"""Safetensors files that hold no weights of the model, or hold them a second time."""
+
+COMPANIONS = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "generation_config.json",
+)
+"""Files beside the weights that say how a model is spoken to; plain data, copied as they are."""
+
+LARGEST_COMPANION = 64_000_000
+"""Bytes; a larger file beside the weights is no tokenizer."""
+
+HEADS = ("lm_head.weight", "embed_out.weight")
+"""Names of the output head."""
 
 REFUSED_KEYS = {
     "auto_map": "asks for code of its own to be run",
@@ -79,17 +64,33 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise DataError(f"{path} is no JSON: {error}", "fetch the checkpoint again") from error
     if not isinstance(config, dict):
         raise DataError(f"{path} is no JSON object", "fetch the checkpoint again")
+    return usable_config(config, str(path))
+
+
+def usable_config(config: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The keys that describe a model, of the content of config.json.
+
+    Raises:
+        DataError: if the model is of a type that can't be trained, or asks for code of its own.
+    """
     for key, what in REFUSED_KEYS.items():
         if config.get(key):
             raise DataError(
-                f"{path} {what} (`{key}`)", "use a checkpoint that transformers can load by itself"
+                f"{where} {what} (`{key}`)", "use a checkpoint that transformers can load by itself"
             )
-    if config.get("model_type") not in MODEL_TYPES:
+    model_type = config.get("model_type")
+    if model_type in LEAKING:
         raise DataError(
-            f"{path} describes a model of type {config.get('model_type')!r}",
+            f"{where} describes a model of type {model_type!r}, whose attention mixes packed documents",
             f"use a checkpoint of one of these types: {', '.join(MODEL_TYPES)}",
         )
-    return {key: value for key, value in config.items() if key in CONFIG_KEYS}
+    if model_type not in MODEL_TYPES:
+        raise DataError(
+            f"{where} describes a model of type {model_type!r}",
+            f"use a checkpoint of one of these types: {', '.join(MODEL_TYPES)}",
+        )
+    known = config_keys(str(model_type))
+    return {key: value for key, value in config.items() if key in known}
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
@@ -98,7 +99,7 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     Raises:
         DataError: if there is none.
     """
-    found = (path for path in folder.glob("*.safetensors") if path.name != OPTIMIZER and path.is_file())
+    found = (path for path in folder.glob("*.safetensors") if path.name not in BESIDE and path.is_file())
     files = tuple(sorted(found))
     if not files:
         pickles = [*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.pth")]
@@ -121,20 +122,63 @@ def checkpoint_fingerprint(folder: Path) -> str:
     return digest({"config": read_config(folder), "weights": weights})
 
 
+def companions(folder: Path) -> dict[str, str]:
+    """SHA-256 of the tokenizer's files and others that lie beside the weights, by name."""
+    found = (folder / name for name in COMPANIONS)
+    return {
+        path.name: file_digest(path)
+        for path in found
+        if path.is_file() and path.stat().st_size <= LARGEST_COMPANION
+    }
+
+
+def stored_weights(folder: Path) -> dict[str, StoredTensor]:
+    """The model's tensors by name, in order; masks and frequencies that old checkpoints store are left out.
+
+    Raises:
+        DataError: as `weight_files`, or if a file can't be read as safetensors.
+    """
+    tensors: dict[str, StoredTensor] = {}
+    for path in weight_files(folder):
+        tensors |= read_header(path)
+    return {name: tensor for name, tensor in sorted(tensors.items()) if not _is_buffer(name, tensor)}
+
+
+def _is_buffer(name: str, tensor: StoredTensor) -> bool:
+    mask = len(tensor.shape) == 4 and name.endswith(".bias")
+    return mask or name.endswith(("rotary_emb.inv_freq", ".masked_bias"))
+
+
+def checkpoint_dtype(folder: Path) -> str:
+    """The type that most weights of a checkpoint are stored in: "float32", "bfloat16" or "float16".
+
+    Raises:
+        DataError: as `stored_weights`.
+    """
+    return common_type(stored_weights(folder).values())
+
+
 def checkpoint_shape(folder: Path) -> ModelShape:
     """Shape of a checkpoint's model, compared with the number of weights it holds.
+
+    Of types like Llama the configuration says how many there are; of others they are counted.
 
     Raises:
         DataError: if a size is missing, or the weights are not those of the configuration.
     """
+    config = read_config(folder)
+    weights = stored_weights(folder)
+    stored = sum(tensor.elements for tensor in weights.values())
     try:
-        shape = config_shape(read_config(folder))
+        if config["model_type"] not in LLAMA_LIKE:
+            twice = [weights[name].elements for name in HEADS if name in weights and is_tied(config)]
+            return counted_shape(config, stored - sum(twice))
+        shape = config_shape(config)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{folder / 'config.json'} does not say the size of the model: {error}",
             "use a complete configuration",
         ) from error
-    stored = sum(_elements(path) for path in weight_files(folder))
     embedding = shape.vocab * shape.width
     if stored not in (shape.parameters, shape.parameters + embedding * shape.tied):
         raise DataError(
@@ -144,24 +188,7 @@ def checkpoint_shape(folder: Path) -> ModelShape:
     return shape
 
 
-def _elements(path: Path) -> int:
-    """Elements of all tensors in a safetensors file, from its header.
-
-    The file begins with the header's size as 8 bytes, little-endian, and the header in JSON:
-    https://github.com/huggingface/safetensors#format.
-    """
-    try:
-        with open(path, "rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            if size > path.stat().st_size:
-                raise ValueError("it is cut off")
-            header = json.loads(file.read(size))
-        return sum(
-            math.prod(tensor["shape"])
-            for name, tensor in header.items()
-            if name != "__metadata__" and not name.endswith("rotary_emb.inv_freq")
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{path} can't be read as safetensors: {error}", "fetch the checkpoint again"
-        ) from error
+def is_tied(config: Mapping[str, Any]) -> bool:
+    """Whether a model's output head is its embedding."""
+    told = config.get("tie_word_embeddings")
+    return config.get("model_type") in TIED_BY_DEFAULT if told is None else bool(told)

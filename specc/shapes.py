@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from specc.components import arguments
+from specc.families import TIED_BY_DEFAULT
 from specc.steps import Component, Frozen
 
 
@@ -17,6 +18,7 @@ class ModelShape(Frozen):
         vocab: tokens in the vocabulary. context: longest sequence, in tokens.
         tied: whether the output projection is the input embedding.
         biases: number of bias parameters and further norms in a layer, beyond the plain Llama layer.
+        counted: number of all parameters, where the layers are not those of Llama; None where they are.
     """
 
     layers: int
@@ -29,10 +31,18 @@ class ModelShape(Frozen):
     context: int
     tied: bool
     biases: int = 0
+    counted: int | None = None
+
+    @property
+    def embedding(self) -> int:
+        """Parameters of the input and output embeddings; a tied embedding counts once."""
+        return self.vocab * self.width * (1 if self.tied else 2)
 
     @property
     def non_embedding(self) -> int:
         """Parameters outside of the input and output embeddings, norms included."""
+        if self.counted is not None:
+            return self.counted - self.embedding
         attention = self.width * self.head * (2 * self.heads + 2 * self.kv_heads)
         layer = attention + 3 * self.width * self.mlp + 2 * self.width + self.biases
         return self.layers * layer + self.width
@@ -40,7 +50,7 @@ class ModelShape(Frozen):
     @property
     def parameters(self) -> int:
         """All parameters; a tied embedding counts once."""
-        return self.non_embedding + self.vocab * self.width * (1 if self.tied else 2)
+        return self.non_embedding + self.embedding
 
 
 def llama_shape(architecture: Component, vocab: int) -> ModelShape:
@@ -102,3 +112,34 @@ def config_shape(config: Mapping[str, Any]) -> ModelShape:
         tied=bool(config.get("tie_word_embeddings", False)),
         biases=biases,
     )
+
+
+NAMES = {
+    "num_hidden_layers": ("n_layer", "num_layers"),
+    "hidden_size": ("n_embd",),
+    "num_attention_heads": ("n_head", "num_heads"),
+    "max_position_embeddings": ("n_positions",),
+    "intermediate_size": ("n_inner",),
+}
+"""Sizes by their usual name in config.json, and what some families call them."""
+
+
+def counted_shape(config: Mapping[str, Any], parameters: int) -> ModelShape:
+    """Shape of a model whose layers are not those of Llama, from its configuration and its weights.
+
+    Args:
+        parameters: number of all weights.
+    Raises:
+        KeyError, TypeError, ValueError: if a size is missing or no number, or the weights are too few.
+    """
+    given = dict(config)
+    for name, others in NAMES.items():
+        given[name] = next((config[each] for each in (name, *others) if config.get(each) is not None), None)
+    if given["intermediate_size"] is None:
+        given["intermediate_size"] = 4 * int(given["hidden_size"])
+    if given.get("tie_word_embeddings") is None:
+        given["tie_word_embeddings"] = given.get("model_type") in TIED_BY_DEFAULT
+    shape = config_shape(given).model_copy(update={"biases": 0, "counted": parameters})
+    if shape.non_embedding <= 0:
+        raise ValueError(f"{parameters:,} weights are fewer than its embeddings have")
+    return shape

@@ -138,9 +138,13 @@ class InitParams(Frozen):
 
 
 class ImportParams(Frozen):
-    """Copy a checkpoint in the hub's format (config.json, *.safetensors) into the store."""
+    """Copy a checkpoint in the hub's format (config.json, *.safetensors) into the store.
+
+    `companions` are the tokenizer's files and others that lie beside the weights: name -> SHA-256.
+    """
 
     fingerprint: str
+    companions: dict[str, str] = Field(default_factory=dict)
 
 
 class ImportExecution(Frozen):
@@ -268,6 +272,10 @@ class TrainExecution(Frozen):
         threads, micro_batch: threads, and rows in a forward pass (None for the whole batch); they
             change the order in which numbers are added. With the same values, and on the same
             kind of machine, the same bits come out every time.
+        replicas: processes that train together, each on a part of every batch; they change the order
+            in which numbers are added, as micro-batches do.
+        sharding: whether each of them holds the whole model and optimizer ("replicate") or a part of
+            them ("shard"); "auto" shards from a billion parameters.
         log_every: training steps between two lines of metrics.
         checkpoint_seconds: seconds between two scratch checkpoints.
     """
@@ -275,6 +283,8 @@ class TrainExecution(Frozen):
     device: str = "cpu"
     threads: int = 1
     micro_batch: int | None = None
+    replicas: int = Field(default=1, ge=1)
+    sharding: Literal["auto", "replicate", "shard"] = "auto"
     log_every: int = 1
     checkpoint_seconds: float = 30.0
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from specc.errors import SpeccError
+from specc.families import DROPOUT_TYPES
 
 
 def add_dropout(model: nn.Module, probability: float) -> None:
@@ -22,6 +23,12 @@ def add_dropout(model: nn.Module, probability: float) -> None:
     """
     if probability == 0:
         return
+    family = getattr(getattr(model, "config", None), "model_type", "")
+    if family not in DROPOUT_TYPES:
+        raise SpeccError(
+            "dropout is known for models built like Llama only",
+            "leave `dropout` out of this stage",
+        )
 
     def on_output(module: nn.Module, _: Any, output: Tensor) -> Tensor:
         return dropout(output, probability, model.training)

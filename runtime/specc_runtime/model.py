@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 
-from specc.checkpoints import OPTIMIZER
+from specc.checkpoints import BESIDE, checkpoint_shape
 from specc.components import arguments
 from specc.errors import DataError
-from specc.shapes import ModelShape, config_shape, llama_shape
+from specc.families import EAGER_ONLY
+from specc.shapes import ModelShape, llama_shape
 from specc.steps import Component
 
 
@@ -47,7 +47,15 @@ def llama_config(architecture: Component, vocab: int) -> LlamaConfig:
 
 
 def build(config: Any, attention: str = "sdpa") -> nn.Module:
-    """A causal language model with float32 weights that still have to be filled."""
+    """A causal language model with float32 weights that still have to be filled.
+
+    Dropout that its configuration asks for is turned off: a recipe says how much there is.
+    """
+    for name, value in vars(config).items():
+        if "drop" in name and isinstance(value, float):
+            setattr(config, name, 0.0)
+    if config.model_type in EAGER_ONLY:
+        attention = "eager"
     make: Callable[..., nn.Module] = AutoModelForCausalLM.from_config
     return make(config, dtype=torch.float32, attn_implementation=attention)
 
@@ -97,7 +105,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """
     found: dict[str, Tensor] = {}
     for path in sorted(folder.glob("*.safetensors")):
-        if path.name != OPTIMIZER:
+        if path.name not in BESIDE:
             try:
                 found.update(load_file(path))
             except SafetensorError as error:
@@ -142,7 +150,7 @@ def save_weights(tensors: Mapping[str, Tensor], folder: Path) -> None:
 
 def read_shape(folder: Path) -> ModelShape:
     """Shape of the model that lies in a folder."""
-    return config_shape(json.loads((folder / "config.json").read_text()))
+    return checkpoint_shape(folder)
 
 
 def logits(model: nn.Module, tokens: Tensor, positions: Tensor | None) -> Tensor:

@@ -18,11 +18,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from transformers import AutoConfig
 
-from specc.checkpoints import CONFIG_KEYS, weight_files
+from specc.checkpoints import HEADS, weight_files
 from specc.errors import DataError
+from specc.families import CONFIG_KEYS
 
-EMBEDDING = "embed_tokens.weight"
-HEAD = "lm_head.weight"
+EMBEDDINGS = ("embed_tokens.weight", "embed_in.weight", "wte.weight", "wpe.weight")
 UNCOMPARED = frozenset({"architectures", "initializer_range", "bos_token_id", "eos_token_id", "pad_token_id"})
 """Keys of config.json that say nothing about what the weights compute."""
 
@@ -64,7 +64,7 @@ class Weights(Mapping[str, Tensor]):
     def _is_parameter(self, name: str) -> bool:
         if name.endswith("rotary_emb.inv_freq"):
             return False
-        return not (name == HEAD and bool(self.config.tie_word_embeddings))
+        return not (name in HEADS and bool(self.config.tie_word_embeddings))
 
     def __getitem__(self, name: str) -> Tensor:
         tensor: Tensor = self._where[name].get_tensor(name)
@@ -97,7 +97,7 @@ class Weights(Mapping[str, Tensor]):
 
     def is_embedding(self, name: str) -> bool:
         """Whether it is the embedding or the output head."""
-        return name.endswith(EMBEDDING) or name == HEAD
+        return name.endswith(EMBEDDINGS) or name in HEADS
 
 
 def check_same_model(first: Weights, other: Weights, names: tuple[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,19 @@ class Model:
     """A model to start from.
 
     Attributes:
+        family: its type in the hub's format.
         fingerprint: content of an imported checkpoint; None for one that is initialised.
+        companions: files beside its weights: name -> SHA-256.
+        dtype: what its weights are stored in.
     """
 
     value: ComponentValue
     shape: ModelShape
+    family: str = "llama"
     fingerprint: str | None = None
     path: str | None = None
+    companions: Mapping[str, str] = field(default_factory=dict)
+    dtype: str = "float32"
 
     @property
     def context(self) -> int:
@@ -38,7 +45,7 @@ class Model:
             assert self.path is not None
             return (
                 "import",
-                ImportParams(fingerprint=self.fingerprint),
+                ImportParams(fingerprint=self.fingerprint, companions=dict(self.companions)),
                 ImportExecution(path=self.path).model_dump(),
             )
         component = self.value.signature.component(self.value.args)
@@ -76,13 +83,27 @@ class ModelReader:
             return None
 
     def _checkpoint(self, value: ComponentValue, vocab: int, span: Span) -> Model | None:
-        from specc.checkpoints import checkpoint_fingerprint, checkpoint_shape
+        from specc.checkpoints import (
+            checkpoint_dtype,
+            checkpoint_fingerprint,
+            checkpoint_shape,
+            companions,
+            read_config,
+        )
 
         where = value.spans.get("path", span)
         path = Path(where.source.name).parent / str(value.args["path"])
         try:
             shape = checkpoint_shape(path)
-            fingerprint = checkpoint_fingerprint(path)
+            found = Model(
+                value,
+                shape,
+                str(read_config(path)["model_type"]),
+                checkpoint_fingerprint(path),
+                str(path.resolve()),
+                companions(path),
+                checkpoint_dtype(path),
+            )
         except SpeccError as error:
             self.report.add("E0001", error.message, where, help=error.help)
             return None
@@ -94,4 +115,4 @@ class ModelReader:
                 help='give the corpora the checkpoint\'s tokenizer: `tokenizer = "FOLDER/tokenizer.json"`',
             )
             return None
-        return Model(value, shape, fingerprint, str(path.resolve()))
+        return found

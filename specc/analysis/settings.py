@@ -27,6 +27,7 @@ from specc.analysis.values import (
 from specc.analysis.weights import Atom, Combination, Initial, Transformed, as_checkpoint, leaves
 from specc.components import Kind
 from specc.diagnostics import Report, Span
+from specc.families import DROPOUT_TYPES
 from specc.language import ast
 from specc.steps import Component
 
@@ -257,8 +258,12 @@ class SettingsReader:
         batch = reading.batch(sequence)
         clip = reading.number("clip", DEFAULT_CLIP, None)
         dropout = reading.number("dropout", 0.0, 1.0)
+        if model is not None and dropout:
+            reading.droppable(model)
         budget = reading.tokens("budget")
         dtype = reading.choice("dtype", ("float32", "bfloat16"))
+        if sources["dtype"] is None and model is not None and model.dtype == "bfloat16":
+            dtype = model.dtype  # what the checkpoint is stored in
         replay = reading.replay()
         until = reading.until(next(iter(self.definition.evals), ""))
         state = reading.choice("optimizer_state", ("fresh", "kept"))
@@ -482,6 +487,16 @@ class _Reading:
                 f'write `"{choices[0]}"` or `"{choices[1]}"`',
             )
         return str(value)
+
+    def droppable(self, model: Model) -> None:
+        """Report a model of which the places of dropout are not known."""
+        if model.family not in DROPOUT_TYPES:
+            self.refuse(
+                "dropout",
+                "E0303",
+                f"`dropout` is known for models built like Llama, not for those of type `{model.family}`",
+                "write `dropout = 0`, or leave it out",
+            )
 
     def keepable(self, parent: Parent) -> None:
         """Report a parent of which there is no optimizer state to be kept."""

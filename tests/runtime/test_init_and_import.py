@@ -170,7 +170,8 @@ def test_a_checkpoint_that_changed_is_refused(workshop: Workshop, tmp_path: Path
     [
         ({"auto_map": {"AutoModel": "evil.Model"}}, "asks for code of its own"),
         ({"quantization_config": {"bits": 4}}, "quantised"),
-        ({"model_type": "gpt2"}, "type 'gpt2'"),
+        ({"model_type": "mamba"}, "type 'mamba'"),
+        ({"model_type": "bloom"}, "attention mixes packed documents"),
         ({"hidden_size": None}, "does not say the size"),
         ({"num_hidden_layers": 3}, "its config.json says"),
     ],

@@ -1,0 +1,155 @@
+"""Models of other families than Llama: imported, trained on packed documents, and loaded again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedConfig
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from specc.checkpoints import checkpoint_fingerprint, checkpoint_shape
+from specc.errors import SpeccError
+from specc.families import (
+    DROPOUT_TYPES,
+    EAGER_ONLY,
+    LEAKING,
+    LLAMA_LIKE,
+    MODEL_TYPES,
+    TIED_BY_DEFAULT,
+    config_keys,
+)
+from specc_runtime import model as models
+from specc_runtime.dropout import add_dropout
+from tiny_models import VOCAB, save_tiny, tiny_config
+from workshop import Workshop, random_documents
+
+CPU = torch.device("cpu")
+TRIED = ("gpt2", "gpt_neox", "olmo2", "gemma", "phi")
+"""Families that are tried every time; the others in the second tier."""
+
+LENGTHS = (5, 1, 8)
+FAMILIES = [
+    family if family in TRIED else pytest.param(family, marks=pytest.mark.conformance)
+    for family in MODEL_TYPES
+]
+
+
+def imported(workshop: Workshop, folder: Path) -> Path:
+    params = {"fingerprint": checkpoint_fingerprint(folder)}
+    step = workshop.step("import", params, execution={"path": str(folder)})
+    workshop.do(step)
+    return workshop.store.path(step.key)
+
+
+def documents() -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randint(0, VOCAB, (1, length), generator=generator) for length in LENGTHS]
+
+
+def packed_and_separate(logits: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]) -> Any:
+    """Logits of documents in one row, and of each by itself."""
+    positions = torch.cat([torch.arange(length) for length in LENGTHS])[None]
+    with torch.no_grad():
+        packed = logits(torch.cat(documents(), 1), positions)
+        separate = torch.cat([logits(document, None) for document in documents()], 1)
+    return packed, separate
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_is_imported_trained_packed_and_loaded_again(
+    workshop: Workshop, tmp_path: Path, family: str
+) -> None:
+    original = save_tiny(tmp_path / "hub", family)
+    folder = imported(workshop, tmp_path / "hub")
+    model = models.load(folder, CPU)
+    tokens = torch.cat(documents(), 1)
+    with torch.no_grad():
+        ours = models.logits(model, tokens, None)
+        # The plain attention of some families rounds otherwise than the fused one.
+        torch.testing.assert_close(ours, original(tokens).logits, atol=1e-5, rtol=1e-5)
+    assert checkpoint_shape(tmp_path / "hub").parameters == original.num_parameters()
+    assert checkpoint_shape(folder).parameters == original.num_parameters()
+
+    packed, separate = packed_and_separate(lambda tokens, at: models.logits(model, tokens, at))
+    torch.testing.assert_close(packed, separate, atol=1e-5, rtol=1e-5)
+    assert (ours - separate).abs().max() > 1e-2
+
+    step = workshop.train(folder.name, [workshop.corpus(random_documents(30, 1))], steps=3)
+    outputs = workshop.do(step).outputs
+    assert outputs["parameters"] == original.num_parameters()
+    trained = workshop.store.path(step.key)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(trained, attn_implementation="eager")
+    again = models.load(trained, CPU, "eager")
+    with torch.no_grad():
+        assert torch.equal(loaded(tokens).logits, models.logits(again, tokens, None))
+        assert not torch.equal(loaded(tokens).logits, ours)
+
+
+def test_dropout_of_the_configuration_is_off_in_training(workshop: Workshop, tmp_path: Path) -> None:
+    assert tiny_config("gpt2").resid_pdrop > 0
+    save_tiny(tmp_path / "hub", "gpt2")
+    model = models.load(imported(workshop, tmp_path / "hub"), CPU)
+    tokens = torch.cat(documents(), 1)
+    with torch.no_grad():
+        still = models.logits(model, tokens, None)
+        assert torch.equal(models.logits(model.train(), tokens, None), still)
+
+
+def test_what_type_the_weights_are_stored_in_stays(workshop: Workshop, tmp_path: Path) -> None:
+    original = save_tiny(tmp_path / "hub", "gpt_neox", torch.bfloat16)
+    folder = imported(workshop, tmp_path / "hub")
+    stored = models.read_weights(folder)
+    assert {tensor.dtype for tensor in stored.values()} == {torch.bfloat16}
+    for name, parameter in original.named_parameters():
+        assert torch.equal(stored[name].float(), parameter)
+
+
+def test_every_key_that_describes_a_family_is_known() -> None:
+    ignored = {
+        *PreTrainedConfig().to_dict(),
+        *("use_cache", "pretraining_tp", "is_decoder", "add_cross_attention", "eod_token_id"),
+        *("summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels"),
+        "_sliding_window_pattern",  # `layer_types` says the same
+    }
+    for family in MODEL_TYPES:
+        assert family in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+        config = CONFIG_MAPPING[family]()
+        described = {name for name in config.to_dict() if "drop" not in name} - ignored
+        assert described <= config_keys(family) | {"model_type"}
+        assert config.tie_word_embeddings == (family in TIED_BY_DEFAULT)
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("family", ["bloom", "opt"])
+def test_what_is_refused_does_mix_packed_documents(tmp_path: Path, family: str) -> None:
+    assert family in LEAKING
+    model = save_tiny(tmp_path / "hub", family)
+    packed, separate = packed_and_separate(lambda tokens, at: models.logits(model, tokens, at))
+    assert (packed - separate).abs().max() > 1e-2
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("family", [each for each in MODEL_TYPES if each not in LLAMA_LIKE])
+def test_dropout_is_known_where_the_places_of_it_are(tmp_path: Path, family: str) -> None:
+    model = models.build(tiny_config(family))
+    model.train()
+    tokens = torch.cat(documents(), 1)
+    if family in DROPOUT_TYPES:
+        add_dropout(model, 0.5)
+        with torch.no_grad():
+            one, other = (models.logits(model, tokens, None) for _ in range(2))
+        assert not torch.equal(one, other)
+    else:
+        with pytest.raises(SpeccError, match="dropout is known"):
+            add_dropout(model, 0.5)
+
+
+def test_what_has_only_plain_attention_gets_it() -> None:
+    for family in EAGER_ONLY:
+        model: Any = models.build(tiny_config(family))
+        assert model.config._attn_implementation == "eager"
