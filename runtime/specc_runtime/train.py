@@ -6,6 +6,7 @@ the segment that goes on from here, metrics.jsonl, and position.json.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from specc_runtime.optimizer import build_optimizer
 from specc_runtime.order import Stream
 from specc_runtime.packing import Mixture
 from specc_runtime.prepared import open_split
+from specc_runtime.ranks import ALONE, Ranks
 from specc_runtime.segment import Lineage, Segment
 from specc_runtime.update import Updater
 
@@ -39,8 +41,18 @@ def train(attempt: Attempt) -> Manifest:
         Interrupted: if asked to stop; a checkpoint was saved.
         Diverged: if a loss or gradient norm is not finite; nothing is published.
     """
-    segment = open_segment(attempt)
-    return publish_segment(segment, segment.train())
+    with all_ranks(attempt) as ranks:
+        segment = open_segment(attempt, ranks)
+        return publish_segment(segment, segment.train())
+
+
+def all_ranks(attempt: Attempt) -> AbstractContextManager[Ranks]:
+    """The processes that train a segment together; those beside this one end with the block."""
+    if attempt.execution.replicas == 1:
+        return nullcontext(ALONE)
+    from specc_runtime.distributed.launch import joined
+
+    return joined(attempt)
 
 
 def publish_segment(segment: Segment, position: Position) -> Manifest:
@@ -85,7 +97,7 @@ def outputs_after(attempt: Attempt, segment: Segment, position: Position) -> dic
     }
 
 
-def open_segment(attempt: Attempt) -> Segment:
+def open_segment(attempt: Attempt, ranks: Ranks = ALONE) -> Segment:
     """Load what a segment starts from: the model, the optimizer's state, and the streams it reads.
 
     That is the parent, or, where the step has one, an earlier state of the same stage (`RESUME`):
@@ -96,14 +108,14 @@ def open_segment(attempt: Attempt) -> Segment:
     """
     params: TrainParams = attempt.params
     execution: TrainExecution = attempt.execution
-    device = use_device(execution.device, execution.threads)
+    device = rank_device(execution, ranks)
     folder, parent = attempt.input("parent")
     mixture = open_mixture(attempt, params, parent.outputs["vocab"])
     origin = Position(step=0)
     if RESUME in attempt.step.inputs:
         folder, _ = attempt.input(RESUME)
         origin = read_position(folder)
-    learner = open_learner(params, execution, folder, device)
+    learner = ranks.led(open_learner(params, execution, folder, device, ranks))
     if origin.step > 0 or params.optimizer_state == "kept":
         restore_learner(folder, learner)
     until = params.until
@@ -120,14 +132,27 @@ def open_segment(attempt: Attempt) -> Segment:
     )
 
 
+def rank_device(execution: TrainExecution, ranks: Ranks) -> torch.device:
+    """Set up the device of this process: its own where several train together on GPUs."""
+    name = execution.device
+    if ranks.size > 1 and torch.device(name).type == "cuda":
+        name = f"cuda:{ranks.rank}"
+    return use_device(name, execution.threads)
+
+
 def open_learner(
-    params: TrainParams, execution: TrainExecution, folder: Path, device: torch.device
+    params: TrainParams,
+    execution: TrainExecution,
+    folder: Path,
+    device: torch.device,
+    ranks: Ranks = ALONE,
 ) -> Learner:
     """What trains the model of a folder; it has its weights, and a fresh optimizer."""
     model = models.load(folder, device, models.attention_kernel(device, params.dtype))
     add_dropout(model, params.dropout)
     optimizer = build_optimizer(model, params.optimizer)
-    return TransformersLearner(model, optimizer, Updater(model, optimizer, params, execution.micro_batch))
+    updater = Updater(model, optimizer, params, execution.micro_batch, ranks)
+    return TransformersLearner(model, optimizer, updater)
 
 
 def open_mixture(attempt: Attempt, params: TrainParams, vocab: int) -> Mixture:

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from specc.steps import TrainParams
 from specc_runtime import model as models
 from specc_runtime.packing import IGNORED, Batch
+from specc_runtime.ranks import ALONE, Ranks
 from specc_runtime.seeds import derive
 
 
@@ -18,7 +19,8 @@ class Updater:
     """Updates a model from batches. Tensor names end in their shape: B rows, T tokens, V vocabulary.
 
     Args:
-        micro_batch: rows in a forward pass; None for all of a batch.
+        micro_batch: rows in a forward pass; None for all of a batch, or of a rank's part of it.
+        ranks: the processes that make the update together.
     """
 
     def __init__(
@@ -27,11 +29,13 @@ class Updater:
         optimizer: torch.optim.Optimizer,
         params: TrainParams,
         micro_batch: int | None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
         self._params = params
-        self._micro_batch = micro_batch or params.batch
+        self._ranks = ranks
+        self._micro_batch = micro_batch or math.ceil(params.batch / ranks.size)
         self._parameters = list(model.parameters())
         self._device = self._parameters[0].device
 
@@ -39,18 +43,26 @@ class Updater:
         """Make one update; returns the mean loss over the batch's targets and the gradient's norm.
 
         The summed loss of each micro-batch is divided by the targets of the whole batch, so the
-        split changes nothing but rounding. A batch without targets, or whose loss or norm is not
-        finite, changes no weight. Dropout depends on the seed and the step of the lineage alone.
+        split changes nothing but rounding, whichever rank takes a part. A batch without targets, or
+        whose loss or norm is not finite, changes no weight. Dropout depends on the seed, the step of
+        the lineage and the first row of the micro-batch alone.
         """
         if batch.targets == 0:
             return 0.0, 0.0
-        if self._params.dropout > 0:
-            torch.manual_seed(derive(self._params.seed, "dropout", lineage_step))
         total = torch.zeros((), device=self._device)
-        for first in range(0, len(batch.tokens), self._micro_batch):
-            loss = self._summed_loss(batch, slice(first, first + self._micro_batch)) / batch.targets
+        micro_batches = [
+            slice(first, first + self._micro_batch)
+            for first in range(0, len(batch.tokens), self._micro_batch)
+        ]
+        for rows, weight in self._ranks.passes(micro_batches):
+            self._seed_dropout(lineage_step, rows.start)
+            loss = self._summed_loss(batch, rows) / batch.targets
+            if weight != 1.0:
+                loss = loss * weight
             torch.autograd.backward(loss)
             total += loss.detach()
+        if self._ranks.size > 1:
+            self._add_up(total)
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         value, size = float(total), float(norm)
@@ -62,6 +74,19 @@ class Updater:
             self.optimizer.step()
         self.optimizer.zero_grad()
         return value, size
+
+    def _seed_dropout(self, lineage_step: int, first_row: int) -> None:
+        if self._params.dropout > 0:
+            place = (lineage_step, first_row) if first_row else (lineage_step,)
+            torch.manual_seed(derive(self._params.seed, "dropout", *place))
+
+    def _add_up(self, total: Tensor) -> None:
+        """Sum loss and gradients over all ranks; one that had no rows adds zeros."""
+        for parameter in self._parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        self._ranks.add([total, *gradients])
 
     def _summed_loss(self, batch: Batch, rows: slice) -> Tensor:
         """Summed cross-entropy over the targets of some rows, in nats."""
