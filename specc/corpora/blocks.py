@@ -6,15 +6,12 @@ document may depend on which block it lies in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from specc.corpora.documents import Document
-from specc.corpora.tokens import Tokens, token_type
 
 BLOCK_TOKENS = 1 << 18
 """A block ends with the document that reaches this many tokens."""
@@ -131,67 +128,3 @@ def ends(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
-
-
-def encoded_blocks(documents: Iterable[tuple[Document, str]], tokens: Tokens) -> Iterator[Block]:
-    """Documents with their ids (64 hex digits) as blocks, in their order.
-
-    Each has the tokens of `specc.corpora.tokens.encode_document`.
-    """
-    building = _Building(tokens)
-    for document, identity in documents:
-        building.add(document, identity)
-        if building.size >= BLOCK_TOKENS:
-            yield building.block()
-            building = _Building(tokens)
-    if building.documents:
-        yield building.block()
-
-
-class _Building:
-    """A block that is being filled; `size` counts its tokens. Arrays of single documents would be slow."""
-
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
-        self._end = np.array([tokens.eos], dtype=token_type(tokens.vocab))
-        self._parts: list[NDArray[Any]] = []
-        self._lengths: list[int] = []
-        self._prompts: list[int] = []
-        self._ids: list[int] = []
-        self.documents: list[Document] = []
-        self.size = 0
-
-    def add(self, document: Document, identity: str) -> None:
-        before, prompt = len(self._parts), 0
-        self._parts += map(self._tokens.encode, document.parts)
-        if document.prompt is not None:
-            prompt = len(self._parts[before])
-        self._parts.append(self._end)
-        length = sum(map(len, self._parts[before:]))
-        self._lengths.append(length)
-        self._prompts.append(prompt)
-        self._ids.append(int(identity[:16], 16))
-        self.documents.append(document)
-        self.size += length
-
-    def block(self) -> Block:
-        with_options = all(document.options for document in self.documents)
-        return Block(
-            np.concatenate(self._parts),
-            ends(np.array(self._lengths, dtype=np.int64)),
-            np.array(self._prompts, dtype=np.int32),
-            np.array(self._ids, dtype=np.uint64),
-            options=_options(self.documents, self._tokens) if with_options else None,
-        )
-
-
-def _options(documents: list[Document], tokens: Tokens) -> Options:
-    texts = [option for document in documents for option in document.options]
-    parts = [tokens.encode(text) for text in texts]
-    return Options(
-        np.concatenate([np.zeros(0, dtype=token_type(tokens.vocab)), *parts]),
-        ends(np.array([len(part) for part in parts], dtype=np.int64)),
-        np.array([len(text.encode()) for text in texts], dtype=np.int32),
-        ends(np.array([len(document.options) for document in documents], dtype=np.int64)),
-        np.array([document.options.index(document.completion) for document in documents], dtype=np.int32),
-    )

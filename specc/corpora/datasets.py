@@ -117,7 +117,7 @@ def documents_of(data: Derived | Part, tokens: Tokens) -> Iterator[Block]:
     Raises:
         DataError: if a file can't be read as declared.
     """
-    from specc.corpora.blocks import encoded_blocks
+    from specc.corpora.encode import encoded_blocks
     from specc.corpora.transforms import transformed
     from specc.corpora.transforms.choose import take
 

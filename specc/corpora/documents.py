@@ -30,6 +30,16 @@ class Document:
         return (self.text,) if self.prompt is None else (self.prompt, self.completion)
 
     @property
+    def size(self) -> int:
+        """Characters of all its texts, options included."""
+        return sum(map(len, self.parts)) + sum(map(len, self.options))
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of its content in UTF-8."""
+        return sum(len(part) if part.isascii() else len(part.encode()) for part in self.parts)
+
+    @property
     def content(self) -> str:
         """All that a model reads: the text, or prompt and completion."""
         return self.text if self.prompt is None else self.prompt + self.completion

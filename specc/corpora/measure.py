@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import Field, ValidationError
 
 from specc.canonical import digest
 from specc.corpora.contents import by_content, combined, fingerprint
-from specc.corpora.documents import document_id, split_of
+from specc.corpora.documents import Document
 from specc.corpora.readers import read_in_order
-from specc.corpora.tokens import count_tokens, load_tokens
+from specc.corpora.tokens import BYTES, Tokens, load_tokens
 from specc.errors import DataError, SpeccError
 from specc.files import write_atomic
+from specc.processors import default_workers
 from specc.steps import VERSIONS, Component, Frozen
+
+if TYPE_CHECKING:
+    from specc.corpora.encode import Counts
 
 _FORMAT = 1
 """Raised when what is counted changes; readers and the split have the version of `prepare`."""
@@ -130,20 +134,42 @@ def _count(
     splits: Splits,
 ) -> CorpusFacts:
     contents = by_content(files)
-    tokens = load_tokens(tokenizer_path)
-    counts = {name: [0, 0, 0] for name in ("train", "held_out", *(name for name, _ in splits))}
+    documents = read_in_order(reader, [content.path for content in contents])
+    return count_documents(documents, load_tokens(tokenizer_path), held_out, splits, combined(contents))
+
+
+def count_documents(
+    documents: Iterable[Document],
+    tokens: Tokens,
+    held_out: Fraction,
+    splits: Splits,
+    fingerprint: str,
+    seen: Callable[[Counts], None] | None = None,
+) -> CorpusFacts:
+    """Count documents, on as many threads as there are processors where they must be tokenised.
+
+    Args:
+        fingerprint: of what they come from. seen: is told what each batch of them holds.
+    """
+    from specc.corpora.encode import Splitting, counted
+
+    splitting = Splitting(held_out, splits)
+    threads = 1 if tokens.identity == BYTES else default_workers()
+    totals = [[0, 0, 0] for _ in splitting.names]
     prompts = options = False
-    for document in read_in_order(reader, [content.path for content in contents]):
-        content = document.content
-        count = counts[split_of(document_id(document), held_out, splits) if held_out or splits else "train"]
-        count[0] += 1
-        count[1] += count_tokens(document, tokens)
-        count[2] += len(content) if content.isascii() else len(content.encode())
-        prompts = prompts or document.prompt is not None
-        options = options or bool(document.options)
-    facts = {name: SplitFacts(documents=d, tokens=t, bytes=b) for name, (d, t, b) in counts.items()}
+    for found in counted(documents, tokens, splitting, threads):
+        for total, *added in zip(totals, found.documents, found.tokens, found.bytes, strict=True):
+            total[:] = [before + int(more) for before, more in zip(total, added, strict=True)]
+        prompts = prompts or found.prompts
+        options = options or found.options
+        if seen is not None:
+            seen(found)
+    facts = {
+        name: SplitFacts(documents=d, tokens=t, bytes=b)
+        for name, (d, t, b) in zip(splitting.names, totals, strict=True)
+    }
     return CorpusFacts(
-        fingerprint=combined(contents),
+        fingerprint=fingerprint,
         tokenizer=tokens.identity,
         vocab=tokens.vocab,
         prompts=prompts,

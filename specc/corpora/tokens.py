@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
+from threading import local
 from typing import TYPE_CHECKING, Any, Protocol
 
 from specc.corpora.contents import read_bytes
@@ -13,6 +17,7 @@ from specc.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from tokenizers import Tokenizer
 
 END_TOKENS = (
     "</s>",
@@ -25,6 +30,10 @@ END_TOKENS = (
     "[SEP]",
 )
 """Special tokens that end a text, by convention; the first that a tokenizer has is used."""
+
+
+BYTES = "byte"
+"""Identity of the tokens that need no tokenizer."""
 
 
 class Tokens(Protocol):
@@ -46,8 +55,15 @@ class Tokens(Protocol):
         """Token ids of a text, without an end token; of the type that `token_type` names."""
         ...
 
-    def count(self, text: str) -> int:
-        """Number of token ids of a text, without an end token."""
+    def encode_many(self, texts: Sequence[str]) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
+        """Token ids of texts one after another, as `encode` makes them, and how many each has.
+
+        May be called by several threads at once.
+        """
+        ...
+
+    def count_many(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """How many token ids each text has, without an end token; for several threads too."""
         ...
 
     def decode(self, ids: NDArray[np.integer[Any]]) -> str:
@@ -58,7 +74,7 @@ class Tokens(Protocol):
 class ByteTokens:
     """The bytes of UTF-8 as tokens 0..255; 256 ends a document."""
 
-    identity = "byte"
+    identity = BYTES
     vocab = 257
     eos = 256
 
@@ -67,8 +83,14 @@ class ByteTokens:
 
         return np.frombuffer(text.encode(), np.uint8).astype(np.uint16)
 
-    def count(self, text: str) -> int:
-        return len(text) if text.isascii() else len(text.encode())
+    def encode_many(self, texts: Sequence[str]) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
+        return self.encode("".join(texts)), self.count_many(texts)
+
+    def count_many(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        import numpy as np
+
+        sizes = (len(text) if text.isascii() else len(text.encode()) for text in texts)
+        return np.fromiter(sizes, np.int64, len(texts))
 
     def decode(self, ids: NDArray[np.integer[Any]]) -> str:
         return bytes(ids[ids < 256].tolist()).decode(errors="replace")
@@ -97,9 +119,12 @@ class FileTokens:
                 f"{path} can't be read as a tokenizer: {error}",
                 "name a tokenizer.json as the `tokenizers` library saves it",
             ) from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        self._tokenizer.encode_special_tokens = True
+        # Threads of the library's own would be dead in a process that is forked; ours end before.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        self._data = data
+        self._of_thread = local()
+        self._plain(self._tokenizer)
+        self._of_thread.tokenizer = self._tokenizer
         ids = self._tokenizer.get_vocab(with_added_tokens=True).values()
         self.vocab = max(ids, default=-1) + 1
         added = self._tokenizer.get_added_tokens_decoder()
@@ -107,15 +132,42 @@ class FileTokens:
         self.eos = next((special[name] for name in END_TOKENS if name in special), self.vocab)
         self.vocab = max(self.vocab, self.eos + 1)
 
+    @staticmethod
+    def _plain(tokenizer: Tokenizer) -> None:
+        """Turn off what would change text or ids beyond tokenising."""
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
+
+    def _mine(self) -> Tokenizer:
+        """A tokenizer of this thread alone: threads that share one wait for its cache."""
+        found: Tokenizer | None = getattr(self._of_thread, "tokenizer", None)
+        if found is None:
+            from tokenizers import Tokenizer
+
+            found = self._of_thread.tokenizer = Tokenizer.from_buffer(self._data)
+            self._plain(found)
+        return found
+
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         import numpy as np
 
-        # One text at a time: batches start threads, which a server that forks can't have.
-        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        ids = self._mine().encode(text, add_special_tokens=False).ids
         return np.array(ids, dtype=token_type(self.vocab))
 
-    def count(self, text: str) -> int:
-        return len(self._tokenizer.encode(text, add_special_tokens=False))
+    def encode_many(self, texts: Sequence[str]) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
+        import numpy as np
+
+        encoded = self._mine().encode_batch_fast(list(texts), add_special_tokens=False)
+        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        ids = chain.from_iterable(encoding.ids for encoding in encoded)
+        return np.fromiter(ids, token_type(self.vocab), int(lengths.sum())), lengths
+
+    def count_many(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        import numpy as np
+
+        encoded = self._mine().encode_batch_fast(list(texts), add_special_tokens=False)
+        return np.fromiter(map(len, encoded), np.int64, len(encoded))
 
     def decode(self, ids: NDArray[np.integer[Any]]) -> str:
         text: str = self._tokenizer.decode(ids[ids != self.eos].tolist(), skip_special_tokens=False)
@@ -156,6 +208,4 @@ def encode_document(document: Document, tokens: Tokens) -> tuple[NDArray[np.inte
 
 def count_tokens(document: Document, tokens: Tokens) -> int:
     """Length of what `encode_document` returns, end token included."""
-    if document.prompt is None:
-        return tokens.count(document.text) + 1
-    return tokens.count(document.prompt) + tokens.count(document.completion) + 1
+    return int(tokens.count_many(document.parts).sum()) + 1

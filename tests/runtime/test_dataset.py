@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from specc.corpora import blocks as blocks_module
+from specc.corpora import encode as encode_module
 from specc.corpora.blocks import Block
 from specc.corpora.contents import fingerprint
 from specc.corpora.datasets import Derived, Part, count_data, documents_of
@@ -188,7 +188,7 @@ def test_what_is_counted_is_what_is_made(
     for name, args in chain:
         data = Derived(Component(name=name, args=args), (data,))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks_module, "BLOCK_TOKENS", size)
+        patch.setattr(encode_module, "BATCH_CHARACTERS", size)
         wanted = list(documents_of(data, load_tokens(bench.tokenizer)))
         counted = count_data(data)
     if not wanted:

@@ -14,9 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from specc.components import COMPONENTS, Kind
-from specc.corpora import blocks as blocks_module
-from specc.corpora.blocks import Block, encoded_blocks
+from specc.corpora import encode as encode_module
+from specc.corpora.blocks import Block
 from specc.corpora.documents import Document, document_id, split_of
+from specc.corpora.encode import encoded_blocks
 from specc.corpora.hashing import hashed
 from specc.corpora.tokens import ByteTokens
 from specc.corpora.transforms import TRANSFORMS, transformed
@@ -104,7 +105,7 @@ def test_how_documents_are_cut_into_blocks_changes_nothing(
 ) -> None:
     documents = pairs(90)
     whole = apply(name, documents, **args)
-    monkeypatch.setattr(blocks_module, "BLOCK_TOKENS", 40)
+    monkeypatch.setattr(encode_module, "BATCH_CHARACTERS", 40)
     monkeypatch.setattr(labels_module, "BLOCK_TOKENS", 70)
     parts = apply(name, documents, **args)
     assert len(whole) == 1 < len(parts) or name == "where"
