@@ -5,7 +5,10 @@ The behaviour of a step stands in the arguments of its architecture:
 
 * ticks: how many times it sleeps `pause` seconds, each a point at which it saves its position;
 * bytes: size of its artifact; fail: name of an error;
-* kill: signal that it sends itself at its first `kills` attempts.
+* kill: signal that it sends itself at its first `kills` attempts;
+* chance: whether its artifact is another each time;
+* noise: how much more its weights are in a workspace than in the scratch folder of one; lanes: models
+  that it says were trained together, but for the scratch folder.
 """
 
 from __future__ import annotations
@@ -65,8 +68,27 @@ def do(
     fail(behaviour.get("fail"))
     note(store, "end", step)
     (work / "artifact" / "label.txt").write_text(step.label + "x" * behaviour.get("bytes", 0))
+    in_scratch = store.workspace.name.startswith("verify-")
+    if behaviour.get("chance"):
+        (work / "artifact" / "chance.bin").write_bytes(os.urandom(16))
+    if "noise" in behaviour:
+        save_weights(work / "artifact", 0.0 if in_scratch else behaviour["noise"])
+        log = {"step": 1, "loss": 2.5, "seconds": time.monotonic()}
+        (work / "artifact" / "metrics.jsonl").write_text(json.dumps(log) + "\n")
+    computed = {"lanes": behaviour["lanes"]} if "lanes" in behaviour and not in_scratch else {}
     seconds = time.monotonic() - began
-    return store.publish(step, work / "artifact", {}, Provenance(versions={}, wall_seconds=seconds))
+    provenance = Provenance(versions={}, wall_seconds=seconds, computed=computed)
+    return store.publish(step, work / "artifact", {"tokens_per_second": 1 / seconds}, provenance)
+
+
+def save_weights(folder: Path, noise: float) -> None:
+    """Two tensors of ones; the last number of the second is `noise` more."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    off = np.ones(8, dtype=np.float32)
+    off[-1] += noise
+    save_file({"a": np.ones(4, dtype=np.float32), "b": off}, folder / "model.safetensors")
 
 
 def save(position: Path, done: int) -> None:
