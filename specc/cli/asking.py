@@ -48,14 +48,14 @@ def tell_why(
             known.append(study)
         earlier = _ran(store, name, only) if place.is_dir() else None
         if earlier is None:
-            raise _unknown(name, known, f"`{words[0]}`")
+            raise unknown_step(name, known, f"`{words[0]}`")
         return _tell(earlier, json_wanted)
     if name.endswith(".spec"):
         raise QueryError(f"`{name}` is a recipe, and no step is named", "write `specc why FILE STEP`")
     store = Store(open_workspace(find_workspace(workspace)))
     told = _ran(store, name, only)
     if told is None:
-        raise _unknown(name, list(studies_of_runs(store.workspace, only)), "the runs of this workspace")
+        raise unknown_step(name, list(studies_of_runs(store.workspace, only)), "the runs of this workspace")
     return _tell(told, json_wanted)
 
 
@@ -112,7 +112,8 @@ def studies_of_runs(workspace: Path, only: Sequence[str]) -> Iterator[Study]:
             yield study
 
 
-def _unknown(name: str, studies: Sequence[Study], place: str) -> QueryError:
+def unknown_step(name: str, studies: Sequence[Study], place: str) -> QueryError:
+    """What to tell of a name that no step has; `place` is where it was looked for."""
     for study in studies:
         if close := guess(study, name):
             return QueryError(f"there is no step `{name}` in {place}", f"write `{close}`")

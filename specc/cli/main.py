@@ -35,6 +35,7 @@ class Commands(click.Group):
         "diff",
         "why",
         "graph",
+        "export",
         "index",
         "verify",
         "specs",
@@ -337,6 +338,41 @@ def why(
     from specc.cli.asking import tell_why
 
     return tell_why(words, only, max_arms, workspace, as_json)
+
+
+@specc.command()
+@click.argument("checkpoint")
+@click.argument("folder", type=click.Path(path_type=str))
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    help="Type of the weights; default: what the model that it began with was stored in.",
+)
+@click.option("-e", "--experiment", "only", multiple=True, help="Of this experiment.")
+@_workspace
+@_json
+@told
+def export(
+    checkpoint: str,
+    folder: str,
+    dtype: str | None,
+    only: tuple[str, ...],
+    workspace: str | None,
+    as_json: bool,
+) -> int:
+    """Write a checkpoint to a folder that transformers loads: weights, configuration, tokenizer, card.
+
+    CHECKPOINT is the step that made it: a label, the end of one, or the beginning of a key. FOLDER
+    must not exist. README.md in it says which tokens of which corpora the model has read.
+
+    \b
+    Examples:
+      specc export early=25%/seed=1/posttrain models/early
+      specc export 3f2a9c1b models/early --dtype bfloat16
+    """
+    from specc.cli.exporting import export as export_step
+
+    return export_step(checkpoint, folder, dtype, only, workspace, as_json)
 
 
 @specc.command()

@@ -10,7 +10,7 @@ import pytest
 import torch
 from recipe import Study
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 SPEC = """
 model base = checkpoint("base")
@@ -127,6 +127,23 @@ def test_trained_checkpoints_load_with_transformers(study: Study) -> None:
     model = AutoModelForCausalLM.from_pretrained(folder)
     assert model.config.num_key_value_heads == 2
     assert torch.isfinite(model(torch.arange(8)[None]).logits).all()
+
+
+def test_a_checkpoint_is_exported_by_its_name(study: Study) -> None:
+    told = study.ask("export", "rate=0.001/seed=0/tune", "out", "--dtype", "bfloat16").output
+    assert "rate=0.001/seed=0/tune is in out: bfloat16" in told
+    model: Any = AutoModelForCausalLM.from_pretrained(study.folder / "out", dtype="auto")
+    assert model.dtype == torch.bfloat16
+    tokenizer: Any = AutoTokenizer.from_pretrained(study.folder / "out")
+    ours = Tokenizer.from_file(str(study.folder / "tokenizer.json"))
+    assert tokenizer("the cat number 7").input_ids == ours.encode("the cat number 7").ids
+    assert tokenizer.eos_token == "</s>"
+    card = (study.folder / "out" / "README.md").read_text()
+    assert "| tune | quiz | 2,048 |" in card
+    assert "| adapt@8 steps | text | 2,048 |" in card
+    assert "nothing is overwritten" in study.ask("export", "rate=0.001/seed=0/tune", "out", code=2).output
+    told = study.ask("export", "rate=0.001/seed=0/tunes", "other", code=2).output
+    assert "write `imported/rate=0.001/seed=0/tune`" in told or "write `rate=0.001/seed=0/tune`" in told
 
 
 def test_the_sql_expectation_is_judged(study: Study) -> None:
