@@ -40,6 +40,7 @@ Build = Callable[[nn.Module, Mapping[str, Any]], torch.optim.Optimizer]
 
 OPTIMIZERS: dict[str, Build] = {
     "adamw": _adamw,
+    "sam": _adamw,
     "sgd": _sgd,
 }
 
@@ -48,6 +49,11 @@ def build_optimizer(model: nn.Module, component: Component) -> torch.optim.Optim
     """The optimizer of a stage, with fresh state; the loop sets its rate before every update."""
     build: Build = OPTIMIZERS.get(component.name) or implementation(component)
     return build(model, arguments(component))
+
+
+def ascent_radius(component: Component) -> float | None:
+    """How far SAM moves the weights before it takes the gradient that counts; None for other optimizers."""
+    return float(arguments(component)["rho"]) if component.name == "sam" else None  # type: ignore[arg-type]
 
 
 def state_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

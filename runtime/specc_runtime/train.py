@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from specc.components import gradient_passes
 from specc.errors import SpeccError
 from specc.files import copy_file
 from specc.flops import training_flops_per_token
@@ -64,11 +65,13 @@ def publish_segment(segment: Segment, position: Position) -> Manifest:
     outputs = outputs_after(attempt, segment, position)
     write_position(attempt.artifact, position, outputs["lineage_steps"], outputs["lineage_tokens"])
     shape = models.read_shape(segment.folder)
+    passes = gradient_passes(segment.params.optimizer)
+    each = passes * training_flops_per_token(shape, segment.params.sequence)
     return attempt.publish(
         outputs,
         device=device_name(segment.learner.device),
         threads=execution.threads,
-        flops=float(training_flops_per_token(shape, segment.params.sequence) * trained(segment, position)),
+        flops=float(each * trained(segment, position)),
         resumed=position.resumed,
         computed=segment.learner.provenance(),
     )
@@ -148,6 +151,11 @@ def open_learner(
     ranks: Ranks = ALONE,
 ) -> Learner:
     """What trains the model of a folder; it has its weights, and a fresh optimizer."""
+    if ranks.size > 1:
+        from specc_runtime.distributed import sharded
+
+        if sharded.shards(execution, folder):
+            return sharded.open_sharded(params, execution, folder, ranks, device)
     model = models.load(folder, device, models.attention_kernel(device, params.dtype))
     add_dropout(model, params.dropout)
     optimizer = build_optimizer(model, params.optimizer)

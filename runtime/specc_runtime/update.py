@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from specc.steps import TrainParams
 from specc_runtime import model as models
+from specc_runtime.optimizer import ascent_radius
 from specc_runtime.packing import IGNORED, Batch
 from specc_runtime.ranks import ALONE, Ranks
 from specc_runtime.seeds import derive
@@ -36,6 +37,7 @@ class Updater:
         self._params = params
         self._ranks = ranks
         self._micro_batch = micro_batch or math.ceil(params.batch / ranks.size)
+        self._ascent = ascent_radius(params.optimizer)
         self._parameters = list(model.parameters())
         self._device = self._parameters[0].device
 
@@ -49,6 +51,22 @@ class Updater:
         """
         if batch.targets == 0:
             return 0.0, 0.0
+        total, norm = self._gradients(batch, lineage_step)
+        value, size = float(total), float(self._ranks.whole(norm))
+        if self._ascent is not None and math.isfinite(size) and size > 0:
+            norm = self._gradients_above(batch, lineage_step, self._ascent / size)
+            size = float(self._ranks.whole(norm))
+        if math.isfinite(value) and math.isfinite(size):
+            if self._params.clip is not None:
+                nn.utils.clip_grads_with_norm_(self._parameters, self._params.clip, norm)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.step()
+        self.optimizer.zero_grad()
+        return value, size
+
+    def _gradients(self, batch: Batch, lineage_step: int) -> tuple[Tensor, Tensor]:
+        """Add the gradients of a whole batch to the parameters; returns its loss and their norm."""
         total = torch.zeros((), device=self._device)
         micro_batches = [
             slice(first, first + self._micro_batch)
@@ -64,16 +82,25 @@ class Updater:
         if self._ranks.size > 1:
             self._add_up(total)
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        value, size = float(total), float(norm)
-        if math.isfinite(value) and math.isfinite(size):
-            if self._params.clip is not None:
-                nn.utils.clip_grads_with_norm_(self._parameters, self._params.clip, norm)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            self.optimizer.step()
+        return total, nn.utils.get_total_norm(gradients)
+
+    @torch.no_grad()
+    def _gradients_above(self, batch: Batch, lineage_step: int, scale: float) -> Tensor:
+        """Replace the gradients by those at the weights plus `scale` times the gradients; their norm.
+
+        The second gradient of sharpness-aware minimisation (Foret et al. 2021, algorithm 1): of the whole
+        batch, with the dropout of the first. The weights are those of before again, to the bit.
+        """
+        before = [parameter.clone() for parameter in self._parameters]
+        for parameter in self._parameters:
+            if parameter.grad is not None:
+                parameter.add_(parameter.grad, alpha=scale)
         self.optimizer.zero_grad()
-        return value, size
+        with torch.enable_grad():
+            _, norm = self._gradients(batch, lineage_step)
+        for parameter, kept in zip(self._parameters, before, strict=True):
+            parameter.copy_(kept)
+        return norm
 
     def _seed_dropout(self, lineage_step: int, first_row: int) -> None:
         if self._params.dropout > 0:

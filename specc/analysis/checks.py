@@ -14,6 +14,7 @@ from specc.analysis.resolve import ResolvedPoint, id_of
 from specc.analysis.sweeps import Grid
 from specc.analysis.units import combine
 from specc.analysis.values import ERROR, Amount, CorpusValue, Failed, StageValue, Unit, Value, describe, show
+from specc.components import gradient_passes
 from specc.diagnostics import Report, nearest
 from specc.flops import training_flops_per_token
 from specc.language import ast
@@ -249,7 +250,8 @@ def stage_flops(stage: str, resolved: ResolvedPoint) -> int:
     """Floating-point operations to train a stage, by `specc.flops`."""
     found = resolved.stages[stage]
     shape = resolved.models[stage].shape
-    return training_flops_per_token(shape, found.settings.sequence) * found.tokens
+    passes = gradient_passes(found.settings.optimizer)
+    return passes * training_flops_per_token(shape, found.settings.sequence) * found.tokens
 
 
 def corpus_limits(definition: Definition, points: Sequence[ResolvedPoint]) -> list[tuple[Point, Finding]]:

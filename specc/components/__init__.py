@@ -7,7 +7,7 @@ from specc.components.plugins import Registry
 from specc.components.signature import REQUIRED, Kind, Parameter, Signature, Type
 from specc.steps import Component
 
-__all__ = ["COMPONENTS", "REQUIRED", "Kind", "Parameter", "Signature", "Type", "arguments"]
+__all__ = ["COMPONENTS", "REQUIRED", "Kind", "Parameter", "Signature", "Type", "arguments", "gradient_passes"]
 
 COMPONENTS = Registry(BUILTIN)
 """Signatures by name, those of installed packages included; a name has one meaning in all kinds."""
@@ -20,3 +20,12 @@ def arguments(component: Component) -> dict[str, object]:
     {'beta1': 0.9, 'beta2': 0.99, 'eps': 1e-08, 'weight_decay': 0.1}
     """
     return COMPONENTS[component.name].filled(component.args)
+
+
+def gradient_passes(optimizer: Component) -> int:
+    """How often an optimizer goes through each batch for one update.
+
+    >>> gradient_passes(Component(name="sam"))
+    2
+    """
+    return 2 if "two_passes" in COMPONENTS[optimizer.name].traits else 1

@@ -39,18 +39,39 @@ MODELS = (
     ),
 )
 
+_ADAMW = (
+    P("beta1", Type.FLOAT, "decay of the gradient's mean", 0.9, low=0, high=1),
+    P("beta2", Type.FLOAT, "decay of the gradient's square", 0.95, low=0, high=1),
+    P("eps", Type.FLOAT, "added to the denominator", 1e-8, above=0),
+    P("weight_decay", Type.FLOAT, "decoupled weight decay, times the learning rate", 0.1, low=0),
+)
+
 OPTIMIZERS = (
     Signature(
         "adamw",
         Kind.OPTIMIZER,
         "Adam with decoupled weight decay on matrices (vectors and norms are not decayed).",
-        (
-            P("beta1", Type.FLOAT, "decay of the gradient's mean", 0.9, low=0, high=1),
-            P("beta2", Type.FLOAT, "decay of the gradient's square", 0.95, low=0, high=1),
-            P("eps", Type.FLOAT, "added to the denominator", 1e-8, above=0),
-            P("weight_decay", Type.FLOAT, "decoupled weight decay, times the learning rate", 0.1, low=0),
-        ),
+        _ADAMW,
         source="Loshchilov and Hutter 2019, arXiv 1711.05101",
+    ),
+    Signature(
+        "sam",
+        Kind.OPTIMIZER,
+        "Sharpness-aware minimisation around AdamW: the gradient is taken where the loss of the batch is "
+        "highest nearby, which costs two passes over each batch.",
+        (
+            P(
+                "rho",
+                Type.FLOAT,
+                "how far away: all weights together move by `rho` along the unclipped gradient of the whole "
+                "batch, and back before the update",
+                0.05,
+                above=0,
+            ),
+            *_ADAMW,
+        ),
+        source="Foret et al. 2021, arXiv 2010.01412",
+        traits=frozenset({"two_passes"}),
     ),
     Signature(
         "sgd",

@@ -93,7 +93,8 @@ class Signature:
             that draws from the seed of the arm; "drops_options" for a data transform behind which
             documents have no options, "same_length" for one that changes no number of tokens or documents,
             "keeps_documents" for one that makes one document of each, in their order, "several" for one
-            that takes any number of data sets.
+            that takes any number of data sets; "two_passes" for an optimizer that takes two gradients for
+            each update.
         example: a call that compiles; "" where sample values of the required parameters make one.
         plugin: package and version that brings it; "" for specc itself.
     """

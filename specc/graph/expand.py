@@ -19,6 +19,7 @@ from specc.analysis.selection import ArmPlan, arm_plans
 from specc.analysis.values import StageValue, Value, show, spelled
 from specc.analysis.weights import leaves
 from specc.canonical import canonical_json
+from specc.components import gradient_passes
 from specc.flops import evaluation_flops_per_token, training_flops_per_token
 from specc.graph.checkpoints import CheckpointSteps, Lineage
 from specc.graph.cost import Rates
@@ -355,7 +356,8 @@ class Expansion:
             planned = self.steps[key]
             settings = run.stage.settings
             tokens = (step - first) * settings.step_tokens
-            flops = float(training_flops_per_token(run.shape, settings.sequence) * tokens)
+            passes = gradient_passes(settings.optimizer)
+            flops = float(passes * training_flops_per_token(run.shape, settings.sequence) * tokens)
             if until is not None:
                 flops += until.marks(step) * self._evaluation_flops(until.plan, settings.sequence, run.shape)
             self.steps[key] = replace(
