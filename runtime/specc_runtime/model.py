@@ -121,16 +121,26 @@ def fill(model: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
     Raises:
         DataError: if a parameter is missing or has another shape.
     """
+    check_fit(model, weights, where)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            stored = weights.get(name)
-            if stored is None or stored.shape != parameter.shape:
-                found = "is missing" if stored is None else f"has the shape {tuple(stored.shape)}"
-                raise DataError(
-                    f"`{name}` {found} in {where}, the configuration says {tuple(parameter.shape)}",
-                    "check that config.json belongs to these weights",
-                )
-            parameter.copy_(stored)
+            parameter.copy_(weights[name])
+
+
+def check_fit(model: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
+    """Refuse weights that are not those of a model.
+
+    Raises:
+        DataError: if a parameter is missing or has another shape.
+    """
+    for name, parameter in model.named_parameters():
+        stored = weights.get(name)
+        if stored is None or stored.shape != parameter.shape:
+            found = "is missing" if stored is None else f"has the shape {tuple(stored.shape)}"
+            raise DataError(
+                f"`{name}` {found} in {where}, the configuration says {tuple(parameter.shape)}",
+                "check that config.json belongs to these weights",
+            )
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:

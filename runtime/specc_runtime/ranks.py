@@ -30,6 +30,9 @@ class Ranks(Protocol):
     def add(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over all ranks; every rank gets the same bits."""
 
+    def whole(self, tensor: Tensor) -> Tensor:
+        """The value of a tensor that may be spread over the ranks; all of them call this."""
+
     def led(self, learner: Learner) -> Learner:
         """The learner that rank 0 drives: what it is asked for, all ranks do."""
 
@@ -45,6 +48,9 @@ class Alone:
 
     def add(self, tensors: Sequence[Tensor]) -> None:
         return
+
+    def whole(self, tensor: Tensor) -> Tensor:
+        return tensor
 
     def led(self, learner: Learner) -> Learner:
         return learner

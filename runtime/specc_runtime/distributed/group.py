@@ -66,7 +66,7 @@ class Group:
             torch.cuda.set_device(rank)
         # Loopback: nothing of it can be reached from another machine.
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-        store = dist.FileStore(str(meeting), size)
+        store = dist.FileStore(str(meeting), size)  # type: ignore[attr-defined]  # it is exported
         dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE)
         self._sums = dist.new_group(backend="nccl") if device.type == "cuda" else dist.group.WORLD
 
@@ -77,9 +77,12 @@ class Group:
         for bucket in buckets(tensors):
             flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
             dist.all_reduce(flat, op=dist.ReduceOp.SUM, group=self._sums)
-            parts = flat.split([tensor.numel() for tensor in bucket])
+            parts = torch.split(flat, [tensor.numel() for tensor in bucket])
             for tensor, part in zip(bucket, parts, strict=True):
                 tensor.copy_(part.view_as(tensor))
+
+    def whole(self, tensor: Tensor) -> Tensor:
+        return tensor
 
     def led(self, learner: Learner) -> Learner:
         from specc_runtime.distributed.lead import Leader

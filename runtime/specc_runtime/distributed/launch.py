@@ -8,7 +8,6 @@ it would be here; one that was killed makes the step one that can be tried again
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import shutil
@@ -108,14 +107,11 @@ def joined(attempt: Attempt) -> Iterator[Group]:
         if not is_out_of_memory(error):
             raise_failure_of(ranks, error)
         raise
-    except BaseException:
-        raise
     finally:
         for rank in ranks:
             rank.kill()
         if group is not None:
             group.close()
-        gc.collect()  # what a model that was sharded holds of the group, and with it the group's threads
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -133,7 +129,8 @@ def can_fork() -> bool:
         threads = len(os.listdir("/proc/self/task"))
     except OSError:
         return False
-    return threads == 1 and not torch.cuda.is_initialized()
+    on_gpu: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch
+    return threads == 1 and not on_gpu
 
 
 def fork(step: Step, store: Store, number: int, folder: Path) -> Rank:
