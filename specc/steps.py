@@ -93,10 +93,11 @@ class PrepareParams(Frozen):
 
 
 class PrepareExecution(Frozen):
-    """Where the content of a corpus lies now."""
+    """Where the content of a corpus lies now, and how many threads tokenise it."""
 
     files: tuple[str, ...] = ()
     tokenizer_path: str | None = None
+    threads: int = 1
 
 
 # ---------------------------------------------------------------- dataset: token files -> token files
@@ -163,7 +164,7 @@ class Source(Frozen):
         corpus: name of the input (a key of `Step.inputs`) that holds its prepared tokens.
         share: exact share of the stage's sequences that no interval places; 0 for a placed source.
         start: token of this corpus' endless stream at which the stage begins to read.
-        span: tokens, in whole sequences, after which it is read again from `start`; None for never.
+        span: tokens after which it is read again from `start`; None for never.
         split: which of its splits is read.
     """
 
