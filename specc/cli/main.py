@@ -207,6 +207,22 @@ def plan(
 @click.option(
     "--device", default="cpu", show_default=True, help="Where models are trained: cpu, cuda, cuda:1, mps."
 )
+@click.option(
+    "--replicas",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    envvar="SPECC_REPLICAS",
+    help="Processes that train each model together, one GPU each where there are some.",
+)
+@click.option(
+    "--sharding",
+    type=click.Choice(["auto", "replicate", "shard"]),
+    default="auto",
+    show_default=True,
+    help="Whether replicas hold whole models or parts of them; auto: parts from 1B parameters.",
+)
+@click.option("--micro-batch", type=click.IntRange(1), help="Sequences in a forward pass; all by default.")
 @click.option("--no-wait", is_flag=True, help="Fail at once if another run uses the workspace.")
 @told
 def run(
@@ -216,15 +232,20 @@ def run(
     workspace: str | None,
     workers: int | None,
     device: str,
+    replicas: int,
+    sharding: str,
+    micro_batch: int | None,
     no_wait: bool,
 ) -> int:
     """Do what has not been done, then print comparisons and expectations.
 
     Interrupt with Ctrl-C at any time; the same command goes on from there.
     """
+    from specc.cli.machine import Machine
     from specc.cli.running import run_file
 
-    return run_file(file, only, max_arms, workspace, workers, device, no_wait)
+    machine = Machine(device, replicas, sharding, micro_batch)
+    return run_file(file, only, max_arms, workspace, workers, machine, no_wait)
 
 
 @specc.command()

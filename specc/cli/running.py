@@ -7,11 +7,11 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from specc.cli.compiling import compiled, study_of
 from specc.cli.failures import EXPECTATION_NOT_MET, STEP_FAILED, WRONG_SPEC
+from specc.cli.machine import Machine
 from specc.cli.places import find_workspace, workspace_of
 from specc.errors import WorkspaceError
 from specc.store import Store, open_workspace
@@ -24,7 +24,7 @@ def run_file(
     max_arms: int,
     workspace: str | None,
     workers: int | None,
-    device: str,
+    machine: Machine,
     no_wait: bool,
 ) -> int:
     """Run the experiments of a recipe one after the other; the first that fails decides the exit code."""
@@ -33,25 +33,15 @@ def run_file(
         return WRONG_SPEC
     place = open_workspace(workspace_of(file, workspace), create=True)
     chosen = [part for name in only for part in ("-e", name)] + (["-w", workspace] if workspace else [])
-    chosen += ["--device", device] if device != "cpu" else []
-    again = shlex.join(["specc", "run", file, *chosen])
+    again = shlex.join(["specc", "run", file, *chosen, *machine.arguments()])
     code = 0
     for experiment in compilation.experiments:
         study, _ = study_of(experiment, Store(place))
-        ended = run_one(placed(study, device), place, workers, no_wait, again)
+        ended = run_one(machine.run_by(study), place, machine.workers(workers), no_wait, again)
         code = code or ended
         if ended not in (0, EXPECTATION_NOT_MET):
             break
     return code
-
-
-def placed(study: Study, device: str) -> Study:
-    """The study with its models on a device; which one is in no key."""
-    steps = tuple(
-        replace(step, execution={"device": device}) if step.op in ("train", "eval") else step
-        for step in study.steps
-    )
-    return study.model_copy(update={"steps": steps})
 
 
 def run_one(study: Study, workspace: Path, workers: int | None, no_wait: bool, again: str) -> int:
