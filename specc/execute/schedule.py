@@ -32,6 +32,9 @@ LOCAL_ROLES = ("parent", "checkpoint")
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
+THREADED = ("prepare",)
+"""Operations that can use several threads, and are given those that no other step has a use for."""
+
 PLENTY = 2.0
 """Work is plenty while it keeps all slots busy for this many times the longest path."""
 
@@ -75,12 +78,16 @@ class Schedule:
         steps: all steps, each key once, in any order.
         done: keys that need not run.
         slots: how many steps are done at once.
+        processors: threads that may work at once.
     Raises:
         ValueError: for an input that no step makes, or a cycle; the compiler makes neither.
     """
 
-    def __init__(self, steps: Sequence[PlannedStep], done: Collection[str], slots: int = 1) -> None:
+    def __init__(
+        self, steps: Sequence[PlannedStep], done: Collection[str], slots: int = 1, processors: int = 1
+    ) -> None:
         self.slots = slots
+        self.processors = processors
         self.steps = {step.key: step for step in steps}
         self.order = {step.key: number for number, step in enumerate(steps)}
         self.users: dict[str, list[str]] = {step.key: [] for step in steps}
@@ -155,7 +162,16 @@ class Schedule:
         self.counts.running += 1
         self.seconds_todo -= self.steps[best].seconds
         step = self.steps[best]
+        if step.op in THREADED:
+            return replace(step, execution={**step.execution, "threads": self.threads()})
         return replace(step, inputs=self.awaited(best)) if step.op == SELECT else step
+
+    def threads(self) -> int:
+        """Threads for a step that has just been taken: its part of the processors, which it shares with
+        the steps that run and those that could start beside it."""
+        ready = sum(state is State.READY for state in self.state.values())
+        beside = min(self.slots, self.counts.running + ready)
+        return max(1, self.processors // max(1, beside))
 
     def first_ready(self, heap: list[Entry]) -> str | None:
         while heap and self.state[heap[0][3]] is not State.READY:

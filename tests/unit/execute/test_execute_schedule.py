@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any
 
@@ -229,3 +230,19 @@ def test_a_selection_does_not_do_without_what_failed(diverged_first: bool) -> No
     assert schedule.state["chosen"] is schedule.state["after"] is State.BLOCKED
     assert schedule.take() is None
     assert schedule.counts.todo == 0
+
+
+def test_corpora_are_given_the_processors_that_no_other_step_has_a_use_for() -> None:
+    steps = [replace(step("a"), op="prepare"), replace(step("b"), op="prepare"), step("c"), step("d", "c")]
+    alone = Schedule(steps[:1], (), slots=1, processors=8)
+    together = Schedule(steps, (), slots=4, processors=8)
+    many = Schedule(steps, (), slots=2, processors=2)
+    threads = [
+        taken.execution["threads"]
+        for schedule in (alone, together, many)
+        for _ in range(3)
+        if (taken := schedule.take()) is not None and taken.op == "prepare"
+    ]
+    # One step for 8; then three that can start, on 8; then three on 2.
+    assert threads == [8, 2, 2, 1, 1]
+    assert steps[0].execution == {}
