@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,14 +46,41 @@ class Rows:
     """Tokens of rows, all [R, T].
 
     Attributes:
-        places: of each token in its document, 0 for the first. prompts: tokens of that document's prompt.
+        places: of each token in its document, 0 for the first. positions: tokens of its document that
+            stand right before it in the row. prompts: tokens of that document's prompt.
         masked: tokens that carry no loss though no prompt holds them; None for none.
     """
 
     tokens: NDArray[np.int64]
     places: NDArray[np.int64]
+    positions: NDArray[np.int64]
     prompts: NDArray[np.int64]
     masked: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`span` tokens of a stream from a cursor on, read over and over: a stream of its own."""
+
+    start: int
+    span: int
+
+    def pieces(self, cursor: int, size: int) -> Iterator[tuple[int, int]]:
+        """Where in the whole stream tokens of this one lie: cursors, and how many follow each."""
+        while size:
+            within = cursor % self.span
+            count = min(size, self.span - within)
+            yield self.start + within, count
+            cursor, size = cursor + count, size - count
+
+
+def _runs(starts: NDArray[np.int64], length: int) -> Iterator[tuple[int, int]]:
+    """Rows that follow each other in a stream as one: its cursor and its tokens."""
+    ends = np.flatnonzero(np.diff(starts) != length) + 1
+    row = 0
+    for last in [*ends.tolist(), len(starts)]:
+        yield int(starts[row]), (last - row) * length
+        row = last
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,45 +118,53 @@ class Stream:
         key = order_keys(self._seed, np.array([epoch], dtype=np.int64))
         return shuffled(np.arange(first, last, dtype=np.int64), self.split.documents, key)
 
-    def read(self, starts: NDArray[np.int64], length: int) -> Rows:
-        """Rows of `length` tokens that begin at the cursors `starts` ([R])."""
-        source, places, documents = self._located(starts, length)
+    def read(self, starts: NDArray[np.int64], length: int, part: Part | None = None) -> Rows:
+        """Rows of `length` tokens that begin at the cursors `starts` ([R]), of the stream or of a part."""
+        flat = len(starts) * length
+        source, places, documents = (np.empty(flat, dtype=np.int64) for _ in range(3))
+        since = np.tile(np.arange(length), len(starts))
+        written = 0
+        for cursor, size in _runs(starts, length):
+            for first, count in [(cursor, size)] if part is None else part.pieces(cursor, size):
+                here = slice(written, written + count)
+                self._locate(first, source[here], places[here], documents[here])
+                if part is not None and first == part.start:
+                    # What follows the end of the part does not belong to the document that ended there.
+                    rest = slice(written, min(written + count, written + length - written % length))
+                    since[rest] = np.arange(rest.stop - rest.start)
+                written += count
         shape = (len(starts), length)
         hidden = self.split.masked
         return Rows(
             tokens=self.split.tokens[source].astype(np.int64).reshape(shape),
             places=places.reshape(shape),
+            positions=np.minimum(places, since).reshape(shape),
             prompts=self.split.prompts[documents].astype(np.int64).reshape(shape),
             masked=None if hidden is None else np.asarray(hidden[source]).reshape(shape),
         )
 
-    def _located(
-        self, starts: NDArray[np.int64], length: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Of each token of rows, one after another: its place in the split, that in its document, and its
-        document."""
-        source, places, documents = (np.empty(len(starts) * length, dtype=np.int64) for _ in range(3))
-        # Rows that follow each other in the stream are read as one.
-        ends = np.flatnonzero(np.diff(starts) != length) + 1
-        row = 0
-        for last in [*ends.tolist(), len(starts)]:
-            written, cursor = row * length, int(starts[row])
-            left = (last - row) * length
-            while left:
-                block = self._block_at(cursor)
-                size = min(left, int(block.begins[-1]) - cursor)
-                here = slice(written, written + size)
-                first = int(np.searchsorted(block.begins, cursor, side="right")) - 1
-                after = int(np.searchsorted(block.begins, cursor + size, side="left"))
-                begins, found = block.begins[first:after], block.documents[first:after]
-                edges = np.clip(block.begins[first : after + 1], cursor, cursor + size)
-                lengths = edges[1:] - edges[:-1]
-                places[here] = np.arange(cursor, cursor + size) - np.repeat(begins, lengths)
-                documents[here] = np.repeat(found, lengths)
-                source[here] = places[here] + np.repeat(self.split.offsets[found], lengths)
-                written, cursor, left = written + size, cursor + size, left - size
-            row = last
-        return source, places, documents
+    def _locate(
+        self,
+        cursor: int,
+        source: NDArray[np.int64],
+        places: NDArray[np.int64],
+        documents: NDArray[np.int64],
+    ) -> None:
+        """Fill in, for the tokens from a cursor on: place in the split, place in the document, document."""
+        written = 0
+        while written < len(source):
+            block = self._block_at(cursor)
+            size = min(len(source) - written, int(block.begins[-1]) - cursor)
+            here = slice(written, written + size)
+            first = int(np.searchsorted(block.begins, cursor, side="right")) - 1
+            after = int(np.searchsorted(block.begins, cursor + size, side="left"))
+            begins, found = block.begins[first:after], block.documents[first:after]
+            edges = np.clip(block.begins[first : after + 1], cursor, cursor + size)
+            lengths = edges[1:] - edges[:-1]
+            places[here] = np.arange(cursor, cursor + size) - np.repeat(begins, lengths)
+            documents[here] = np.repeat(found, lengths)
+            source[here] = places[here] + np.repeat(self.split.offsets[found], lengths)
+            written, cursor = written + size, cursor + size
 
     def _block_at(self, cursor: int) -> _Block:
         """The block that holds a cursor."""

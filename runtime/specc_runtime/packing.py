@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from specc.placement import Interleave
 from specc.steps import Interval
-from specc_runtime.order import Rows, Stream
+from specc_runtime.order import Part, Rows, Stream
 
 IGNORED = -100
 """Label of a token that is no target."""
@@ -47,18 +47,16 @@ class Batch:
 
 def pack(rows: Rows) -> Batch:
     """Positions and targets of rows."""
-    column = np.arange(rows.tokens.shape[1])
-    positions = np.minimum(rows.places, column)
-    cut = (rows.prompts > 0) & (rows.places > column)
-    target = (positions > 0) & (rows.places >= rows.prompts) & ~cut
+    cut = (rows.prompts > 0) & (rows.places > rows.positions)
+    target = (rows.positions > 0) & (rows.places >= rows.prompts) & ~cut
     if rows.masked is not None:
         target &= ~rows.masked
     return Batch(
         tokens=rows.tokens,
-        positions=positions,
+        positions=rows.positions,
         labels=np.where(target, rows.tokens, IGNORED),
         targets=int(np.count_nonzero(target)),
-        packed=bool((positions != column).any()),
+        packed=bool((rows.positions != np.arange(rows.tokens.shape[1])).any()),
     )
 
 
@@ -85,29 +83,31 @@ class Mixture:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_interleave", Interleave(self.shares, self.intervals))
 
-    def _cursor(self, source: int, number: int) -> int:
-        """Where in its stream a source's sequence of this number begins."""
-        span = self.spans[source] if self.spans else None
-        if span is not None:
-            number %= max(1, span // self.sequence)
-        return self.starts[source] + number * self.sequence
-
     def batch(self, start: int, stop: int) -> tuple[Batch, dict[str, int]]:
         """Sequences [start, stop) of the stage, and how many tokens each corpus gave."""
         rows: dict[int, list[int]] = {}
-        cursors: dict[int, list[int]] = {}
+        numbers: dict[int, list[int]] = {}
         for row, (source, number) in enumerate(self._interleave.places(start, stop)):
             rows.setdefault(source, []).append(row)
-            cursors.setdefault(source, []).append(self._cursor(source, number))
+            numbers.setdefault(source, []).append(number)
         shape = (stop - start, self.sequence)
-        tokens, places, prompts = (np.empty(shape, dtype=np.int64) for _ in range(3))
+        tokens, places, positions, prompts = (np.empty(shape, dtype=np.int64) for _ in range(4))
         masked: NDArray[np.bool_] | None = None
         counted = dict.fromkeys(self.roles, 0)
         for source, mine in rows.items():
-            read = self.streams[source].read(np.array(cursors[source], dtype=np.int64), self.sequence)
-            tokens[mine], places[mine], prompts[mine] = read.tokens, read.places, read.prompts
+            read = self._read(source, numbers[source])
+            tokens[mine], places[mine] = read.tokens, read.places
+            positions[mine], prompts[mine] = read.positions, read.prompts
             if read.masked is not None:
                 masked = np.zeros(shape, dtype=bool) if masked is None else masked
                 masked[mine] = read.masked
             counted[self.roles[source]] += len(mine) * self.sequence
-        return pack(Rows(tokens, places, prompts, masked)), counted
+        return pack(Rows(tokens, places, positions, prompts, masked)), counted
+
+    def _read(self, source: int, numbers: list[int]) -> Rows:
+        """Sequences of a source by their numbers within it."""
+        begins = np.array(numbers, dtype=np.int64) * self.sequence
+        start, span = self.starts[source], self.spans[source] if self.spans else None
+        if span is None:
+            return self.streams[source].read(begins + start, self.sequence)
+        return self.streams[source].read(begins, self.sequence, Part(start, span))

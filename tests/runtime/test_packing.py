@@ -21,14 +21,16 @@ CPU = torch.device("cpu")
 
 def row(*documents: tuple[int, int, int], times: int = 1) -> Rows:
     """Rows of documents given as (first place, length, prompt length)."""
-    tokens, places, prompts = [], [], []
+    tokens, places, positions, prompts = [], [], [], []
     for number, (first, length, prompt) in enumerate(documents):
         tokens += [10 * number + place for place in range(first, first + length)]
         places += list(range(first, first + length))
+        positions += list(range(length))
         prompts += [prompt] * length
-    return Rows(
-        np.array([tokens] * times), np.array([places] * times), np.array([prompts] * times), masked=None
+    tokens_RT, places_RT, positions_RT, prompts_RT = (
+        np.array([values] * times) for values in (tokens, places, positions, prompts)
     )
+    return Rows(tokens_RT, places_RT, positions_RT, prompts_RT, masked=None)
 
 
 def test_positions_restart_and_first_tokens_are_no_targets() -> None:
@@ -130,15 +132,35 @@ def test_placed_streams_lie_where_they_are_placed_and_leave_the_base_as_it_is() 
 
 
 def test_a_span_is_read_again_from_its_start() -> None:
+    """Ten documents in turn, read over and over from token 16 to token 36, in rows that end anywhere."""
     split = Split(
         tokens=np.arange(60, dtype=np.uint16),
-        offsets=np.array([0, 10, 25, 60], dtype=np.int64),
-        prompts=np.zeros(3, dtype=np.int32),
-        ids=np.arange(3, dtype=np.uint64),
+        offsets=np.arange(0, 61, 6, dtype=np.int64),
+        prompts=np.full(10, 2, dtype=np.int32),
+        ids=np.arange(10, dtype=np.uint64),
     )
     mine = Stream(split, 0, "mine")
-    # 20 tokens hold two whole sequences of 8.
     mixture = Mixture(("a",), (mine,), (Fraction(1),), (16,), 8, spans=(20,))
-    rows = mixture.batch(0, 5)[0].tokens
-    first, second = mine.read(np.array([16, 24]), 8).tokens
-    assert rows.tolist() == [row.tolist() for row in (first, second, first, second, first)]
+    batch = mixture.batch(0, 10)[0]
+    whole = mine.read(np.array([0]), 60)
+    assert batch.tokens.reshape(-1).tolist() == whole.tokens[0, 16:36].tolist() * 4
+    # The span begins and ends inside of documents: what it begins with is cut off from its prompt, and has
+    # nothing before it to be predicted from.
+    cuts = [n for n in range(0, 80, 20) if n % 8]
+    assert [int(batch.positions.reshape(-1)[n]) for n in cuts] == [0] * len(cuts)
+    for row, columns in enumerate(batch.tokens.tolist()):
+        expected = 0
+        for column, token in enumerate(columns):
+            goes_on = column and token == columns[column - 1] + 1 and token % 6
+            expected = expected + 1 if goes_on else 0
+            assert batch.positions[row, column] == expected
+            learned = goes_on and token % 6 == expected and expected >= 2
+            assert batch.labels[row, column] == (token if learned else IGNORED)
+
+
+def test_a_span_shorter_than_a_row_is_in_it_several_times() -> None:
+    mine = stream("mine", 5, 4, 7)
+    mixture = Mixture(("a",), (mine,), (Fraction(1),), (2,), 16, spans=(3,))
+    batch = mixture.batch(0, 1)[0]
+    # Two tokens of a document, one of the next; then again from the start.
+    assert batch.positions.tolist() == [[0, 1, 0] * 5 + [0]]
