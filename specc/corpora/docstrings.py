@@ -20,7 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from specc.corpora.contents import decode, read_bytes
+from specc.corpora.compressed import read_data
+from specc.corpora.contents import decode
 from specc.corpora.documents import Document
 
 # Comments and all strings are matched, so that a quote inside one of them opens nothing. Every
@@ -45,11 +46,11 @@ def read_docstrings(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[
     Strings that are shorter than `min_bytes`, without their indent, are left out.
 
     Raises:
-        DataError: if a file is binary or not UTF-8.
+        DataError: if a file is binary or not UTF-8, or can't be unpacked.
     """
     low = args["min_bytes"]
     for path in files:
-        for text in docstrings(decode(read_bytes(path), path)):
+        for text in docstrings(decode(read_data(path), path)):
             size = len(text) if text.isascii() else len(text.encode())
             if size >= max(low, 1):
                 yield Document(text=text)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from specc.corpora.contents import decode, read_bytes
+from specc.corpora.compressed import read_data
+from specc.corpora.contents import decode
 from specc.corpora.documents import Document
 
 
@@ -17,11 +18,11 @@ def read_text(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[Docume
     than `min_bytes` bytes of text, or more than `max_bytes` if that is not 0, are left out.
 
     Raises:
-        DataError: if a file is binary or not UTF-8.
+        DataError: if a file is binary or not UTF-8, or can't be unpacked.
     """
     low, high = args["min_bytes"], args["max_bytes"]
     for path in files:
-        text = decode(read_bytes(path), path)
+        text = decode(read_data(path), path)
         size = len(text) if text.isascii() else len(text.encode())
         if size >= max(low, 1) and (not high or size <= high):
             yield Document(text=text)
