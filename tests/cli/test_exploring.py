@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 from recipe import SPEC, Study, small_study
 
+from specc.store import Store
+
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
@@ -251,3 +253,43 @@ def test_a_step_that_is_not_there_is_told_with_what_was_meant(study: Study) -> N
     assert "run a recipe first" in study.ask("why", "posttrain", code=2).stderr
     assert "no step is named" in study.ask("why", "small.spec", code=2).stderr
     assert "[FILE] STEP" in study.ask("why", "a", "b", "c", code=2).stderr
+
+
+# ---- verify
+
+
+def test_damaged_steps_are_told_set_aside_and_made_again(ran: Study) -> None:
+    assert ran.ask("verify").stdout.endswith("all are as their manifests say\n")
+    store = Store(ran.folder / ".specc")
+    ended = [manifest for manifest in map(store.manifest, store.done()) if manifest.op == "eval"]
+    everything = len(store.done())
+    (store.path(ended[0].key) / "result.json").write_text("{}")
+    (store.path(ended[1].key) / "samples.jsonl").unlink()
+    told = json.loads(ran.ask("verify", "--json", code=4).stdout)
+    assert told["checked"] == everything
+    assert {(one["key"], one["state"], one["set_aside"]) for one in told["bad"]} == {
+        (one.key, "damaged", True) for one in ended[:2]
+    }
+    assert ran.todo()["eval"] == 2
+    assert ran.ask("verify").exit_code == 0
+
+
+def test_what_a_recipe_or_a_name_means_is_verified_and_nothing_else(ran: Study) -> None:
+    def checked(*words: str) -> int:
+        found: int = json.loads(ran.ask("verify", *words, "--json").stdout)["checked"]
+        return found
+
+    everything = checked()
+    assert checked("small.spec") == everything > 20
+    assert checked("posttrain/skill_acc") == checked("small.spec", "posttrain/skill_acc") == 4
+    edit(ran, "seeds 0..1", "seeds 0..0")
+    assert checked("small.spec", "posttrain/skill_acc") == 2
+    assert "there is no step `nothing`" in ran.ask("verify", "nothing", code=2).stderr
+    assert "more than one recipe" in ran.ask("verify", "a.spec", "b.spec", code=2).stderr
+
+
+@pytest.mark.conformance
+def test_steps_are_done_again_as_they_were(ran: Study) -> None:
+    done = ran.specc("verify", "small.spec", "--rerun", "3", "--seed", "1", "-j", "1")
+    assert done.stdout.endswith("done again: 3 same\n")
+    assert done.stdout.count("\n") == 4
