@@ -1,9 +1,8 @@
-"""The training loop, against a plain PyTorch loop and against itself cut into pieces."""
+"""The training loop, against its own definitions and against itself cut into pieces."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -18,10 +17,8 @@ from specc.errors import DataError, DiskFull, Diverged, SpeccError
 from specc.flops import training_flops_per_token
 from specc.mixture import counts
 from specc.shapes import config_shape
-from specc.steps import Component, Step
+from specc.steps import Component
 from specc.store import Manifest
-from specc_runtime.order import Stream
-from specc_runtime.prepared import open_split
 from specc_runtime.run import Interrupted
 from workshop import EOS, VOCAB, Workshop, random_documents
 
@@ -41,64 +38,6 @@ def after(steps: int) -> Callable[[], bool]:
         return asked >= steps
 
     return stopping
-
-
-def reference_losses(checkpoint: Path, documents: list[list[int]], steps: int) -> list[float]:
-    """AdamW with warm-up and cosine in plain PyTorch, a document a row.
-
-    Each row is one document of 15 tokens and its end token; rows are dealt out as `documents` has them.
-    """
-    torch.use_deterministic_algorithms(True)
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
-    model.train()
-    decayed = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    groups = [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), eps=1e-8)
-    warmup, peak, floor = 10, 5e-3, 5e-4
-    losses = []
-    for step in range(steps):
-        rows = torch.tensor([[*documents[step * 4 + row], EOS] for row in range(4)])
-        if step < warmup:
-            rate = peak * (step + 1) / warmup
-        else:
-            done = (step + 1 - warmup) / (steps - warmup)
-            rate = floor + (peak - floor) * 0.5 * (1 + math.cos(math.pi * done))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        logits = model(input_ids=rows).logits
-        loss = torch.nn.functional.cross_entropy(logits[:, :-1].reshape(-1, VOCAB), rows[:, 1:].reshape(-1))
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
-
-
-def test_losses_are_those_of_a_plain_loop(workshop: Workshop) -> None:
-    documents = [row[:15] for row in random_documents(200, 5, 200) if len(row) >= 15]
-    corpus, parent = workshop.corpus(documents), workshop.init(seed=1)
-    phases = [
-        {"shape": "linear", "start": 0, "stop": 10, "first": 0.0, "last": 5e-3},
-        {"shape": "cosine", "start": 10, "stop": 50, "first": 5e-3, "last": 5e-4},
-    ]
-    step = workshop.train(parent, [corpus], steps=50, phases=phases)
-    workshop.do(step)
-    order = documents_as_read(workshop, step, documents)
-    expected = reference_losses(workshop.store.path(parent), order, 50)
-    found = [line["loss"] for line in metrics(workshop, step.key)]
-    assert found == pytest.approx(expected, rel=1e-6)
-    assert expected[-1] < expected[0] - 1
-
-
-def documents_as_read(workshop: Workshop, step: Step, documents: list[list[int]]) -> list[list[int]]:
-    """Documents of one row each in the order of the stream, from its definition."""
-    stream = Stream(
-        open_split(workshop.store.path(step.inputs["corpus0"]), "train"), 0, step.inputs["corpus0"]
-    )
-    epochs = [stream.documents(epoch, 0, len(documents)) for epoch in range(1 + 200 // len(documents))]
-    return [documents[number] for epoch in epochs for number in epoch.tolist()]
 
 
 def chain_of_states(
