@@ -118,8 +118,34 @@ def checkpoint_fingerprint(folder: Path) -> str:
     Raises:
         DataError: as `read_config` and `weight_files`.
     """
-    weights = {path.name: file_digest(path) for path in weight_files(folder)}
-    return digest({"config": read_config(folder), "weights": weights})
+    return _fingerprint(read_config(folder), {path.name: file_digest(path) for path in weight_files(folder)})
+
+
+def _fingerprint(config: Mapping[str, Any], weights: Mapping[str, str]) -> str:
+    return digest({"config": dict(config), "weights": dict(weights)})
+
+
+def pinned_checkpoint(
+    config: Mapping[str, Any], files: Mapping[str, str], parameters: int, where: str
+) -> tuple[ModelShape, str, dict[str, str]]:
+    """Shape, fingerprint and companions of a checkpoint whose files are not at hand.
+
+    Args:
+        config: content of config.json. files: SHA-256 of its files, by name. parameters: number of weights.
+        where: what it is described by, for people.
+    Raises:
+        DataError: as `read_config`, or if what is known is incomplete.
+    """
+    known = usable_config(config, where)
+    weights = {name: sha for name, sha in files.items() if name.endswith(".safetensors")}
+    try:
+        shape = config_shape(known) if known["model_type"] in LLAMA_LIKE else counted_shape(known, parameters)
+        if shape.parameters != parameters or not weights:
+            raise ValueError(f"it has {parameters:,} weights, its configuration says {shape.parameters:,}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{where} does not describe a model: {error}", "lock it anew") from error
+    beside = {name: sha for name, sha in files.items() if name in COMPANIONS}
+    return shape, _fingerprint(known, weights), beside
 
 
 def companions(folder: Path) -> dict[str, str]:

@@ -149,9 +149,12 @@ class ImportParams(Frozen):
 
 
 class ImportExecution(Frozen):
-    """Folder that holds the checkpoint."""
+    """Folder that holds the checkpoint; or, of a model of the hub, its name, commit and files."""
 
-    path: str
+    path: str = ""
+    repository: str = ""
+    revision: str = ""
+    files: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- train: checkpoint + mixture -> checkpoint

@@ -21,6 +21,7 @@ from specc.checkpoints import (
 )
 from specc.errors import DataError
 from specc.families import LLAMA_LIKE
+from specc.hub.fetch import fetch
 from specc.steps import ImportExecution, ImportParams
 from specc.store import Manifest
 from specc_runtime import model as models
@@ -37,6 +38,10 @@ def import_checkpoint(attempt: Attempt) -> Manifest:
     params: ImportParams = attempt.params
     execution: ImportExecution = attempt.execution
     source = Path(execution.path)
+    origin = {}
+    if execution.repository:
+        source = fetch(execution.repository, execution.revision, execution.files)
+        origin = {"origin": f"{execution.repository}@{execution.revision}"}
     config = read_config(source)
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     (attempt.artifact / "config.json").write_text(text)
@@ -52,9 +57,12 @@ def import_checkpoint(attempt: Attempt) -> Manifest:
         shutil.copyfile(source / name, attempt.artifact / name)
     if read != params.fingerprint or companions(attempt.artifact) != params.companions:
         raise DataError(
-            f"the checkpoint {source} has changed since the recipe was compiled", "run the recipe again"
+            f"the checkpoint {source} has changed since the recipe was compiled"
+            if not origin
+            else f"the files in {source} are not those that the lock file pins",
+            "run the recipe again" if not origin else "remove that folder, then run the recipe again",
         )
-    return attempt.publish(shape_outputs(checkpoint_shape(attempt.artifact)))
+    return attempt.publish({**shape_outputs(checkpoint_shape(attempt.artifact)), **origin})
 
 
 def _rewrite(source: Path, target: Path) -> None:

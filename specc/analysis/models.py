@@ -22,6 +22,7 @@ class Model:
     Attributes:
         family: its type in the hub's format.
         fingerprint: content of an imported checkpoint; None for one that is initialised.
+        execution: where the checkpoint lies.
         companions: files beside its weights: name -> SHA-256.
         dtype: what its weights are stored in.
     """
@@ -30,7 +31,7 @@ class Model:
     shape: ModelShape
     family: str = "llama"
     fingerprint: str | None = None
-    path: str | None = None
+    execution: ImportExecution | None = None
     companions: Mapping[str, str] = field(default_factory=dict)
     dtype: str = "float32"
 
@@ -42,11 +43,11 @@ class Model:
     def step(self, seed: int) -> tuple[str, Any, dict[str, Any]]:
         """Operation, parameters and execution settings of the step that makes it."""
         if self.fingerprint is not None:
-            assert self.path is not None
+            assert self.execution is not None
             return (
                 "import",
                 ImportParams(fingerprint=self.fingerprint, companions=dict(self.companions)),
-                ImportExecution(path=self.path).model_dump(),
+                self.execution.model_dump(mode="json"),
             )
         component = self.value.signature.component(self.value.args)
         return "init", InitParams(architecture=component, vocab=self.shape.vocab, seed=seed), {}
@@ -71,7 +72,9 @@ class ModelReader:
     def _read(self, value: ComponentValue, vocab: int, span: Span) -> Model | None:
         component = value.signature.component(value.args)
         if any(p.type is Type.PATH for p in value.signature.parameters):
-            return self._checkpoint(value, vocab, span)
+            return self._knowing(self._checkpoint(value, span), vocab, value.spans.get("path", span))
+        if value.signature.name == "hub":
+            return self._knowing(self._hub(value, span), vocab, value.spans.get("name", span))
         try:
             return Model(value, llama_shape(component, vocab))
         except ValueError as error:
@@ -82,7 +85,19 @@ class ModelReader:
             self.report.add("E0303", str(error), heads, help=help)
             return None
 
-    def _checkpoint(self, value: ComponentValue, vocab: int, span: Span) -> Model | None:
+    def _knowing(self, model: Model | None, vocab: int, where: Span) -> Model | None:
+        """A model that knows all tokens of the corpora; None if it doesn't, which is reported."""
+        if model is None or model.shape.vocab >= vocab:
+            return model
+        self.report.add(
+            "E0303",
+            f"this checkpoint knows {model.shape.vocab:,} tokens; the corpora have {vocab:,}",
+            where,
+            help='give the corpora the checkpoint\'s tokenizer: `tokenizer = "FOLDER/tokenizer.json"`',
+        )
+        return None
+
+    def _checkpoint(self, value: ComponentValue, span: Span) -> Model | None:
         from specc.checkpoints import (
             checkpoint_dtype,
             checkpoint_fingerprint,
@@ -94,25 +109,43 @@ class ModelReader:
         where = value.spans.get("path", span)
         path = Path(where.source.name).parent / str(value.args["path"])
         try:
-            shape = checkpoint_shape(path)
-            found = Model(
+            return Model(
                 value,
-                shape,
+                checkpoint_shape(path),
                 str(read_config(path)["model_type"]),
                 checkpoint_fingerprint(path),
-                str(path.resolve()),
+                ImportExecution(path=str(path.resolve())),
                 companions(path),
                 checkpoint_dtype(path),
             )
         except SpeccError as error:
             self.report.add("E0001", error.message, where, help=error.help)
             return None
-        if shape.vocab < vocab:
-            self.report.add(
-                "E0303",
-                f"this checkpoint knows {shape.vocab:,} tokens; the corpora have {vocab:,}",
-                where,
-                help='give the corpora the checkpoint\'s tokenizer: `tokenizer = "FOLDER/tokenizer.json"`',
-            )
+
+    def _hub(self, value: ComponentValue, span: Span) -> Model | None:
+        """A model of the hub, as the lock file describes it; no file of it is needed here."""
+        from specc.checkpoints import pinned_checkpoint
+        from specc.locking import ModelWanted, current, missing
+
+        name, asked = str(value.args["name"]), str(value.args.get("revision", ""))
+        where = value.spans.get("name", span)
+        pinned = current().model(name, asked)
+        if pinned is None:
+            if not missing(ModelWanted(name, asked)):
+                self.report.add(
+                    "E0007",
+                    f"the model `{name}` is not pinned in the lock file",
+                    where,
+                    help="run `specc lock FILE` once, where there is a network",
+                )
             return None
-        return found
+        try:
+            shape, fingerprint, beside = pinned_checkpoint(
+                pinned.config, pinned.files, pinned.parameters, f"the lock of `{name}`"
+            )
+        except SpeccError as error:
+            self.report.add("E0001", error.message, where, help=error.help)
+            return None
+        execution = ImportExecution(repository=name, revision=pinned.revision, files=tuple(pinned.files))
+        family = str(pinned.config["model_type"])
+        return Model(value, shape, family, fingerprint, execution, beside, pinned.dtype)

@@ -37,6 +37,23 @@ MODELS = (
         positional=1,
         example='checkpoint("models/smollm")',
     ),
+    Signature(
+        "hub",
+        Kind.MODEL,
+        "A model of the Hugging Face hub in safetensors. `specc lock FILE` fetches it and writes its commit "
+        "and the digests of its files beside the recipe; without that it can't be planned.",
+        (
+            P("name", Type.STRING, "owner and name on the hub", identity=False),
+            P(
+                "revision",
+                Type.STRING,
+                "branch, tag or commit that is looked up; default: the main branch",
+                "",
+                identity=False,
+            ),
+        ),
+        positional=1,
+    ),
 )
 
 _ADAMW = (

@@ -35,7 +35,8 @@ def model_card(
 
 def _metadata(lineage: Lineage) -> str:
     lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", "tags:", "- specc"]
-    repositories = [step.params["repository"] for step in lineage.beginnings if step.params.get("repository")]
+    origins = (step.outputs.get("origin", "") for step in lineage.beginnings)
+    repositories = [origin.partition("@")[0] for origin in origins if origin]
     if repositories:
         lines += ["base_model:", *(f"- {json.dumps(each)}" for each in repositories)]
     return "\n".join([*lines, "---", ""])
@@ -91,6 +92,8 @@ def _provenance(
     lines = ["## Where it comes from\n", "| | |", "|---|---|"]
     lines += [f"| {what} | {value} |" for what, value in rows.items() if value]
     lines += [f"| {_cell(what)} | {_cell(str(value))} |" for what, value in settings.items()]
+    origins = [step.outputs["origin"] for step in lineage.beginnings if step.outputs.get("origin")]
+    lines += [f"| began as | {_cell(origin)} |" for origin in origins]
     for began in lineage.beginnings:
         lines.append(f"| {began.op} | `{_cell(canonical_json(began.identity))}` |")
     return "\n".join(lines) + "\n"

@@ -33,12 +33,18 @@ class ModelLock(Frozen):
         revision: the commit that it stood for when it was pinned.
         files: SHA-256 of each file that is used, by its path in the repository.
         config: what of its config.json a plan needs.
+        parameters: number of its weights. dtype: what they are stored in.
+        tokenizer_vocab, tokenizer_eos: tokens of its tokenizer, and the id of the end token; 0 without one.
     """
 
     asked: str = ""
     revision: Revision
     files: dict[str, Digest] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
+    parameters: int = Field(default=0, ge=0)
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    tokenizer_vocab: int = Field(default=0, ge=0)
+    tokenizer_eos: int = Field(default=0, ge=0)
 
 
 class SplitLock(Frozen):

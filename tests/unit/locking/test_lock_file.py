@@ -90,7 +90,7 @@ def test_versions_of_a_lock_differ_in_the_lines_that_changed(tmp_path: Path) -> 
         update={"models": {"a/model": LOCK.models["a/model"].model_copy(update={"revision": "f" * 40})}}
     )
     after = write_lock(spec, moved).read_text().splitlines()
-    assert [line for line in after if line not in before] == [f'   "revision": "{"f" * 40}"']
+    assert [line for line in after if line not in before] == [f'   "revision": "{"f" * 40}",']
     assert json.loads("".join(after))["format"] == 1
 
 

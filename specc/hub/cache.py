@@ -1,0 +1,29 @@
+"""Where the hub's own library keeps what it has fetched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """The cache of `huggingface_hub`, by the environment variables that it documents."""
+    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    if named:
+        return Path(named).expanduser()
+    home = os.environ.get("HF_HOME")
+    if not home:
+        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        home = f"{caches}/huggingface"
+    return Path(home).expanduser() / "hub"
+
+
+def snapshot_folder(name: str, revision: str) -> Path:
+    """Folder of a model ("owner/name") at a commit, whether it was fetched or not."""
+    return cache_folder() / f"models--{name.replace('/', '--')}" / "snapshots" / revision
+
+
+def cached_file(name: str, revision: str, file: str) -> Path | None:
+    """A file of a model at a commit; None if it was not fetched."""
+    path = snapshot_folder(name, revision) / file
+    return path if path.is_file() else None
