@@ -31,6 +31,9 @@ from specc_runtime.update import Updater
 SHARDED_FROM = 1_000_000_000
 """Parameters from which a model is sharded by itself; below, copies are faster."""
 
+ELEMENTWISE = ("adamw", "sam", "sgd")
+"""Optimizers that update each element by itself, and so any part of a parameter."""
+
 
 def shards(execution: TrainExecution, folder: Path) -> bool:
     """Whether the model of a folder is to be spread over the ranks."""
@@ -87,6 +90,8 @@ class ShardedLearner:
         shard(model, self._mesh)
         self.model = model.to(device)
         self._optimizer = build_optimizer(model, params.optimizer)
+        for settings in self._optimizer.param_groups:
+            settings["fused"] = settings["fused"] and not isinstance(self._optimizer, torch.optim.SGD)
         self._updater = Updater(model, self._optimizer, params, micro_batch, ShardedRanks(group))
         self._measured: nn.Module | None = None
 
@@ -154,7 +159,16 @@ class ShardedLearner:
 def open_sharded(
     params: TrainParams, execution: TrainExecution, folder: Path, group: Ranks, device: torch.device
 ) -> ShardedLearner:
-    """What trains the model of a folder, spread over the ranks; with a fresh optimizer."""
+    """What trains the model of a folder, spread over the ranks; with a fresh optimizer.
+
+    Raises:
+        SpeccError: if its optimizer looks at more than one element at a time, or may.
+    """
+    if params.optimizer.name not in ELEMENTWISE:
+        raise SpeccError(
+            f"the optimizer `{params.optimizer.name}` can't train a model that is sharded",
+            "train whole copies with `--sharding replicate`",
+        )
     cpu = torch.device("cpu")
     model = models.load(folder, cpu, models.attention_kernel(device, params.dtype))
     add_dropout(model, params.dropout)
