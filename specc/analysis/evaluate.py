@@ -15,6 +15,7 @@ from specc.analysis.arguments import Arguments
 from specc.analysis.checkpoint_calls import FUNCTIONS, CheckpointCalls, names_axes
 from specc.analysis.data_calls import DataCalls, as_data
 from specc.analysis.declarations import Declarations, name_in, text_of
+from specc.analysis.model_members import TOKENIZER, tokenizer_of
 from specc.analysis.nesting import MOST_VALUES, holds_more
 from specc.analysis.quantities import read_quantity
 from specc.analysis.scope import TEMPLATE, Binding, Scope
@@ -354,6 +355,8 @@ class Evaluator:
             value = self._declared(binding, node, name, span, point)
         elif binding.kind == "axis":
             value = point.get(name, ERROR)
+        elif binding.kind == "model" and node.member.text == TOKENIZER and binding.value is not None:
+            return tokenizer_of(self._declared(binding, node, name, span, point), node, self.report)
         return self.data.part(value, node)
 
     # ---- calls

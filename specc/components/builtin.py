@@ -193,7 +193,13 @@ CORPUS_PARAMETERS = (
         "further parts, by hash, that belong neither to `.train` nor to `.held_out`: names and shares",
         (),
     ),
-    P("tokenizer", Type.PATH, "a `tokenizers` JSON file; default: bytes", "", identity=False),
+    P(
+        "tokenizer",
+        Type.PATH,
+        "a `tokenizers` JSON file, or `NAME.tokenizer` of a model; default: bytes",
+        "",
+        identity=False,
+    ),
     P(
         "max_epochs",
         Type.FLOAT,
