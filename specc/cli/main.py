@@ -25,6 +25,7 @@ class Commands(click.Group):
     ORDER = (
         "new",
         "check",
+        "lock",
         "fmt",
         "show",
         "plan",
@@ -114,6 +115,25 @@ def check(file: str, only: tuple[str, ...], max_arms: int, as_json: bool) -> int
     from specc.cli.compiling import check_file
 
     return check_file(file, only, max_arms, as_json)
+
+
+@specc.command()
+@_file
+@_max_arms
+@click.option("--update", is_flag=True, help="Pin all anew: branches and tags as they are now.")
+@_json
+@told
+def lock(file: str, max_arms: int, update: bool, as_json: bool) -> int:
+    """Pin the models and data sets that a recipe takes from the hub.
+
+    \b
+    Writes NAME.lock beside NAME.spec: the commit of each model and data set, checksums, and what a
+    plan needs to know of them. Only this command asks the hub; `specc check` and `specc plan` read the
+    lock. What is pinned stays as it is. Keep the file with the recipe.
+    """
+    from specc.cli.locking import lock_file
+
+    return lock_file(file, update, max_arms, as_json)
 
 
 @specc.command()

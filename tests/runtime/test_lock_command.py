@@ -1,0 +1,99 @@
+"""`specc lock`, with a stand-in for the hub on the loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from fake_hub import FakeHub, fake_hub
+from specc.cli.main import specc
+from specc.locking import lock_path, read_lock
+from tiny_models import save_tiny
+
+NAME = "someone/tiny"
+SPEC = """
+model base = hub("someone/tiny")
+
+experiment adapted {
+  corpus web = markov(tokens = 2K tokens, held_out = 10%)
+  allocate { web 512 tokens { adapt: 100% } }
+  stage adapt from base {
+    optimizer = adamw()
+    schedule  = constant(peak = 1e-3)
+    batch     = 4 sequences
+    sequence  = 32 tokens
+  }
+}
+"""
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    save_tiny(tmp_path / "model", "llama", torch.bfloat16)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    with fake_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        hub.folders[NAME] = tmp_path / "model"
+        yield hub
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "study.spec"
+    path.write_text(SPEC)
+    return path
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(specc, [str(each) for each in arguments])
+
+
+def test_what_is_pinned_lets_the_recipe_be_checked_without_the_hub(hub: FakeHub, spec: Path) -> None:
+    refused = run("check", spec)
+    assert refused.exit_code == 1
+    assert "specc lock" in refused.stderr
+    pinned = run("lock", spec)
+    assert pinned.exit_code == 0, pinned.output
+    assert f"model {NAME}  {hub.commit(NAME)[:12]}" in pinned.stdout
+    hub.asked.clear()
+    assert run("check", spec).exit_code == 0
+    assert run("lock", spec).exit_code == 0
+    assert hub.asked == []
+
+
+def test_a_pin_stays_until_it_is_asked_anew(hub: FakeHub, spec: Path) -> None:
+    before = json.loads(run("lock", spec, "--json").stdout)
+    assert before["models"][NAME]["revision"] == hub.commit(NAME)
+    (hub.folders[NAME] / "chat_template.jinja").write_text("{{ messages }}")
+    assert json.loads(run("lock", spec, "--json").stdout) == before
+    after = json.loads(run("lock", spec, "--update", "--json").stdout)
+    assert after["models"][NAME]["revision"] == hub.commit(NAME) != before["models"][NAME]["revision"]
+
+
+def test_a_failure_leaves_the_lock_as_it_was(hub: FakeHub, spec: Path) -> None:
+    run("lock", spec)
+    before = read_lock(spec)
+    del hub.folders[NAME]
+    failed = run("lock", spec, "--update")
+    assert failed.exit_code == 4
+    assert "the hub has no model" in failed.stderr
+    assert read_lock(spec) == before
+
+
+def test_a_recipe_that_takes_nothing_from_the_hub_gets_no_lock(hub: FakeHub, spec: Path) -> None:
+    spec.write_text(SPEC.replace('hub("someone/tiny")', "llama(layers = 1, width = 16, heads = 2)"))
+    assert "nothing to pin" in run("lock", spec).stdout
+    assert not lock_path(spec).exists()
+    assert hub.asked == []
+
+
+def test_other_mistakes_of_the_recipe_are_told(hub: FakeHub, spec: Path) -> None:
+    spec.write_text(SPEC.replace("peak = 1e-3", "peek = 1e-3"))
+    told = run("lock", spec)
+    assert told.exit_code == 1
+    assert "E0204" in told.stderr
