@@ -1,16 +1,20 @@
 """Attention within documents, by the kernel that is fastest where it runs.
 
-On a CPU in bfloat16 the backward pass of torch's fused attention is five times slower than plain
-products; in float32, and on other devices, the fused one is right.
+Heads come first, [H, R, T, D], with R rows; then one copy brings queries, keys and values into the
+order in which batched products want them. On a CPU in bfloat16 the backward pass of torch's fused
+attention is five times slower than plain products; on other devices the fused one is right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention, softmax
+
+from specc_runtime.llama.passes import ProductAttention
 
 Drop = Callable[[Tensor], Tensor]
 """Dropout at a site; None stands for none."""
@@ -21,46 +25,60 @@ def uses_products(like: Tensor, drop: Drop | None) -> bool:
     return drop is not None or (like.device.type == "cpu" and like.dtype == torch.bfloat16)
 
 
-def attention_bias(
-    allowed: Tensor | None, rows: int, length: int, heads: int, groups: int, like: Tensor
-) -> Tensor:
-    """What is added to the scores, 0 or minus infinity: [B G, (H / G) T, T], or [1, (H / G) T, T].
+def attention_bias(allowed: Tensor | None, length: int, heads: int, groups: int, like: Tensor) -> Tensor:
+    """What is added to the scores, 0 or minus infinity: [G R, (H / G) T, T], or with 1 for G R.
 
     It is made once for all layers.
+
+    Args:
+        allowed: [R, T, T], or None for the order alone. groups: heads of keys.
     """
     if allowed is None:
-        causal_TT = torch.ones(length, length, dtype=torch.bool, device=like.device).tril()
-        allowed = causal_TT[None]
+        allowed = torch.ones(1, length, length, dtype=torch.bool, device=like.device).tril()
     bias = torch.zeros(allowed.shape, dtype=like.dtype, device=like.device).masked_fill_(~allowed, -torch.inf)
-    shared = heads // groups
-    if bias.shape[0] == 1:
-        return bias.repeat(1, shared, 1)
-    return (
-        bias[:, None, None].expand(rows, groups, shared, length, length).reshape(-1, shared * length, length)
-    )
+    if heads > groups:
+        bias = bias.repeat(1, heads // groups, 1)
+    return bias if len(bias) == 1 else bias.repeat(groups, 1, 1)
 
 
 def attend_products(
-    query_BHTD: Tensor, key_BGTD: Tensor, value_BGTD: Tensor, bias: Tensor, drop: Drop | None
+    query_HRTD: Tensor, key_GRTD: Tensor, value_GRTD: Tensor, bias: Tensor, drop: Drop | None
 ) -> Tensor:
-    """Attention by matrix products, [B, H, T, D]; the heads of a group share one product."""
-    rows, heads, length, size = query_BHTD.shape
-    groups = key_BGTD.shape[1]
-    query = query_BHTD.reshape(rows * groups, -1, size)
-    key, value = key_BGTD.reshape(-1, length, size), value_BGTD.reshape(-1, length, size)
-    weights = softmax(torch.baddbmm(bias, query, key.mT, alpha=size**-0.5), -1)
-    if drop is not None:
-        weights = drop(weights)
-    return torch.bmm(weights, value).view(rows, heads, length, size)
+    """Attention by matrix products, [H, R, T, D]; the heads of a group share one product."""
+    heads, rows, length, size = query_HRTD.shape
+    groups = len(key_GRTD)
+    shared = heads // groups
+    query = query_HRTD
+    if shared > 1:
+        query = query.reshape(groups, shared, rows, length, size).transpose(1, 2)
+    query = query.reshape(groups * rows, shared * length, size)
+    key, value = key_GRTD.reshape(-1, length, size), value_GRTD.reshape(-1, length, size)
+    if drop is None and not torch.compiler.is_compiling():
+        mixed: Any = ProductAttention.apply(query, key, value, bias, size**-0.5)
+    else:
+        weights = softmax(torch.baddbmm(bias, query, key.mT, alpha=size**-0.5), -1)
+        if drop is not None:
+            weights = _dropped(weights, (groups, rows, shared, length, length), drop)
+        mixed = torch.bmm(weights, value)
+    if shared > 1:
+        mixed = mixed.view(groups, rows, shared, length, size).transpose(1, 2)
+    return mixed.reshape(heads, rows, length, size)
 
 
-def attend_fused(query_BHTD: Tensor, key_BGTD: Tensor, value_BGTD: Tensor, allowed: Tensor | None) -> Tensor:
-    """Attention by torch's fused kernel, [B, H, T, D]."""
-    return scaled_dot_product_attention(
-        query_BHTD,
-        key_BGTD,
-        value_BGTD,
+def _dropped(weights: Tensor, shape: tuple[int, ...], drop: Drop) -> Tensor:
+    """Dropout on attention weights in the order [R, H, T, T], in which others draw it."""
+    rows_first = weights.view(shape).transpose(0, 1).contiguous()
+    return drop(rows_first).transpose(0, 1).reshape(weights.shape)
+
+
+def attend_fused(query_HRTD: Tensor, key_GRTD: Tensor, value_GRTD: Tensor, allowed: Tensor | None) -> Tensor:
+    """Attention by torch's fused kernel, [H, R, T, D]."""
+    mixed = scaled_dot_product_attention(
+        query_HRTD.transpose(0, 1),
+        key_GRTD.transpose(0, 1),
+        value_GRTD.transpose(0, 1),
         attn_mask=None if allowed is None else allowed[:, None],
         is_causal=allowed is None,
-        enable_gqa=query_BHTD.shape[1] != key_BGTD.shape[1],
+        enable_gqa=len(query_HRTD) != len(key_GRTD),
     )
+    return mixed.transpose(0, 1)

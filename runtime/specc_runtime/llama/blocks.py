@@ -1,23 +1,30 @@
 """The parts of a layer, as functions of activations and weights.
 
 Activations are [N, width] for N = B T tokens, or [K, N, width] for K models, whose weights then have
-the leading K too. Norms, softmax and the loss are computed in float32 inside, whatever the dtype.
+the leading K too. The residual stream, norms and the loss are float32; what matrices multiply has
+their dtype.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, embedding, linear, silu
 
+from specc_runtime.llama.passes import NormAndPass, RotaryHeads, SwiGLU, swap_halves
+
 
 def project(x_NI: Tensor, weight_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
     """x times the transposed weight, plus the bias: [N, O], or [K, N, O]."""
     if weight_OI.ndim == 2:
-        return linear(x_NI, weight_OI, bias_O)
+        product = linear(x_NI, weight_OI)
+    else:
+        product = torch.bmm(x_NI, weight_OI.mT)
     if bias_O is None:
-        return torch.bmm(x_NI, weight_OI.mT)
-    return torch.baddbmm(bias_O[:, None], x_NI, weight_OI.mT)
+        return product
+    return product + (bias_O if bias_O.ndim == 1 else bias_O[:, None]).to(product.dtype)
 
 
 def embed(tokens_BT: Tensor, table_VD: Tensor) -> Tensor:
@@ -36,26 +43,39 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
         weight: [d], or [K, d] where x is [K, ..., d].
     """
     wide = x.float()
-    normed = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
     if weight.ndim == 2:
         weight = weight.view(weight.shape[0], *([1] * (x.ndim - 2)), -1)
-    return weight * normed.to(x.dtype)
+    return weight * (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps))
 
 
-def rotate(x_BTHD: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotary positions on heads, as [B, H, T, D]; see `Rows` for the tables."""
-    half = x_BTHD.shape[-1] // 2
-    x_BHTD = x_BTHD.transpose(1, 2)
-    if cosine.ndim == 3:
-        cosine, sine = cosine[:, None], sine[:, None]
-    swapped = torch.cat((x_BHTD[..., half:], x_BHTD[..., :half]), -1)
-    return x_BHTD * cosine + swapped * sine
+def norm_and_pass(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """`rms_norm` of a residual stream in a dtype, and the stream to add the branch to."""
+    if torch.compiler.is_compiling():
+        return rms_norm(x, weight, eps).to(dtype), x
+    both: Any = NormAndPass.apply(x, weight, eps, dtype)
+    return both
+
+
+def rotary_heads(heads_RTHD: Tensor, cosine: Tensor, sine: Tensor, rotated: int) -> tuple[Tensor, Tensor]:
+    """Heads first: the `rotated` first with rotary positions, and the others, both [H, R, T, D].
+
+    Args:
+        heads_RTHD: R rows (of all models, one after another) of T tokens. cosine, sine: see `Rows`.
+    """
+    if torch.compiler.is_compiling():
+        turned = heads_RTHD[:, :, :rotated].permute(2, 0, 1, 3)
+        return turned * cosine + swap_halves(turned) * sine, heads_RTHD[:, :, rotated:].permute(2, 0, 1, 3)
+    both: Any = RotaryHeads.apply(heads_RTHD, cosine, sine, rotated)
+    return both
 
 
 def swiglu(gate_up_NM: Tensor) -> Tensor:
     """silu(gate) times up, of the two side by side: [N, 2 m] -> [N, m] (Shazeer 2020, arXiv 2002.05202)."""
-    gate, up = gate_up_NM.chunk(2, -1)
-    return silu(gate) * up
+    if torch.compiler.is_compiling():
+        gate, up = gate_up_NM.chunk(2, -1)
+        return silu(gate) * up
+    opened: Any = SwiGLU.apply(gate_up_NM)
+    return opened
 
 
 def summed_cross_entropy(logits_NV: Tensor, targets_N: Tensor, ignored: int) -> Tensor:

@@ -6,6 +6,7 @@ logits are then [K, B, T, V], and summed losses [K].
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -17,7 +18,15 @@ from specc_runtime.llama.attention import (
     attention_bias,
     uses_products,
 )
-from specc_runtime.llama.blocks import embed, project, rms_norm, rotate, summed_cross_entropy, swiglu
+from specc_runtime.llama.blocks import (
+    embed,
+    norm_and_pass,
+    project,
+    rms_norm,
+    rotary_heads,
+    summed_cross_entropy,
+    swiglu,
+)
 from specc_runtime.llama.layout import LayerWeights, LlamaWeights
 from specc_runtime.llama.rows import Rows, make_rows
 from specc_runtime.packing import IGNORED
@@ -30,7 +39,7 @@ def logits(
     positions_BT: Tensor | None = None,
     drop: Drop | None = None,
 ) -> Tensor:
-    """Next-token logits [B, T, V], in the dtype of the weights.
+    """Next-token logits [B, T, V], in the dtype of the head.
 
     Args:
         positions_BT: restarting at 0 with each document, which attention then keeps apart; None if
@@ -69,55 +78,56 @@ def hidden_states(
 ) -> Tensor:
     """What the output projection multiplies: [N, d] for N = B T, after the last norm."""
     length = tokens_BT.shape[-1]
-    rows = make_rows(architecture, length, positions_BT, weights.embedding)
+    computed = weights.head
+    rows = make_rows(architecture, length, positions_BT, computed)
     bias = None
-    if uses_products(weights.embedding, drop):
-        count = tokens_BT.numel() // length
-        bias = attention_bias(
-            rows.allowed, count, length, architecture.heads, architecture.kv_heads, weights.embedding
-        )
-    x = embed(tokens_BT, weights.embedding)
+    if uses_products(computed, drop):
+        bias = attention_bias(rows.allowed, length, architecture.heads, architecture.kv_heads, computed)
+    x = embed(tokens_BT, weights.embedding).float()
     if drop is not None:
         x = drop(x)
     for layer in weights.layers:
-        x = x + _attention(architecture, layer, x, rows, bias, drop)
-        x = x + _mlp(architecture, layer, x, drop)
-    return rms_norm(x, weights.norm, architecture.norm_eps)
+        x = _add_attention(architecture, layer, x, rows, bias, drop)
+        x = _add_mlp(architecture, layer, x, drop)
+    return norm_and_pass(x, weights.norm, architecture.norm_eps, computed.dtype)[0]
 
 
-def _attention(
+def _add_attention(
     a: Architecture, layer: LayerWeights, x: Tensor, rows: Rows, bias: Tensor | None, drop: Drop | None
 ) -> Tensor:
-    """The attention branch of a layer, [N, d]."""
-    normed = rms_norm(x, layer.attention_norm, a.norm_eps)
+    """The residual stream [N, d] after the attention branch of a layer."""
+    normed, x = norm_and_pass(x, layer.attention_norm, a.norm_eps, layer.qkv.dtype)
     qkv = project(normed, layer.qkv, layer.qkv_bias)
-    length = rows.cosine.shape[-2]
-    heads = qkv.reshape(-1, length, a.heads + 2 * a.kv_heads, a.head)
-    query, key = heads[:, :, : a.heads], heads[:, :, a.heads : -a.kv_heads]
-    value = heads[:, :, -a.kv_heads :]
+    heads = qkv.view(-1, rows.cosine.shape[-2], a.heads + 2 * a.kv_heads, a.head)
     if layer.query_norm is not None and layer.key_norm is not None:
-        query, key = _head_norm(query, layer.query_norm, a), _head_norm(key, layer.key_norm, a)
-    query, key = rotate(query, rows.cosine, rows.sine), rotate(key, rows.cosine, rows.sine)
-    value = value.transpose(1, 2)
+        heads = _norm_heads(a, heads, layer.query_norm, layer.key_norm)
+    turned, value = rotary_heads(heads, rows.cosine, rows.sine, a.heads + a.kv_heads)
+    query, key = turned[: a.heads], turned[a.heads :]
     if bias is None:
         mixed = attend_fused(query, key, value, rows.allowed)
     else:
         mixed = attend_products(query, key, value, bias, drop)
-    branch = project(mixed.transpose(1, 2).reshape(*x.shape[:-1], a.heads * a.head), layer.out)
-    return branch if drop is None else drop(branch)
+    branch = project(mixed.permute(1, 2, 0, 3).reshape(*x.shape[:-1], a.heads * a.head), layer.out)
+    return x + (branch if drop is None else drop(branch))
 
 
-def _head_norm(x_BTHD: Tensor, weight: Tensor, a: Architecture) -> Tensor:
-    """RMSNorm over each head; with K models, B holds the rows of each in turn."""
-    models = weight.shape[0] if weight.ndim == 2 else 1
-    apart = x_BTHD.reshape(models, -1, *x_BTHD.shape[1:])
-    return rms_norm(apart, weight.view(models, -1), a.norm_eps).reshape(x_BTHD.shape)
+def _norm_heads(a: Architecture, heads_RTHD: Tensor, query_norm: Tensor, key_norm: Tensor) -> Tensor:
+    """RMSNorm over each head of queries and keys; rows of K models lie one after another."""
+    models = len(query_norm) if query_norm.ndim == 2 else 1
+    apart = heads_RTHD.view(models, -1, *heads_RTHD.shape[1:])
+    parts = (
+        rms_norm(apart[..., : a.heads, :], query_norm.view(models, -1), a.norm_eps),
+        rms_norm(apart[..., a.heads : -a.kv_heads, :], key_norm.view(models, -1), a.norm_eps),
+        apart[..., -a.kv_heads :, :],
+    )
+    return torch.cat([part.to(heads_RTHD.dtype) for part in parts], -2).view(heads_RTHD.shape)
 
 
-def _mlp(a: Architecture, layer: LayerWeights, x: Tensor, drop: Drop | None) -> Tensor:
-    """The MLP branch of a layer, [N, d]."""
-    inner = swiglu(project(rms_norm(x, layer.mlp_norm, a.norm_eps), layer.gate_up))
+def _add_mlp(a: Architecture, layer: LayerWeights, x: Tensor, drop: Drop | None) -> Tensor:
+    """The residual stream [N, d] after the MLP branch of a layer."""
+    normed, x = norm_and_pass(x, layer.mlp_norm, a.norm_eps, layer.gate_up.dtype)
+    inner = swiglu(project(normed, layer.gate_up))
     if drop is not None:
         inner = drop(inner)
     branch = project(inner, layer.down)
-    return branch if drop is None else drop(branch)
+    return x + (branch if drop is None else drop(branch))

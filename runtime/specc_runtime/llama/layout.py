@@ -84,18 +84,26 @@ class Layout:
             start = stop
         return views
 
-    def merged(self, flat: Tensor) -> LlamaWeights:
-        """Views of a buffer as the forward pass uses them."""
+    def merged(self, flat: Tensor, halved: Tensor | None = None) -> LlamaWeights:
+        """Views of a buffer as the forward pass uses them.
+
+        Args:
+            halved: the matrices of the buffer in a smaller dtype, [matrices], to multiply with; norms,
+                biases and the lookup of embeddings stay with the buffer itself.
+        """
         a = self.architecture
-        reader = _Reader(flat)
+        reader = _Reader(flat if halved is None else halved)
         d, inner = a.width, a.heads * a.head
         qkv = (a.heads + 2 * a.kv_heads) * a.head
         embedding = reader.take(a.vocab, d)
         head = embedding if a.tied else reader.take(a.vocab, d)
+        if halved is not None:
+            embedding = _Reader(flat).take(a.vocab, d)
         matrices = [
             (reader.take(qkv, d), reader.take(d, inner), reader.take(2 * a.mlp, d), reader.take(d, a.mlp))
             for _ in range(a.layers)
         ]
+        reader = _Reader(flat, self.matrices)
         layers = tuple(
             LayerWeights(
                 *four,
@@ -126,9 +134,9 @@ class Layout:
 class _Reader:
     """Takes one view after another from a buffer."""
 
-    def __init__(self, flat: Tensor) -> None:
+    def __init__(self, flat: Tensor, start: int = 0) -> None:
         self._flat = flat
-        self._next = 0
+        self._next = start
 
     def take(self, *shape: int) -> Tensor:
         start, self._next = self._next, self._next + prod(shape)

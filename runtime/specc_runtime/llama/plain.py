@@ -17,11 +17,11 @@ class PlainLlama:
     """A model whose weights lie in one flat buffer.
 
     Attributes:
-        flat: all weights, [P]; in the order of `layout`.
+        flat: all weights in float32, [P]; in the order of `layout`.
         weights: views of it as the functions of `forward` use them.
 
     Args:
-        weights: by the hub's names.
+        weights: by the hub's names. dtype: of the matrices that are multiplied with.
     Raises:
         KeyError: if a weight is missing. ValueError: if one has another shape.
     """
@@ -35,9 +35,10 @@ class PlainLlama:
     ) -> None:
         self.architecture = architecture
         self.layout = Layout(architecture)
-        self.flat = torch.empty(self.layout.size, dtype=dtype, device=device)
+        self.flat = torch.empty(self.layout.size, device=device)
         self.layout.fill(self.flat, weights)
-        self.weights = self.layout.merged(self.flat)
+        halved = None if dtype == torch.float32 else self.flat[: self.layout.matrices].to(dtype)
+        self.weights = self.layout.merged(self.flat, halved)
 
     def logits(self, tokens_BT: Tensor, positions_BT: Tensor | None = None) -> Tensor:
         """Next-token logits [B, T, V]; see `forward.logits`."""
