@@ -74,15 +74,19 @@ class Updater:
         ]
         for rows, weight in self._ranks.passes(micro_batches):
             self._seed_dropout(lineage_step, rows.start)
-            loss = self._summed_loss(batch, rows) / batch.targets
-            if weight != 1.0:
-                loss = loss * weight
-            torch.autograd.backward(loss)
-            total += loss.detach()
+            total += self._backward(batch, rows, weight)
         if self._ranks.size > 1:
             self._add_up(total)
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         return total, nn.utils.get_total_norm(gradients)
+
+    def _backward(self, batch: Batch, rows: slice, weight: float) -> Tensor:
+        """Add the gradients of some rows' part of the batch's mean loss, times `weight`; returns it."""
+        loss = self._summed_loss(batch, rows) / batch.targets
+        if weight != 1.0:
+            loss = loss * weight
+        torch.autograd.backward(loss)
+        return loss.detach()
 
     @torch.no_grad()
     def _gradients_above(self, batch: Batch, lineage_step: int, scale: float) -> Tensor:
