@@ -133,12 +133,21 @@ def check_fit(model: nn.Module, weights: Mapping[str, Tensor], where: Path) -> N
     Raises:
         DataError: if a parameter is missing or has another shape.
     """
-    for name, parameter in model.named_parameters():
+    check_shapes({name: tuple(value.shape) for name, value in model.named_parameters()}, weights, where)
+
+
+def check_shapes(shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Tensor], where: Path) -> None:
+    """Refuse weights that have not these shapes.
+
+    Raises:
+        DataError: if one is missing or has another shape.
+    """
+    for name, shape in shapes.items():
         stored = weights.get(name)
-        if stored is None or stored.shape != parameter.shape:
+        if stored is None or tuple(stored.shape) != shape:
             found = "is missing" if stored is None else f"has the shape {tuple(stored.shape)}"
             raise DataError(
-                f"`{name}` {found} in {where}, the configuration says {tuple(parameter.shape)}",
+                f"`{name}` {found} in {where}, the configuration says {shape}",
                 "check that config.json belongs to these weights",
             )
 
