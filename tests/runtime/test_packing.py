@@ -1,4 +1,4 @@
-"""Documents in a row stay apart: positions, targets, logits."""
+"""Documents in a row stay apart: positions and targets; and what each corpus gives."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import torch
 
 from specc.mixture import counts
 from specc.steps import Interval, Placed
-from specc_runtime import model as models
 from specc_runtime.order import Rows, Stream
 from specc_runtime.packing import IGNORED, Mixture, pack
 from specc_runtime.prepared import Split
-from workshop import VOCAB, Workshop
-
-CPU = torch.device("cpu")
 
 
 def row(*documents: tuple[int, int, int], times: int = 1) -> Rows:
@@ -56,24 +51,6 @@ def test_a_completion_cut_off_from_its_prompt_is_no_target(first: int) -> None:
 def test_rows_of_one_document_take_the_plain_causal_path() -> None:
     assert not pack(row((0, 6, 0), times=2)).packed
     assert not pack(row((9, 6, 0), times=2)).packed
-
-
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_packed_documents_have_the_logits_of_separate_ones(workshop: Workshop, attention: str) -> None:
-    folder = workshop.store.path(workshop.init(seed=3))
-    model = models.load(folder, CPU, attention)
-    generator = np.random.default_rng(0)
-    lengths = [1, 9, 4, 1, 1, 17, 3]
-    documents = [generator.integers(0, VOCAB, length) for length in lengths]
-    tokens = torch.from_numpy(np.concatenate(documents)[None])
-    positions = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])[None])
-    with torch.no_grad():
-        packed = models.logits(model, tokens, positions)[0]
-        alone = [model(input_ids=torch.from_numpy(document[None])).logits[0] for document in documents]
-    assert (packed - torch.cat(alone)).abs().max() < 1e-5
-    # The test can see a leak: without positions, documents do see each other.
-    with torch.no_grad():
-        assert (models.logits(model, tokens, None)[0] - torch.cat(alone)).abs().max() > 1e-3
 
 
 def stream(name: str, documents: int, length: int, first: int) -> Stream:
