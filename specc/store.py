@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,17 @@ class Store:
         differences = compare(place, kept, folder, late)
         if differences:
             record_incident(self.workspace, as_incident("publish", differences, place, kept, folder, late))
+
+    def reclaim(self) -> None:
+        """Remove the scratch folders of finished steps: a worker may have been killed before it did.
+
+        Only the holder of the workspace's lock may call this.
+        """
+        work = self.workspace / "work"
+        for folder in list(work.iterdir()) if work.is_dir() else []:
+            if self.has(folder.name):
+                with suppress(OSError):  # it is in nobody's way
+                    remove_folder(folder)
 
     def quarantine(self, key: str) -> None:
         """Set a damaged artifact aside, so that its step counts as not done."""

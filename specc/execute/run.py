@@ -104,10 +104,12 @@ def run_locked(
     interrupts: Interrupts,
 ) -> RunOutcome:
     """Run with the lock in hand and the folder of the run made."""
+    store.reclaim()
     done = {step.key for step in study.steps if store.has(step.key)}
     todo = len(study.steps) - len(done)
-    workers = max(1, min(options.workers or default_workers(), todo))
-    schedule = Schedule(study.steps, done, workers)
+    processors = options.workers or default_workers()
+    workers = max(1, min(processors, todo))
+    schedule = Schedule(study.steps, done, workers, processors)
     watch = Watch(study, schedule, record, console, workers, os.getpid(), options.on_change, options.again)
     executor = LocalExecutor(store.workspace, workers, record.log, options.entry, options.preload)
     drive = Drive(schedule, executor, store, watch, interrupts, options.grace_seconds)

@@ -1,0 +1,124 @@
+"""A training that is killed anywhere goes on to the same bits: each step, each operation on a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from forked import FORKS, forked
+from training import ALL, STEPS, Bench, Case, do_all, left_over, outcome, pairwise
+
+from specc.faults import Fault, FaultKind
+from specc.steps import Step
+from specc.store import Store
+
+pytestmark = pytest.mark.skipif(not FORKS, reason="autograd can't be forked where there is a GPU")
+
+SHORT = 4
+"""Training steps of the step whose every file operation fails: so many that a checkpoint is dropped."""
+
+PARTS = 2
+"""Tests over which the operations are dealt out, for machines that run several at once."""
+
+HARD = Case(epoch=1, parts=3, dropout=0.1, cut="segment", optimizer="sam")
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("bench"))
+
+
+def undisturbed(bench: Bench, steps: Sequence[Step]) -> dict[str, Any]:
+    store = bench.workspace()
+    end = forked(lambda: do_all(store, steps))
+    assert (end.status, end.error) == (0, "")
+    found = outcome(store, steps)
+    assert left_over(store) == []
+    return found
+
+
+def check_kills(bench: Bench, case: Case, places: Sequence[int]) -> None:
+    """Kill a training before each of these training steps, one after the other, and let it end."""
+    steps = bench.steps(case)
+    expected = undisturbed(bench, steps)
+    store = bench.workspace()
+    for step in steps:
+        first = STEPS // 2 if "resume" in step.inputs else 0
+        inside = [place for place in places if first < place <= step.params["steps"]]
+        for place in inside:
+            assert forked(lambda: do_all(store, [step]), Fault("kill", step=place)).killed  # noqa: B023
+        end = forked(lambda: do_all(store, [step]))  # noqa: B023
+        assert (end.status, end.error) == (0, "")
+        # The first kill comes before there is a checkpoint, if it comes before the first step.
+        lost = sum(1 for place in inside if place == first + 1)
+        assert store.manifest(step.key).provenance.resumed == len(inside) - lost
+    assert outcome(store, steps) == expected
+    assert left_over(store) == []
+
+
+def test_F02_a_training_killed_before_every_step_ends_in_the_same_bits(bench: Bench) -> None:
+    check_kills(bench, HARD, range(1, STEPS + 1))
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("case", pairwise(ALL), ids=str)
+def test_F02_every_kind_of_training_killed_before_every_step_ends_in_the_same_bits(
+    bench: Bench, case: Case
+) -> None:
+    check_kills(bench, case, range(1, STEPS + 1))
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_F02_all_kinds_of_training_killed_on_the_way_end_in_the_same_bits(bench: Bench, case: Case) -> None:
+    check_kills(bench, case, {"": (8,), "segment": (3, 8), "stage": (3,)}[case.cut])
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("kind", ["kill", "torn"])
+def test_F03_F04_a_training_killed_in_every_operation_on_a_file_ends_in_the_same_bits(
+    bench: Bench, kind: FaultKind, part: int
+) -> None:
+    steps, expected, count = bench_of_operations(bench)
+    for number in range(1 + part, count + 1, PARTS):
+        store = bench.workspace()
+        assert forked(lambda: do_all(store, steps), Fault(kind, number)).killed  # noqa: B023
+        check_recovery(store, steps, expected, f"{kind}@{number}")
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(("kind", "error"), [("enospc", "DiskFull"), ("eio", "DiskFailed")])
+def test_F07_F08_a_disk_that_fails_in_any_operation_fails_the_step_and_nothing_else(
+    bench: Bench, kind: FaultKind, error: str, part: int
+) -> None:
+    steps, expected, count = bench_of_operations(bench)
+    for number in range(1 + part, count + 1, PARTS):
+        store = bench.workspace()
+        end = forked(lambda: do_all(store, steps), Fault(kind, number))  # noqa: B023
+        cleaning = store.has(steps[-1].key)  # a scratch folder that can't be removed fails no step
+        assert end.error == error or (cleaning and end.error == ""), f"{kind}@{number}"
+        check_recovery(store, steps, expected, f"{kind}@{number}")
+
+
+def bench_of_operations(bench: Bench) -> tuple[list[Step], dict[str, Any], int]:
+    """A short training, what it ends in, and how many operations on files it does."""
+    step = bench.steps(Case(epoch=1, dropout=0.1))[0]
+    params = step.params | {"steps": SHORT}
+    short = bench.template.step("train", params, step.inputs, step.execution, step.label)
+    store = bench.workspace()
+    end = forked(lambda: do_all(store, [short]))
+    assert {kind for kind, _ in end.seen} == {"write", "append", "sync", "rename", "folder", "remove"}
+    return [short], outcome(store, [short]), len(end.seen)
+
+
+def check_recovery(store: Store, steps: Sequence[Step], expected: dict[str, Any], what: str) -> None:
+    """All that counts as done is whole, and the next run ends as an undisturbed one."""
+    for key in store.done():
+        store.verify(key)
+    end = forked(lambda: do_all(store, steps))
+    assert (end.status, end.error) == (0, ""), what
+    assert outcome(store, steps) == expected, what
+    assert left_over(store) == [], what
