@@ -24,6 +24,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from specc.canonical import digest
 
 VERSIONS = {
+    "tokenizer": 1,
     "prepare": 1,
     "dataset": 1,
     "init": 1,
@@ -36,7 +37,9 @@ VERSIONS = {
 }
 """Version of each operation; raised when its results change."""
 
-Op = Literal["prepare", "dataset", "init", "import", "train", "combine", "transform", "select", "eval"]
+Op = Literal[
+    "tokenizer", "prepare", "dataset", "init", "import", "train", "combine", "transform", "select", "eval"
+]
 
 
 class Frozen(BaseModel):
@@ -64,7 +67,7 @@ class Component(Frozen):
     plugin: str = ""
 
 
-# ---------------------------------------------------------------- prepare: files -> token files
+# ---------------------------------------------------------------- tokenizer: files -> tokenizer.json
 
 
 class NamedSplit(Frozen):
@@ -74,13 +77,54 @@ class NamedSplit(Frozen):
     share: Ratio
 
 
+class TokenizerText(Frozen):
+    """What a tokenizer is trained on: the training split of a corpus; fields as of `PrepareParams`."""
+
+    reader: Component
+    fingerprint: str = ""
+    held_out: Ratio = Fraction(0)
+    splits: tuple[NamedSplit, ...] = ()
+
+
+class TokenizerParams(Frozen):
+    """Train a tokenizer.
+
+    Attributes:
+        component: for instance `bpe`, with its vocabulary.
+        sha256: of the file that it makes, known since the recipe was compiled.
+    """
+
+    component: Component
+    texts: tuple[TokenizerText, ...]
+    sha256: str
+
+
+class TokenizerExecution(Frozen):
+    """Where the content of the texts lies now, and where the finished tokenizer may.
+
+    Attributes:
+        files: of all texts, one after another. counts: how many each has.
+    """
+
+    files: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    made: str | None = None
+
+
+# ---------------------------------------------------------------- prepare: files -> token files
+
+TRAINED = "tokenizer"
+"""Role of the input of a prepare step that holds a tokenizer made by another step."""
+
+
 class PrepareParams(Frozen):
     """Read documents, split them by hash, tokenise them once.
 
     Attributes:
         reader: reader or generator, for instance `text`, `jsonl`, `parquet`, `facts`.
         fingerprint: digest of the content that is read; empty for generators.
-        tokenizer: "byte", or the SHA-256 of a `tokenizers` JSON file.
+        tokenizer: "byte", or the SHA-256 of a `tokenizers` JSON file: of the one that the input
+            "tokenizer" has made, if there is such an input.
         held_out: share of the documents, by document hash, that is never trained on.
         splits: further parts; see `specc.corpora.documents.split_of`.
     """
@@ -354,6 +398,7 @@ class Nothing(Frozen):
 
 
 PARAMS: dict[str, type[Frozen]] = {
+    "tokenizer": TokenizerParams,
     "prepare": PrepareParams,
     "dataset": DataSetParams,
     "init": InitParams,
@@ -365,6 +410,7 @@ PARAMS: dict[str, type[Frozen]] = {
     "eval": EvalParams,
 }
 EXECUTION: dict[str, type[Frozen]] = {
+    "tokenizer": TokenizerExecution,
     "prepare": PrepareExecution,
     "dataset": Nothing,
     "init": Nothing,
@@ -410,10 +456,10 @@ class Step(Frozen):
     """A step as a worker receives it, in JSON.
 
     Attributes:
-        inputs: role -> key of a finished step. `dataset` has "corpus0", "corpus1", ...; `train` has
-            "parent" and "corpus0", "corpus1", ...; `combine` has "checkpoint0", ...; `transform` has
-            "checkpoint"; `select` has "candidate0", "result0", ..., without those that diverged; `eval`
-            has "checkpoint" and "corpus0".
+        inputs: role -> key of a finished step. `prepare` may have "tokenizer"; `dataset` has "corpus0",
+            "corpus1", ...; `train` has "parent" and "corpus0", "corpus1", ...; `combine` has "checkpoint0",
+            ...; `transform` has "checkpoint"; `select` has "candidate0", "result0", ..., without those that
+            diverged; `eval` has "checkpoint" and "corpus0".
         params, execution: as the operation's classes above; see `parsed`.
         label: readable alias, for messages only.
     """

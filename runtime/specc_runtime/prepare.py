@@ -28,7 +28,7 @@ from specc.corpora.readers import read_documents
 from specc.corpora.tokens import Tokens, load_tokens, token_type
 from specc.errors import DataError
 from specc.files import copy_file, rename, write_atomic
-from specc.steps import Frozen, PrepareExecution, PrepareParams
+from specc.steps import TRAINED, Frozen, PrepareExecution, PrepareParams
 from specc.store import Manifest
 from specc_runtime.arrays import GrowingArrays
 from specc_runtime.attempt import Attempt, Interrupted
@@ -120,9 +120,12 @@ def prepare(attempt: Attempt) -> Manifest:
     params: PrepareParams = attempt.params
     execution: PrepareExecution = attempt.execution
     files = tuple(Path(file) for file in execution.files)
-    tokens = load_tokens(execution.tokenizer_path)
+    tokenizer = Path(execution.tokenizer_path) if execution.tokenizer_path is not None else None
+    if TRAINED in attempt.step.inputs:
+        tokenizer = attempt.input(TRAINED)[0] / TOKENIZER
+    tokens = load_tokens(tokenizer)
     if tokens.identity != params.tokenizer:
-        raise _changed(f"the tokenizer {execution.tokenizer_path}")
+        raise _changed(f"the tokenizer {tokenizer}")
     splitting = Splitting(params.held_out, [(split.name, split.share) for split in params.splits])
     with Preparing(attempt, tokens, splitting) as preparing:
         preparing.write(read_documents(params.reader, files), execution.threads)
@@ -131,8 +134,8 @@ def prepare(attempt: Attempt) -> Manifest:
         preparing.forget()
         raise _changed(attempt.step.label or "the corpus")
     preparing.finish()
-    if execution.tokenizer_path is not None:
-        copy_file(Path(execution.tokenizer_path), attempt.artifact / TOKENIZER)
+    if tokenizer is not None:
+        copy_file(tokenizer, attempt.artifact / TOKENIZER)
     return attempt.publish(
         {"vocab": tokens.vocab, "eos": tokens.eos, **outputs},
         threads=execution.threads,

@@ -14,6 +14,7 @@ from specc_runtime.attempt import Attempt, Interrupted
 __all__ = ["Interrupted", "run_step"]
 
 OPERATIONS = {
+    "tokenizer": "specc_runtime.tokenizer:make_tokenizer",
     "prepare": "specc_runtime.prepare:prepare",
     "dataset": "specc_runtime.dataset:make_data_set",
     "init": "specc_runtime.init:initialise",

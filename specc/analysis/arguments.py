@@ -13,6 +13,7 @@ from specc.analysis.values import (
     ERROR,
     Amount,
     ComponentValue,
+    CorpusValue,
     DataValue,
     EvalValue,
     Unit,
@@ -22,7 +23,7 @@ from specc.analysis.values import (
     show_number,
 )
 from specc.analysis.weights import as_checkpoint
-from specc.components import Parameter, Signature, Type
+from specc.components import Kind, Parameter, Signature, Type
 from specc.diagnostics import Label, Report, Span, nearest, parameter_meant
 from specc.language import ast
 from specc.steps import DATA_SPLIT
@@ -179,6 +180,15 @@ class Arguments:
                 return value if isinstance(value, bool) else self._wrong(parameter, value, span)
             case Type.STRING | Type.PATH:
                 return self._string(parameter, value, span)
+            case Type.TOKENIZER:
+                if isinstance(value, ComponentValue) and value.signature.kind is Kind.TOKENIZER:
+                    return value
+                return self._string(parameter, value, span)
+            case Type.CORPORA:
+                items = value if isinstance(value, tuple) and value else (value,)
+                if all(_is_corpus(item) for item in items):
+                    return items
+                return self._wrong(parameter, value, span)
             case Type.STRINGS | Type.PATHS:
                 if isinstance(value, str):
                     return (value,)
@@ -309,6 +319,12 @@ class Arguments:
         return ERROR
 
 
+def _is_corpus(value: object) -> bool:
+    return isinstance(value, CorpusValue) or (
+        isinstance(value, ComponentValue) and value.signature.kind is Kind.CORPUS
+    )
+
+
 def _bounds(parameter: Parameter) -> str:
     if parameter.above is not None:
         return f"above {parameter.above:g}"
@@ -332,6 +348,8 @@ SAMPLES = {
     Type.RATE: "10%",
     Type.PATHS: '"data/*.txt"',
     Type.PATH: '"folder"',
+    Type.TOKENIZER: '"tokenizer.json"',
+    Type.CORPORA: "web",
     Type.DATA: "web.held_out",
     Type.DOCUMENTS: "web.train",
     Type.SPLITS: '[("probe", 5%)]',

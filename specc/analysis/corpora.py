@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.texts import files_of, folder_of, named, parts_of, reader_of
+from specc.analysis.tokenizers import TrainedTokenizer, trained_tokenizer
 from specc.analysis.values import ERROR, ComponentValue, Value, show_share
 from specc.components import Kind
 from specc.diagnostics import Report, Span
@@ -26,7 +28,9 @@ class Corpus:
     """A corpus at a point of the sweep, measured.
 
     Attributes:
+        tokenizer_path: where its tokenizer lies; None for bytes.
         max_epochs: most passes over its training split that an arm may ask for.
+        trained: its tokenizer, if a step of its own makes it.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Corpus:
     facts: CorpusFacts
     value: ComponentValue
     splits: tuple[NamedSplit, ...] = ()
+    trained: TrainedTokenizer | None = None
 
     @property
     def params(self) -> PrepareParams:
@@ -54,17 +59,10 @@ class Corpus:
     def execution(self) -> PrepareExecution:
         return PrepareExecution(
             files=tuple(os.path.abspath(file) for file in self.files),
-            tokenizer_path=self.tokenizer_path and os.path.abspath(self.tokenizer_path),
+            tokenizer_path=os.path.abspath(self.tokenizer_path)
+            if self.tokenizer_path and self.trained is None
+            else None,
         )
-
-
-_SHARED = ("held_out", "splits", "tokenizer", "max_epochs")
-"""Parameters of every corpus that are not the reader's own."""
-
-
-def folder_of(value: ComponentValue, parameter: str) -> Path:
-    """Where a path begins that is given to a component: the folder of the file in which it is written."""
-    return Path(value.spans.get(parameter, value.span).source.name).parent
 
 
 class CorpusReader:
@@ -98,27 +96,28 @@ class CorpusReader:
         return self._memo[key]
 
     def _read(self, name: str, span: Span, value: ComponentValue) -> Corpus | None:
-        from specc.corpora.locate import locate
         from specc.corpora.measure import measure
         from specc.corpora.recent import StillCounting, ask
 
         args = value.args
-        whole = value.signature.component(args)
-        own = {k: v for k, v in whole.args.items() if k not in _SHARED}
-        reader = whole.model_copy(update={"args": own})
-        base = folder_of(value, "files")
-        held_out = Fraction(args.get("held_out", "0/1"))
-        splits = tuple((part, Fraction(share)) for part, share in args.get("splits", ()))
+        reader = reader_of(value)
+        held_out, splits = parts_of(value)
         if not self._room(name, held_out, splits, value):
             return None
-        tokenizer = str(folder_of(value, "tokenizer") / args["tokenizer"]) if args.get("tokenizer") else None
+        trained = tokenizer = None
+        given = args.get("tokenizer")
         where = value.spans.get("files", value.span)
         try:
-            files: tuple[Path, ...] = ()
+            files = files_of(value)
             if "files" in args:
-                wanted = (args["files"], args.get("exclude", ()), base)
-                files = ask(wanted, partial(locate, *wanted))
                 self._outside(args["files"], where)
+            if isinstance(given, ComponentValue):
+                where = value.spans["tokenizer"]
+                trained = trained_tokenizer(given, value)
+                tokenizer = str(trained.path)
+                where = value.spans.get("files", value.span)
+            elif given:
+                tokenizer = str(folder_of(value, "tokenizer") / given)
             asked = (reader.model_dump_json(), files, tokenizer, held_out, splits)
             facts = ask(asked, partial(measure, reader, files, tokenizer, held_out, splits))
         except StillCounting:
@@ -128,7 +127,7 @@ class CorpusReader:
             return None
         max_epochs = float(args.get("max_epochs", 4.0))
         corpus = Corpus(
-            name, span, reader, files, tokenizer, held_out, max_epochs, facts, value, _named(splits)
+            name, span, reader, files, tokenizer, held_out, max_epochs, facts, value, named(splits), trained
         )
         return corpus if self._splits(corpus, value) else None
 
@@ -183,7 +182,3 @@ class CorpusReader:
             )
             return False
         return True
-
-
-def _named(splits: tuple[tuple[str, Fraction], ...]) -> tuple[NamedSplit, ...]:
-    return tuple(NamedSplit(name=name, share=share) for name, share in splits)

@@ -21,6 +21,7 @@ from specc.analysis.quantities import read_quantity
 from specc.analysis.scope import TEMPLATE, Binding, Scope
 from specc.analysis.templates import DEEPEST as DEEPEST_USES
 from specc.analysis.templates import example_help, matched, report_misplaced
+from specc.analysis.tokenizers import has_tokenizer, tokenizer_of_corpus
 from specc.analysis.units import combine
 from specc.analysis.values import (
     ERROR,
@@ -353,6 +354,8 @@ class Evaluator:
         value: Value = True
         if binding.kind in ("corpus", "let") and binding.value is not None:
             value = self._declared(binding, node, name, span, point)
+            if node.member.text == TOKENIZER and has_tokenizer(value):
+                return tokenizer_of_corpus(value)
         elif binding.kind == "axis":
             value = point.get(name, ERROR)
         elif binding.kind == "model" and node.member.text == TOKENIZER and binding.value is not None:

@@ -195,8 +195,8 @@ CORPUS_PARAMETERS = (
     ),
     P(
         "tokenizer",
-        Type.PATH,
-        "a `tokenizers` JSON file, or `NAME.tokenizer` of a model; default: bytes",
+        Type.TOKENIZER,
+        "a `tokenizers` JSON file, `NAME.tokenizer` of a model or corpus, or `bpe(...)`; default: bytes",
         "",
         identity=False,
     ),
@@ -214,11 +214,32 @@ CORPUS_PARAMETERS = (
 Four epochs of repetition cost little: Muennighoff et al. 2023, arXiv 2305.16264.
 """
 
+TOKENIZERS = (
+    Signature(
+        "bpe",
+        Kind.TOKENIZER,
+        "Byte-level BPE, trained on the training split of corpora. It has exactly `vocab` tokens: the end "
+        "token, the 256 bytes, and what is merged of them. A step of its own makes it.",
+        (
+            P("vocab", Type.INT, "number of tokens", low=257, high=1_000_000),
+            P(
+                "on",
+                Type.CORPORA,
+                "what it is trained on, whatever tokenizer that has; default: the corpus that it is given to",
+                (),
+                identity=False,
+            ),
+        ),
+        source="Sennrich et al. 2016, arXiv 1508.07909",
+        example="bpe(vocab = 4_096)",
+    ),
+)
+
 CORPORA = (
     Signature(
         "text",
         Kind.CORPUS,
-        "Text files in UTF-8; a file is a document.",
+        "Text files in UTF-8, also compressed by gzip or Zstandard; a file is a document.",
         (
             _FILES,
             _EXCLUDE,
@@ -245,7 +266,8 @@ CORPORA = (
     Signature(
         "jsonl",
         Kind.CORPUS,
-        "A JSON object a line: text, or prompt and completion (loss on the completion only).",
+        "A JSON object a line, also compressed by gzip or Zstandard: text, or prompt and completion (loss "
+        "on the completion only).",
         (
             _FILES,
             _EXCLUDE,
@@ -599,6 +621,7 @@ BUILTIN = (
     *SCHEDULES,
     *REPLAYS,
     *STOPS,
+    *TOKENIZERS,
     *CORPORA,
     *EVALUATIONS,
     *CHECKPOINT_TRANSFORMS,

@@ -29,6 +29,8 @@ class Type(Enum):
     RATE = "a learning rate, or a percentage of the peak"
     PATHS = "a quoted path or glob, or a list of them"
     PATH = "a quoted path"
+    TOKENIZER = "a tokenizer: a quoted path, `bpe(vocab = 4_096)`, or that of a corpus: `web.tokenizer`"
+    CORPORA = "a corpus, or a list of them"
     DATA = "a data set, for instance `skill.held_out`"
     DOCUMENTS = "a data set, or a corpus"
     SPLITS = 'a list of names and percentages, for instance `[("probe", 5%)]`'
@@ -48,6 +50,7 @@ class Kind(Enum):
     DATA = "data transform"
     REPLAY = "replay"
     STOP = "stop"
+    TOKENIZER = "tokenizer"
 
 
 REQUIRED: Any = object()

@@ -195,15 +195,21 @@ def _stamps(files: Sequence[Path | str]) -> list[tuple[str, int, int, int, int]]
     return stamps
 
 
-def _cache_entry(key: str) -> Path | None:
-    """Where the facts under a key are kept; None where the user has no folder for it.
+def cache_folder(name: str) -> Path | None:
+    """A folder of the user's cache; None where the user has no folder for it.
 
     $XDG_CACHE_HOME or ~/.cache, as in the XDG base directory specification, version 0.8.
     """
     folder = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(folder):
         folder = os.path.expanduser("~/.cache")
-    return Path(folder, "specc", "corpora", f"{key}.json") if os.path.isabs(folder) else None
+    return Path(folder, "specc", name) if os.path.isabs(folder) else None
+
+
+def _cache_entry(key: str) -> Path | None:
+    """Where the facts under a key are kept; None where there is no such place."""
+    folder = cache_folder("corpora")
+    return folder / f"{key}.json" if folder is not None else None
 
 
 def _recall(entry: Path | None, kind: type[Facts]) -> Facts | None:

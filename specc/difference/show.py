@@ -105,6 +105,7 @@ def _subject(change: Change) -> str:
     words = {
         "stage": "",
         "arms": "",
+        "tokenizer": "tokenizer ",
         "prepare": "corpus ",
         "dataset": "data set ",
         "init": "model ",

@@ -7,6 +7,7 @@ from specc.drawing.svg import described
 from specc.words import printable
 
 SHAPES = {
+    "tokenizer": "cylinder",
     "prepare": "cylinder",
     "dataset": "cylinder",
     "train": "box",

@@ -6,6 +6,7 @@ from specc.drawing.dot import label
 from specc.drawing.fold import Picture
 
 SHAPES = {
+    "tokenizer": ("[(", ")]"),
     "prepare": ("[(", ")]"),
     "dataset": ("[(", ")]"),
     "eval": ("([", "])"),

@@ -16,6 +16,7 @@ from specc.analysis.measures import EvalPlan, Mark, mark_of
 from specc.analysis.models import Model
 from specc.analysis.resolve import ResolvedPoint
 from specc.analysis.selection import ArmPlan, arm_plans
+from specc.analysis.tokenizers import TrainedTokenizer
 from specc.analysis.values import StageValue, Value, show, spelled
 from specc.analysis.weights import leaves
 from specc.canonical import canonical_json
@@ -27,6 +28,7 @@ from specc.graph.states import Families, StageStates, corpus_role
 from specc.shapes import ModelShape
 from specc.steps import (
     RESUME,
+    TRAINED,
     UNTIL,
     DataSetParams,
     EvalParams,
@@ -176,14 +178,15 @@ class Expansion:
         if known is not None:
             return known
         params = corpus.params
-        key = step_key("prepare", identity(params), {})
+        inputs = {} if corpus.trained is None else {TRAINED: self._tokenizer(corpus.trained)}
+        key = step_key("prepare", identity(params), inputs)
         if key not in self.steps:
             parts = (corpus.facts.train, corpus.facts.held_out, *corpus.facts.splits.values())
             tokens = sum(part.tokens for part in parts)
             self._add(
                 key,
                 "prepare",
-                {},
+                inputs,
                 params.model_dump(mode="json"),
                 corpus.execution.model_dump(mode="json"),
                 f"{self.compiled.name}/{corpus.name}",
@@ -191,6 +194,22 @@ class Expansion:
                 seconds=self.rates.prepare(tokens),
             )
         self._prepared[id(corpus)] = key
+        return key
+
+    def _tokenizer(self, tokenizer: TrainedTokenizer) -> str:
+        """Key of the step that makes a tokenizer."""
+        params = tokenizer.params
+        key = step_key("tokenizer", identity(params), {})
+        if key not in self.steps:
+            self._add(
+                key,
+                "tokenizer",
+                {},
+                params.model_dump(mode="json"),
+                tokenizer.execution.model_dump(mode="json"),
+                f"{self.compiled.name}/{tokenizer.component.name}({tokenizer.component.args['vocab']})",
+                seconds=self.rates.small_step,
+            )
         return key
 
     def _data_set(self, data: DataSet) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import networkx
 
 COMPUTED = ("combine", "transform", "select")
-OPERATIONS = ("prepare", "dataset", "init", "import", "train", *COMPUTED, "eval")
+OPERATIONS = ("tokenizer", "prepare", "dataset", "init", "import", "train", *COMPUTED, "eval")
 
 
 class StepCount(Frozen):

@@ -111,7 +111,7 @@ TABLES: tuple[Table, ...] = (
         (
             _EXPERIMENT,
             _STEP,
-            C("op", "VARCHAR", "operation: prepare, init, import, train, combine, transform, select, eval"),
+            C("op", "VARCHAR", "operation: tokenizer, prepare, dataset, init, import, train, combine, ..."),
             C(
                 "state",
                 "VARCHAR",

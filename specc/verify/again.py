@@ -111,7 +111,9 @@ def hindrance(store: Store, manifest: Manifest, execution: dict[str, Any] | None
     for role, key in manifest.inputs.items():
         if role != RESUME and not store.has(key):
             return f"its input `{role}`, step {key[:12]}, is gone"
-    if execution is None and (manifest.op in ("prepare", "import") or manifest.provenance.device != "cpu"):
+    if execution is None and (
+        manifest.op in ("tokenizer", "prepare", "import") or manifest.provenance.device != "cpu"
+    ):
         if manifest.op == "prepare" and not manifest.params.get("fingerprint"):
             return ""  # a generator: it reads nothing
         return "no run of this workspace says how it was done"
