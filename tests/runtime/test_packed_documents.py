@@ -127,8 +127,12 @@ def of_plain(folder: Path) -> Logits:
 BACKENDS = [
     pytest.param(of_transformers("sdpa"), id="sdpa"),
     pytest.param(of_transformers("eager"), id="eager"),
-    # Compiled for minutes on a CPU.
-    pytest.param(of_transformers("flex_attention"), id="flex", marks=pytest.mark.slow),
+    # Compiled for a minute on a CPU, with warnings of torch about itself.
+    pytest.param(
+        of_transformers("flex_attention"),
+        id="flex",
+        marks=[pytest.mark.slow, pytest.mark.filterwarnings("ignore")],
+    ),
     pytest.param(of_plain, id="plain"),
 ]
 

@@ -243,7 +243,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("recipes")
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(text=recipes())
 def test_every_token_of_a_plan_is_in_the_batches(folder: Path, text: str) -> None:
     read = recount(folder, text)

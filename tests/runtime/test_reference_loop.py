@@ -49,9 +49,9 @@ def write_documents(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("schedule", "micro_batch"),
     [
-        ("cosine", None),
-        ("wsd", 1),
-        pytest.param("cosine", 3, marks=pytest.mark.conformance),
+        ("cosine", 3),
+        pytest.param("cosine", None, marks=pytest.mark.conformance),
+        pytest.param("wsd", 1, marks=pytest.mark.conformance),
         pytest.param("wsd", None, marks=pytest.mark.conformance),
     ],
 )
