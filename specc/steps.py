@@ -324,6 +324,10 @@ class TrainExecution(Frozen):
             in which numbers are added, as micro-batches do.
         sharding: whether each of them holds the whole model and optimizer ("replicate") or a part of
             them ("shard"); "auto" shards from a billion parameters.
+        implementation: whose forward and backward pass; "auto" takes the plain one on a CPU wherever it
+            covers the model and the optimizer.
+        compiled: whether the plain one is compiled by torch ("on", "off"); "auto" where training takes
+            long enough to be worth it.
         log_every: training steps between two lines of metrics.
         checkpoint_seconds: seconds between two scratch checkpoints.
     """
@@ -333,6 +337,8 @@ class TrainExecution(Frozen):
     micro_batch: int | None = None
     replicas: int = Field(default=1, ge=1)
     sharding: Literal["auto", "replicate", "shard"] = "auto"
+    implementation: Literal["auto", "plain", "transformers"] = "auto"
+    compiled: Literal["auto", "on", "off"] = "auto"
     log_every: int = 1
     checkpoint_seconds: float = 30.0
 

@@ -6,6 +6,7 @@ the segment that goes on from here, metrics.jsonl, and position.json.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from specc_runtime.device import device_name, use_device
 from specc_runtime.dropout import add_dropout
 from specc_runtime.early_stop import EarlyStop
 from specc_runtime.learner import Learner, TransformersLearner
+from specc_runtime.llama.choice import plain_architecture
+from specc_runtime.llama.learner import PlainLearner
 from specc_runtime.optimizer import build_optimizer
 from specc_runtime.order import Stream
 from specc_runtime.packing import Mixture
@@ -100,12 +103,17 @@ def outputs_after(attempt: Attempt, segment: Segment, position: Position) -> dic
     }
 
 
-def open_segment(attempt: Attempt, ranks: Ranks = ALONE) -> Segment:
+OpenLearner = Callable[[TrainParams, TrainExecution, Path, torch.device], Learner]
+
+
+def open_segment(attempt: Attempt, ranks: Ranks = ALONE, open_with: OpenLearner | None = None) -> Segment:
     """Load what a segment starts from: the model, the optimizer's state, and the streams it reads.
 
     That is the parent, or, where the step has one, an earlier state of the same stage (`RESUME`):
     the same bits come out, and only the steps behind it are trained.
 
+    Args:
+        open_with: makes the learner; None for `open_learner`.
     Raises:
         SpeccError: if these do not fit together, or there is no such device.
     """
@@ -118,7 +126,10 @@ def open_segment(attempt: Attempt, ranks: Ranks = ALONE) -> Segment:
     if RESUME in attempt.step.inputs:
         folder, _ = attempt.input(RESUME)
         origin = read_position(folder)
-    learner = ranks.led(open_learner(params, execution, folder, device, ranks))
+    if open_with is not None:
+        learner = open_with(params, execution, folder, device)
+    else:
+        learner = ranks.led(open_learner(params, execution, folder, device, ranks))
     if origin.step > 0 or params.optimizer_state == "kept":
         restore_learner(folder, learner)
     until = params.until
@@ -156,6 +167,9 @@ def open_learner(
 
         if sharded.shards(execution, folder):
             return sharded.open_sharded(params, execution, folder, ranks, device)
+    architecture = plain_architecture(params, execution, folder)
+    if architecture is not None:
+        return PlainLearner(architecture, params, execution, folder, device, ranks)
     model = models.load(folder, device, models.attention_kernel(device, params.dtype))
     add_dropout(model, params.dropout)
     optimizer = build_optimizer(model, params.optimizer)
