@@ -37,6 +37,7 @@ class Attempt:
     Attributes:
         params, execution: the step's typed parameters and settings.
         work: scratch folder, kept between attempts. artifact: empty folder to be filled.
+        spent_on_others: processor seconds of this process, since it began, that other steps had.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Attempt:
         self.artifact = self.work / "artifact"
         self._report = report
         self._reported = 0.0
+        self.spent_on_others = 0.0
         self._started = datetime.now(UTC)
         self._wall = time.monotonic()
         self._cpu = _cpu_seconds()
@@ -133,7 +135,7 @@ class Attempt:
             threads=threads,
             started=self._started.isoformat(timespec="seconds"),
             wall_seconds=time.monotonic() - self._wall,
-            cpu_seconds=_cpu_seconds() - self._cpu,
+            cpu_seconds=_cpu_seconds() - self._cpu - self.spent_on_others,
             flops=flops,
             resumed=resumed,
             computed=computed or {},

@@ -1,0 +1,71 @@
+"""Positions of packed rows: the tables of rotations, and who attends to whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the tokens of a training step stand.
+
+    Attributes:
+        cosines, sines: [K, B, T, E / 2], or [1, 1, T, E / 2] where all rows are alike.
+        mask: what is added to scores: 0 or minus infinity; [T, T], or [H * K * B, T, T].
+    """
+
+    cosines: Tensor
+    sines: Tensor
+    mask: Tensor
+
+    def scaled(self, by: float) -> Places:
+        """The same with rotations that also scale."""
+        return Places(self.cosines * by, self.sines * by, self.mask)
+
+
+def angles(length: int, head: int, base: float) -> Tensor:
+    """Angles [T, E / 2] of rotary positions (Su et al. 2021, arXiv 2104.09864), in float32."""
+    frequencies_E = 1.0 / base ** (torch.arange(0, head, 2, dtype=torch.float32) / head)
+    return torch.arange(length, dtype=torch.float32)[:, None] * frequencies_E
+
+
+class Rotary:
+    """Tables for sequences of one length, and the places of each training step."""
+
+    def __init__(self, length: int, head: int, base: float, heads: int, device: torch.device) -> None:
+        self.heads = heads
+        turned_TE = angles(length, head, base)
+        self.cosines_TE = turned_TE.cos().to(device)
+        self.sines_TE = turned_TE.sin().to(device)
+        ahead_TT = torch.ones(length, length, dtype=torch.bool).triu(1)
+        self.ahead_TT = ahead_TT.to(device)
+        self.whole = Places(self.cosines_TE[None, None], self.sines_TE[None, None], forbidden(self.ahead_TT))
+
+    def places(self, positions_KBT: Tensor | None) -> Places:
+        """Places of rows with these positions, which restart with each document; None for whole rows."""
+        if positions_KBT is None:
+            return self.whole
+        column_T = torch.arange(positions_KBT.shape[-1], device=positions_KBT.device)
+        begins_KBT = column_T - positions_KBT
+        other_KBTT = column_T < begins_KBT[..., None]
+        mask_RTT = forbidden(other_KBTT | self.ahead_TT).flatten(0, 1).repeat(self.heads, 1, 1)
+        return Places(self.cosines_TE[positions_KBT], self.sines_TE[positions_KBT], mask_RTT)
+
+
+def forbidden(where: Tensor) -> Tensor:
+    """Minus infinity where it holds, else 0."""
+    return torch.zeros(where.shape, device=where.device).masked_fill_(where, float("-inf"))
+
+
+def rotate(source: Tensor, target: Tensor, places: Places, back: bool = False) -> None:
+    """Write `source` [heads, K, B, T, E], each half-pair of a head turned by its position, to `target`."""
+    first, second = source.chunk(2, -1)
+    to_first, to_second = target.chunk(2, -1)
+    sign = -1.0 if back else 1.0
+    torch.mul(first, places.cosines, out=to_first)
+    to_first.addcmul_(second, places.sines, value=-sign)
+    torch.mul(second, places.cosines, out=to_second)
+    to_second.addcmul_(first, places.sines, value=sign)
