@@ -2,7 +2,7 @@
 
 Output that was asked for goes to stdout; progress, warnings and errors go to stderr. Exit codes:
 0 done, 1 the recipe is wrong, 2 wrong usage, 3 an expectation is not met, 4 a step failed,
-130 interrupted.
+130 interrupted, 75 interrupted by SIGTERM or SIGUSR1 (a batch system may start it again).
 """
 
 from __future__ import annotations
@@ -243,6 +243,21 @@ def plan(
     help="Whether replicas hold whole models or parts of them; auto: parts from 1B parameters.",
 )
 @click.option("--micro-batch", type=click.IntRange(1), help="Sequences in a forward pass; all by default.")
+@click.option(
+    "--implementation",
+    type=click.Choice(["auto", "plain", "transformers"]),
+    default="auto",
+    show_default=True,
+    help="Whose forward and backward pass trains; auto: the plain one, where it covers the model.",
+)
+@click.option(
+    "--compile",
+    "compiled",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Whether torch compiles the plain one first; auto: where training takes long enough.",
+)
 @click.option("--no-wait", is_flag=True, help="Fail at once if another run uses the workspace.")
 @told
 def run(
@@ -255,6 +270,8 @@ def run(
     replicas: int,
     sharding: str,
     micro_batch: int | None,
+    implementation: str,
+    compiled: str,
     no_wait: bool,
 ) -> int:
     """Do what has not been done, then print comparisons and expectations.
@@ -264,7 +281,7 @@ def run(
     from specc.cli.machine import Machine
     from specc.cli.running import run_file
 
-    machine = Machine(device, replicas, sharding, micro_batch)
+    machine = Machine(device, replicas, sharding, micro_batch, implementation, compiled)
     return run_file(file, only, max_arms, workspace, workers, machine, no_wait)
 
 

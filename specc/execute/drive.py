@@ -2,7 +2,8 @@
 
 What a failure leads to:
 
-* a worker that was killed: its step is tried once more, and goes on from its checkpoint;
+* a worker that was killed: its step is tried again after a while (`specc.execute.retry`), and goes on
+  from its checkpoint;
 * a damaged input: it is set aside and made again in the same run, once;
 * a full or failing disk or a workspace that can't be written: nothing more is started;
 * training that diverged: as anything else, but a selection goes on without that candidate;
@@ -12,10 +13,12 @@ What a failure leads to:
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from specc.errors import SpeccError
 from specc.execute.executor import WORKER_LOST, Done, Event, Executor, Failed, Progress, Stopped
 from specc.execute.interrupts import Interrupts
+from specc.execute.retry import retry_delay
 from specc.execute.schedule import LOCAL_ROLES, Schedule, State
 from specc.execute.watch import Watch
 from specc.store import Store
@@ -35,6 +38,8 @@ class Drive:
 
     Attributes:
         halted: whether something makes it useless to start another step.
+        lost: how often each step has lost its worker.
+        later: steps to be tried again, and when (monotonic seconds); they count as running until then.
     """
 
     def __init__(
@@ -55,7 +60,8 @@ class Drive:
         self.halted = False
         self.busy: set[int] = set()
         self.warm: dict[int, tuple[str, ...]] = {}
-        self.lost: set[str] = set()
+        self.lost: Counter[str] = Counter()
+        self.later: list[tuple[float, str]] = []
         self.remade: set[str] = set()
         self.complaints: set[tuple[str, str]] = set()
 
@@ -68,11 +74,19 @@ class Drive:
         Raises:
             ExecutorLost: if the executor's processes are gone.
         """
+        try:
+            self.go_on()
+        finally:
+            self.offer_again(at_once=True)
+
+    def go_on(self) -> None:
         deadline: float | None = None
         while True:
-            if self.interrupts.count == 0 and not self.halted:
+            stopping = self.interrupts.count > 0 or self.halted
+            self.offer_again(at_once=stopping)
+            if not stopping:
                 self.fill()
-            if not self.busy:
+            if not self.busy and not self.later:
                 return
             for event in self.executor.poll(POLL_SECONDS):
                 self.handle(event)
@@ -84,6 +98,13 @@ class Drive:
                 self.watch.console.note("stopping: running steps save a checkpoint; Ctrl-C again kills them")
             if self.interrupts.count > 1 or (deadline is not None and time.monotonic() > deadline):
                 return
+
+    def offer_again(self, at_once: bool) -> None:
+        """Send steps whose time has come back to those that wait."""
+        now = time.monotonic()
+        for due, key in [entry for entry in self.later if at_once or entry[0] <= now]:
+            self.later.remove((due, key))
+            self.schedule.retry(key)
 
     def fill(self) -> None:
         """Give a step to every idle slot."""
@@ -116,10 +137,10 @@ class Drive:
         """Send a step back to those that wait, if its failure deserves that."""
         if event.error == WORKER_LOST:
             self.warm.pop(event.slot, None)
-            if event.key in self.lost:
-                return False
-            self.lost.add(event.key)
-            self.schedule.retry(event.key)
+        delay = retry_delay(event.error, self.lost[event.key])
+        if delay is not None:
+            self.lost[event.key] += 1
+            self.later.append((time.monotonic() + delay, event.key))
             self.watch.retried(event, event.message)
             return True
         if event.error == "CorruptArtifact" and event.culprit in self.schedule.steps:

@@ -24,6 +24,9 @@ from specc.study import Study
 EXIT_CODES: dict[RunState, int] = {"done": 0, "failed": 4, "interrupted": 130}
 """Exit code of `specc run` by how the run ended."""
 
+PREEMPTED = 75
+"""Exit code of a run that a batch system interrupted: start it again (EX_TEMPFAIL of sysexits.h)."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -55,14 +58,18 @@ class RunOutcome:
     Attributes:
         status: its last picture; None if it was interrupted while it waited for another run.
         error: what ended the run as a whole, if not its steps.
+        preempted: whether it was interrupted by SIGTERM or SIGUSR1.
     """
 
     state: RunState
     status: RunStatus | None = None
     error: SpeccError | None = None
+    preempted: bool = False
 
     @property
     def exit_code(self) -> int:
+        if self.state == "interrupted" and self.preempted:
+            return PREEMPTED
         return EXIT_CODES[self.state]
 
     @property
@@ -73,7 +80,7 @@ class RunOutcome:
 def run_study(study: Study, workspace: Path, options: RunOptions, console: Console) -> RunOutcome:
     """Do every step of a study that is not in the store.
 
-    SIGINT and SIGTERM end it in good order (see `Drive.run`). Steps that fail don't end it.
+    SIGINT, SIGTERM and SIGUSR1 end it in good order (see `Drive.run`). Steps that fail don't end it.
 
     Raises:
         WorkspaceError: the workspace can't be used, or is in use and `options.wait` is false.
@@ -86,7 +93,7 @@ def run_study(study: Study, workspace: Path, options: RunOptions, console: Conso
 
     with Interrupts() as interrupts, WorkspaceLock(workspace) as lock:
         if not lock.acquire(options.wait, waiting, give_up=lambda: interrupts.count > 0):
-            return RunOutcome("interrupted")
+            return RunOutcome("interrupted", preempted=interrupts.preempted)
         record = RunRecord(workspace, study)
         try:
             lock.sign(record.run)
@@ -133,7 +140,7 @@ def run_locked(
         status = watch.status(state, error)
         record.status(status)
         console.ended(status)
-    return RunOutcome(state, status, error)
+    return RunOutcome(state, status, error, interrupts.preempted)
 
 
 def end_state(schedule: Schedule, interrupts: Interrupts, error: SpeccError | None) -> RunState:

@@ -112,13 +112,16 @@ def test_a_killed_worker_is_replaced_and_its_step_goes_on_from_its_checkpoint(tm
     assert events == ["started", "retried", "started", "finished", "started", "finished"]
 
 
-def test_a_step_whose_worker_is_killed_twice_fails_with_the_signal_named(tmp_path: Path) -> None:
-    step = fake_step("doomed", ticks=3, kill=int(signal.SIGKILL), kills=2)
+def test_a_step_whose_worker_is_killed_each_time_fails_with_the_signal_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specc.execute.retry.FIRST_SECONDS", 0.01)
+    step = fake_step("doomed", ticks=5, kill=int(signal.SIGKILL), kills=4)
     outcome = run(tmp_path, step, fake_step("other", ticks=2))
     (failure,) = outcome.failures
     assert failure.error == "WorkerLost"
     assert "SIGKILL" in failure.message
-    assert len(labels(tmp_path, "start")) == 3
+    assert labels(tmp_path, "start").count("doomed") == 4
     assert labels(tmp_path, "end") == ["other"]
 
 

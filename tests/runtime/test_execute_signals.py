@@ -64,14 +64,18 @@ def children(pid: int) -> list[int]:
     return [*found, *(below for child in found for below in children(child))]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_keeps_its_checkpoints_and_goes_on(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR1, 75)]
+)
+def test_F16_F17_an_interrupted_run_keeps_its_checkpoints_and_goes_on(
+    tmp_path: Path, number: signal.Signals, expected: int
+) -> None:
     process = begin(tmp_path, ticks=40)
     until(started(tmp_path, 2))
     time.sleep(0.2)
     process.send_signal(number)
     code, errors = finish(process)
-    assert code == 130
+    assert code == expected
     assert "go on with: specc run fake.spec" in errors
     positions = [int(path.read_text()) for path in tmp_path.glob("work/*/position")]
     assert len(positions) == 2
@@ -83,7 +87,7 @@ def test_an_interrupted_run_keeps_its_checkpoints_and_goes_on(tmp_path: Path, nu
     assert len(list(Store(tmp_path).keys())) == 2
 
 
-def test_a_second_interrupt_kills_at_once(tmp_path: Path) -> None:
+def test_F16_a_second_interrupt_kills_at_once(tmp_path: Path) -> None:
     process = begin(tmp_path, labels="deaf", ticks=500)
     until(started(tmp_path, 1))
     (server,) = children(process.pid)[:1]
@@ -107,7 +111,7 @@ def test_a_worker_that_does_not_stop_is_killed_after_the_grace_time(tmp_path: Pa
     until(lambda: not alive(worker))
 
 
-def test_killing_the_run_leaves_no_process_and_the_next_run_works(tmp_path: Path) -> None:
+def test_F01_killing_the_run_leaves_no_process_and_the_next_run_works(tmp_path: Path) -> None:
     process = begin(tmp_path, ticks=40)
     until(started(tmp_path, 2))
     below = children(process.pid)
@@ -136,7 +140,7 @@ def test_killing_the_server_ends_the_run_with_a_message_and_loses_nothing(tmp_pa
     assert finish(begin(tmp_path, ticks=40))[0] == 0
 
 
-def test_a_second_run_waits_for_the_first_and_says_so_once(tmp_path: Path) -> None:
+def test_F11_a_second_run_waits_for_the_first_and_says_so_once(tmp_path: Path) -> None:
     hold = tmp_path / HOLD
     hold.touch()
     first = begin(tmp_path, labels="a", ticks=2)
@@ -152,7 +156,7 @@ def test_a_second_run_waits_for_the_first_and_says_so_once(tmp_path: Path) -> No
     assert [line["label"] for line in diary(tmp_path) if line["what"] == "end"] == ["a", "b"]
 
 
-def test_a_run_that_must_not_wait_is_refused_and_names_the_holder(tmp_path: Path) -> None:
+def test_F11_a_run_that_must_not_wait_is_refused_and_names_the_holder(tmp_path: Path) -> None:
     hold = tmp_path / HOLD
     hold.touch()
     first = begin(tmp_path, labels="a", ticks=2)

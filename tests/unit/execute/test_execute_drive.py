@@ -81,7 +81,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr("specc.execute.retry.FIRST_SECONDS", 0.0)
     bench = Bench(tmp_path)
     yield bench
     bench.close()
