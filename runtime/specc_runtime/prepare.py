@@ -67,7 +67,13 @@ class SplitWriter:
     """Writes the arrays of a split in bounded memory and counts what it writes."""
 
     def __init__(
-        self, folder: Path, name: str, tokens: Tokens, with_options: bool, known: Progress | None
+        self,
+        folder: Path,
+        name: str,
+        tokens: Tokens,
+        with_options: bool,
+        known: Progress | None,
+        with_turns: bool = False,
     ) -> None:
         narrow = token_type(tokens.vocab)
         parts: list[tuple[str, Any]] = [
@@ -78,6 +84,8 @@ class SplitWriter:
         ]
         if with_options:
             parts += [("option_tokens", narrow), *PARTS]
+        if with_turns:
+            parts.append(("masked", np.bool_))
         named = ((part, f"{name}.{part}", dtype) for part, dtype in parts)
         self.arrays = GrowingArrays(folder, named, known.lengths if known else None)
         self.targets = known.targets.get(name, 0) if known else 0
@@ -94,6 +102,10 @@ class SplitWriter:
         arrays["prompts"].extend(block.prompts)
         arrays["ids"].extend(block.ids)
         self.targets += int((block.lengths - np.maximum(block.prompts, 1)).sum())
+        if "masked" in arrays.arrays:
+            masked = np.zeros(len(block.tokens), dtype=bool) if block.masked is None else block.masked
+            arrays["masked"].extend(masked)
+            self.targets -= int(np.count_nonzero(masked))
         if block.options is not None:
             options = block.options
             arrays["option_offsets"].extend(options.offsets[1:] + arrays["option_tokens"].length)
@@ -157,6 +169,7 @@ class Preparing:
         self.folder = attempt.work / UNFINISHED
         self.folder.mkdir(exist_ok=True)
         self.with_options = bool(attempt.params.reader.args.get("options"))
+        self.with_turns = attempt.params.reader.name == "chat"
         self.versions = {"specc": specc.__version__, "tokenizers": version("tokenizers")}
         self.documents = 0
         self.resumed = 0
@@ -187,7 +200,7 @@ class Preparing:
 
     def _open(self, known: Progress | None) -> None:
         for name in self.splitting.names:
-            writer = SplitWriter(self.folder, name, self.tokens, self.with_options, known)
+            writer = SplitWriter(self.folder, name, self.tokens, self.with_options, known, self.with_turns)
             self.writers[name] = writer
             self._closed.enter_context(writer.arrays)
         self.documents = known.documents if known else 0

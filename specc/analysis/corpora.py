@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from specc.analysis.chats import CHAT, with_template
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.texts import files_of, folder_of, named, parts_of, reader_of
@@ -118,6 +119,8 @@ class CorpusReader:
                 where = value.spans.get("files", value.span)
             elif given:
                 tokenizer = str(folder_of(value, "tokenizer") / given)
+            if reader.name == CHAT:
+                reader = with_template(reader, value, tokenizer)
             asked = (reader.model_dump_json(), files, tokenizer, held_out, splits)
             facts = ask(asked, partial(measure, reader, files, tokenizer, held_out, splits))
         except StillCounting:

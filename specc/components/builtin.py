@@ -281,6 +281,33 @@ CORPORA = (
         example='jsonl("data/skill.jsonl", prompt = "question", completion = "answer", held_out = 5%)',
     ),
     Signature(
+        "chat",
+        Kind.CORPUS,
+        "Conversations as JSON lines, written out by a chat template; what the assistant says is learned.",
+        (
+            _FILES,
+            _EXCLUDE,
+            P("messages", Type.STRING, "field that holds the list of messages", "messages"),
+            P(
+                "template",
+                Type.PATH,
+                "file of the chat template; default: the one beside the tokenizer",
+                "",
+                identity=False,
+            ),
+            P(
+                "answers",
+                Type.STRING,
+                "which of the assistant's messages are learned; of the last one, what is before is the prompt",
+                "all",
+                choices=("all", "last"),
+            ),
+            *CORPUS_PARAMETERS,
+        ),
+        positional=1,
+        example='chat("data/chat.jsonl", tokenizer = base.tokenizer, held_out = 5%)',
+    ),
+    Signature(
         "parquet",
         Kind.CORPUS,
         "A Parquet row a document: text, or prompt and completion.",

@@ -17,16 +17,22 @@ class Document:
         prompt: what is given; None for plain text. It carries no loss.
         completion: what follows the prompt, and carries loss.
         options: completions to choose from, `completion` among them; empty where there are none.
+        turns: of a conversation, what is given and what is learned, in turn; empty for all else.
+        markup: whether text that reads like a special token is one.
     """
 
     text: str = ""
     prompt: str | None = None
     completion: str = ""
     options: tuple[str, ...] = ()
+    turns: tuple[str, ...] = ()
+    markup: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The text; or prompt and completion. Options are not what a document is about."""
+        """The text; or prompt and completion; or turns. Options are not what a document is about."""
+        if self.turns:
+            return self.turns
         return (self.text,) if self.prompt is None else (self.prompt, self.completion)
 
     @property
@@ -41,8 +47,8 @@ class Document:
 
     @property
     def content(self) -> str:
-        """All that a model reads: the text, or prompt and completion."""
-        return self.text if self.prompt is None else self.prompt + self.completion
+        """All that a model reads: the text, or prompt and completion, or turns."""
+        return "".join(self.parts)
 
 
 def document_id(document: Document) -> str:
@@ -51,7 +57,8 @@ def document_id(document: Document) -> str:
     What is hashed is the kind, then each part in UTF-8 behind its length in bytes, so that no two
     documents are written alike. Names and places of files are no part of it.
     """
-    content = hashlib.sha256(b"text" if document.prompt is None else b"prompt")
+    kind = b"turns" if document.turns else b"text" if document.prompt is None else b"prompt"
+    content = hashlib.sha256(kind)
     for part in document.parts:
         data = part.encode()
         content.update(b" %d:" % len(data))

@@ -132,30 +132,46 @@ def block_of(batch: Sequence[Document], identities: Sequence[str], tokens: Token
 
     Each has the tokens of `specc.corpora.tokens.encode_document`.
     """
-    ids, lengths, prompts = _tokens_of(batch, tokens)
+    ids, lengths, prompts, hidden = _tokens_of(batch, tokens)
     whole = lengths + 1
     offsets = ends(whole)
     filled = np.full(int(offsets[-1]), tokens.eos, dtype=token_type(tokens.vocab))
     inside = np.ones(len(filled), dtype=bool)
     inside[offsets[1:] - 1] = False
     filled[inside] = ids
+    masked = None
+    if hidden is not None:
+        masked = np.zeros(len(filled), dtype=bool)
+        masked[inside] = hidden
     return Block(
         filled,
         offsets,
         prompts.astype(np.int32),
         _short(identities),
+        masked,
         options=_options(batch, tokens) if options else None,
     )
 
 
 def _tokens_of(
     batch: Sequence[Document], tokens: Tokens
-) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
-    """Ids of all documents without end tokens, and for each how many, and how many are the prompt's."""
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_] | None]:
+    """Ids of all documents without end tokens; for each how many, and how many are the prompt's.
+
+    Last is which of the ids carry no loss though they are behind the prompt: what is given in later
+    turns of conversations; None where there are none.
+    """
     parts = [part for document in batch for part in document.parts]
-    ids, sizes = tokens.encode_many(parts)
+    ids, sizes = tokens.encode_many(parts, any(document.markup for document in batch))
     lengths, prompts = _by_document(batch, sizes)
-    return ids, lengths, prompts
+    if not any(document.turns for document in batch):
+        return ids, lengths, prompts, None
+    given = [
+        bool(document.turns) and place >= 2 and place % 2 == 0
+        for document in batch
+        for place in range(len(document.parts))
+    ]
+    return ids, lengths, prompts, np.repeat(np.array(given), sizes)
 
 
 def _by_document(
@@ -171,7 +187,8 @@ def _by_document(
 def _count(batch: list[Document], tokens: Tokens, splitting: Splitting) -> Counts:
     identities = [document_id(document) for document in batch]
     parts = [part for document in batch for part in document.parts]
-    lengths, _ = _by_document(batch, tokens.count_many(parts))
+    counts = tokens.count_many(parts, any(document.markup for document in batch))
+    lengths, _ = _by_document(batch, counts)
     sizes = np.fromiter((document.bytes for document in batch), np.int64, len(batch))
     of = splitting.of(identities)
     kinds = len(splitting.names)

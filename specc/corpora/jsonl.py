@@ -29,6 +29,16 @@ def read_jsonl(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[Docum
             or if the arguments name no fields.
     """
     columns = fields(args, "jsonl", "field")
+    for record, where in read_records(files):
+        yield columns.document(record, where)
+
+
+def read_records(files: Sequence[Path]) -> Iterator[tuple[dict[str, Any], str]]:
+    """The object of each line, and where it stands, for messages.
+
+    Raises:
+        DataError: with file and line, if it is too long, not UTF-8, not JSON, or no object.
+    """
     for path in files:
         offset = 0
         with open_data(path) as file:
@@ -42,7 +52,7 @@ def read_jsonl(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[Docum
                 offset += len(line)
                 if text.isspace() or not text:
                     continue
-                yield columns.document(_object(text, path, number), f"line {number} of {path}")
+                yield _object(text, path, number), f"line {number} of {path}"
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from specc.components import arguments
 from specc.components.plugins import implementation
+from specc.corpora.chat import read_chat
 from specc.corpora.contents import by_content
 from specc.corpora.docstrings import read_docstrings
 from specc.corpora.documents import Document
@@ -26,6 +27,7 @@ READERS: dict[str, Reader] = {
     "text": read_text,
     "docstrings": read_docstrings,
     "jsonl": read_jsonl,
+    "chat": read_chat,
     "parquet": read_parquet,
     "facts": read_facts,
     "markov": read_markov,

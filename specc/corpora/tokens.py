@@ -17,7 +17,7 @@ from specc.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 END_TOKENS = (
     "</s>",
@@ -55,14 +55,17 @@ class Tokens(Protocol):
         """Token ids of a text, without an end token; of the type that `token_type` names."""
         ...
 
-    def encode_many(self, texts: Sequence[str]) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
+    def encode_many(
+        self, texts: Sequence[str], markup: bool = False
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
         """Token ids of texts one after another, as `encode` makes them, and how many each has.
 
-        May be called by several threads at once.
+        With `markup`, text that reads like a special token is one. May be called by several threads
+        at once.
         """
         ...
 
-    def count_many(self, texts: Sequence[str]) -> NDArray[np.int64]:
+    def count_many(self, texts: Sequence[str], markup: bool = False) -> NDArray[np.int64]:
         """How many token ids each text has, without an end token; for several threads too."""
         ...
 
@@ -83,10 +86,12 @@ class ByteTokens:
 
         return np.frombuffer(text.encode(), np.uint8).astype(np.uint16)
 
-    def encode_many(self, texts: Sequence[str]) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
+    def encode_many(
+        self, texts: Sequence[str], markup: bool = False
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
         return self.encode("".join(texts)), self.count_many(texts)
 
-    def count_many(self, texts: Sequence[str]) -> NDArray[np.int64]:
+    def count_many(self, texts: Sequence[str], markup: bool = False) -> NDArray[np.int64]:
         import numpy as np
 
         sizes = (len(text) if text.isascii() else len(text.encode()) for text in texts)
@@ -155,19 +160,31 @@ class FileTokens:
         ids = self._mine().encode(text, add_special_tokens=False).ids
         return np.array(ids, dtype=token_type(self.vocab))
 
-    def encode_many(self, texts: Sequence[str]) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
+    def encode_many(
+        self, texts: Sequence[str], markup: bool = False
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
         import numpy as np
 
-        encoded = self._mine().encode_batch_fast(list(texts), add_special_tokens=False)
+        encoded = self._encode_batch(texts, markup)
         lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
         ids = chain.from_iterable(encoding.ids for encoding in encoded)
         return np.fromiter(ids, token_type(self.vocab), int(lengths.sum())), lengths
 
-    def count_many(self, texts: Sequence[str]) -> NDArray[np.int64]:
+    def count_many(self, texts: Sequence[str], markup: bool = False) -> NDArray[np.int64]:
         import numpy as np
 
-        encoded = self._mine().encode_batch_fast(list(texts), add_special_tokens=False)
+        encoded = self._encode_batch(texts, markup)
         return np.fromiter(map(len, encoded), np.int64, len(encoded))
+
+    def _encode_batch(self, texts: Sequence[str], markup: bool) -> Sequence[Encoding]:
+        mine = self._mine()
+        if not markup:
+            return mine.encode_batch_fast(list(texts), add_special_tokens=False)
+        mine.encode_special_tokens = False
+        try:
+            return mine.encode_batch_fast(list(texts), add_special_tokens=False)
+        finally:
+            mine.encode_special_tokens = True
 
     def decode(self, ids: NDArray[np.integer[Any]]) -> str:
         text: str = self._tokenizer.decode(ids[ids != self.eos].tolist(), skip_special_tokens=False)
@@ -200,12 +217,10 @@ def encode_document(document: Document, tokens: Tokens) -> tuple[NDArray[np.inte
     import numpy as np
 
     end = np.array([tokens.eos], dtype=token_type(tokens.vocab))
-    if document.prompt is None:
-        return np.concatenate([tokens.encode(document.text), end]), 0
-    prompt = tokens.encode(document.prompt)
-    return np.concatenate([prompt, tokens.encode(document.completion), end]), len(prompt)
+    ids, lengths = tokens.encode_many(document.parts, document.markup)
+    return np.concatenate([ids, end]), int(lengths[0]) if len(lengths) > 1 else 0
 
 
 def count_tokens(document: Document, tokens: Tokens) -> int:
     """Length of what `encode_document` returns, end token included."""
-    return int(tokens.count_many(document.parts).sum()) + 1
+    return int(tokens.count_many(document.parts, document.markup).sum()) + 1

@@ -45,15 +45,17 @@ def pin_model(name: str, asked: str = "") -> ModelLock:
     shape = checkpoint_shape(folder)
     used = ["config.json", *(path.name for path in weight_files(folder)), *companions(folder)]
     vocab, eos = _tokenizer(folder)
-    return ModelLock(
-        asked=asked,
-        revision=revision,
-        files={file: file_digest(folder / file) for file in sorted(used)},
-        config=read_config(folder),
-        parameters=shape.parameters,
-        dtype=checkpoint_dtype(folder),
-        tokenizer_vocab=vocab,
-        tokenizer_eos=eos,
+    return ModelLock.model_validate(
+        {
+            "asked": asked,
+            "revision": revision,
+            "files": {file: file_digest(folder / file) for file in sorted(used)},
+            "config": read_config(folder),
+            "parameters": shape.parameters,
+            "dtype": checkpoint_dtype(folder),
+            "tokenizer_vocab": vocab,
+            "tokenizer_eos": eos,
+        }
     )
 
 
