@@ -7,8 +7,9 @@ learner goes on from what any other has left.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,38 @@ class Learner(Protocol):
 
     def provenance(self) -> dict[str, Any]:
         """How it computes, for the record: `implementation`, and what else was chosen."""
+
+
+class Reading(Protocol):
+    """Loss and gradient norm of an update that may still be under way."""
+
+    def read(self) -> tuple[float, float]:
+        """Wait for them; see `Learner.update`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Values that are at hand."""
+
+    loss: float
+    norm: float
+
+    def read(self) -> tuple[float, float]:
+        return self.loss, self.norm
+
+
+@runtime_checkable
+class Lagging(Protocol):
+    """A learner whose device works while the next updates are prepared.
+
+    Attributes:
+        lag: updates that may be under way before the first of them is read.
+    """
+
+    lag: int
+
+    def launch(self, batch: Batch, rate: float, lineage_step: int) -> Reading:
+        """Begin an update as `Learner.update` makes it, and don't wait for it."""
 
 
 class TransformersLearner:

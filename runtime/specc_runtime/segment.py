@@ -16,7 +16,7 @@ from specc.steps import TrainExecution, TrainParams
 from specc_runtime.attempt import Attempt, Interrupted
 from specc_runtime.checkpoint import Checkpoints, Judged, Position
 from specc_runtime.early_stop import EarlyStop
-from specc_runtime.learner import Learner
+from specc_runtime.learner import Known, Lagging, Learner, Reading
 from specc_runtime.metrics import MetricsLog
 from specc_runtime.packing import Batch, Mixture
 from specc_runtime.schedule import learning_rate
@@ -65,13 +65,11 @@ class Tally:
             judged=position.judged,
         )
 
-    def add(self, batch: Batch, counted: dict[str, int], loss: float) -> None:
+    def add(self, batch: Batch, counted: dict[str, int]) -> None:
         self.step += 1
         for role, count in counted.items():
             self.tokens[role] = self.tokens.get(role, 0) + count
         self.targets += batch.targets
-        if batch.targets:
-            self.losses.append(loss)
 
     def seconds(self) -> float:
         """Seconds spent in the loop, over all attempts."""
@@ -155,6 +153,7 @@ class Segment:
         self.log = MetricsLog(self.log_path, start.metrics_bytes)
         self.log.__enter__()
         self._saved = self.tally.began
+        self._unread: deque[tuple[int, Turn, Reading]] = deque()
         return self
 
     def __exit__(
@@ -173,8 +172,14 @@ class Segment:
             Diverged: if a loss or gradient norm is not finite.
         """
         with self:
+            learner = self.learner
+            lagging = learner if isinstance(learner, Lagging) else None
             while (turn := self.turn()) is not None:
-                self.took(turn, *self.learner.update(turn.batch, turn.rate, turn.lineage_step))
+                if lagging is not None:
+                    reading = lagging.launch(turn.batch, turn.rate, turn.lineage_step)
+                    self.launched(turn, reading, lagging.lag)
+                else:
+                    self.took(turn, *learner.update(turn.batch, turn.rate, turn.lineage_step))
             return self.finish()
 
     def turn(self) -> Turn | None:
@@ -197,20 +202,43 @@ class Segment:
             Interrupted: if asked to stop; a checkpoint was saved.
             Diverged: if the loss or the gradient's norm is not finite.
         """
+        self.launched(turn, Known(loss, norm), 0)
+
+    def launched(self, turn: Turn, reading: Reading, lag: int) -> None:
+        """Record a training step whose loss and norm are read once `lag` further ones have begun.
+
+        They are read before anything is saved, so a checkpoint never holds what was not looked at.
+
+        Raises:
+            Interrupted: if asked to stop; a checkpoint was saved.
+            Diverged: if the loss or the gradient's norm of a step that was read is not finite.
+        """
         tally = self.tally
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise self._diverged(tally.step, loss, norm)
-        tally.add(turn.batch, turn.counted, loss)
-        self._tell(tally, loss if turn.batch.targets else None, turn.rate, norm)
+        tally.add(turn.batch, turn.counted)
+        self._unread.append((tally.step, turn, reading))
+        self._read(lag)
         if tally.step < self.params.steps:
             stopping = self.attempt.stopping()
             if stopping or time.monotonic() - self._saved >= self.execution.checkpoint_seconds:
+                self._read()
                 self.save()
             if stopping:
                 raise Interrupted(f"{self.attempt.step.label} at step {tally.step}")
 
+    def _read(self, lag: int = 0) -> None:
+        """Read and log what training steps gave, but for the last `lag`."""
+        while len(self._unread) > lag:
+            step, turn, reading = self._unread.popleft()
+            loss, norm = reading.read()
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                raise self._diverged(step - 1, loss, norm)
+            if turn.batch.targets:
+                self.tally.losses.append(loss)
+            self._tell(step, loss if turn.batch.targets else None, turn.rate, norm)
+
     def finish(self) -> Position:
         """The position at the end; an early stop gives the learner its best weights."""
+        self._read()
         tally = self.tally
         if self.stop is not None and tally.judged is not None:
             self.stop.finish(self.learner, tally.judged)
@@ -228,30 +256,31 @@ class Segment:
         if stop is None or judged is None:
             return tally.step >= self.params.steps
         if stop.due(tally.step, judged):
+            self._read()
             try:
                 value, judged = stop.judge(tally.step, judged)
             except Interrupted:
                 self.save()
                 raise
             tally.judged = judged
-            self.log.write(self._place(tally) | {"until": value if math.isfinite(value) else None})
+            self.log.write(self._place(tally.step) | {"until": value if math.isfinite(value) else None})
             if judged.best_at == tally.step and stop.until.restore:
                 kept = {p.judged.best_at for p in self.checkpoints.positions() if p.judged is not None}
                 stop.best.save(self.learner, tally.position(self.log.size()), kept)
         return tally.step >= self.params.steps or stop.ends(judged)
 
-    def _place(self, tally: Tally) -> dict[str, Any]:
+    def _place(self, step: int) -> dict[str, Any]:
         """Where a line of the log belongs."""
-        tokens = tally.step * self.params.batch * self.params.sequence
-        return {"step": tally.step, "tokens": tokens, "lineage_tokens": self.lineage.tokens + tokens}
+        tokens = step * self.params.batch * self.params.sequence
+        return {"step": step, "tokens": tokens, "lineage_tokens": self.lineage.tokens + tokens}
 
-    def _tell(self, tally: Tally, loss: float | None, rate: float, norm: float) -> None:
-        """Log the step that was just done, if its turn has come, and report progress."""
-        params = self.params
+    def _tell(self, step: int, loss: float | None, rate: float, norm: float) -> None:
+        """Log a training step, if its turn has come, and report progress."""
+        params, tally = self.params, self.tally
         step_tokens = params.batch * params.sequence
-        if tally.step % self.execution.log_every == 0 or tally.step == params.steps:
+        if step % self.execution.log_every == 0 or step == params.steps:
             self.log.write(
-                self._place(tally)
+                self._place(step)
                 | {
                     "loss": loss,
                     "learning_rate": rate,
@@ -260,8 +289,8 @@ class Segment:
                 }
             )
         spent = max(time.monotonic() - tally.began, 1e-9)
-        speed = (tally.step - tally.went_on) * step_tokens / spent
-        self.attempt.progress(tally.step, params.steps, tally.step * step_tokens, loss, speed)
+        speed = (step - tally.went_on) * step_tokens / spent
+        self.attempt.progress(step, params.steps, step * step_tokens, loss, speed)
 
     def _diverged(self, step: int, loss: float, norm: float) -> Diverged:
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
