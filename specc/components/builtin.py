@@ -298,7 +298,7 @@ CORPORA = (
             P(
                 "answers",
                 Type.STRING,
-                "which of the assistant's messages are learned; of the last one, what is before is the prompt",
+                "which messages of the assistant are learned; before the last alone, all is its prompt",
                 "all",
                 choices=("all", "last"),
             ),
