@@ -13,6 +13,8 @@ OPTIONS = {
     "replicas": "--replicas",
     "sharding": "--sharding",
     "micro_batch": "--micro-batch",
+    "implementation": "--implementation",
+    "compiled": "--compile",
 }
 """Field of `Machine` -> the option that sets it."""
 
@@ -25,6 +27,8 @@ class Machine:
     replicas: int = 1
     sharding: str = "auto"
     micro_batch: int | None = None
+    implementation: str = "auto"
+    compiled: str = "auto"
 
     def chosen(self) -> dict[str, Any]:
         """The fields that were set to something else than their default."""
