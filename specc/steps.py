@@ -33,7 +33,7 @@ VERSIONS = {
     "combine": 1,
     "transform": 1,
     "select": 1,
-    "eval": 1,
+    "eval": 2,
 }
 """Version of each operation; raised when its results change."""
 
@@ -325,7 +325,8 @@ class TrainExecution(Frozen):
         sharding: whether each of them holds the whole model and optimizer ("replicate") or a part of
             them ("shard"); "auto" shards from a billion parameters.
         implementation: whose forward and backward pass; "auto" takes the plain one on a CPU wherever it
-            covers the model and the optimizer.
+            covers the model and the optimizer. "stacked" is that of lanes, which a run gives to steps
+            that may be trained together; what it can't do is done as with "auto".
         compiled: whether the plain one is compiled by torch ("on", "off"); "auto" where training takes
             long enough to be worth it.
         log_every: training steps between two lines of metrics.
@@ -337,7 +338,7 @@ class TrainExecution(Frozen):
     micro_batch: int | None = None
     replicas: int = Field(default=1, ge=1)
     sharding: Literal["auto", "replicate", "shard"] = "auto"
-    implementation: Literal["auto", "plain", "transformers"] = "auto"
+    implementation: Literal["auto", "plain", "transformers", "stacked"] = "auto"
     compiled: Literal["auto", "on", "off"] = "auto"
     log_every: int = 1
     checkpoint_seconds: float = 30.0

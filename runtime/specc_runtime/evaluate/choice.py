@@ -9,7 +9,9 @@ import numpy as np
 
 from specc.components import arguments
 from specc.errors import DataError
-from specc_runtime.evaluate.measured import Measured, Task, clustered_error, target_losses
+from specc_runtime.evaluate.batches import Rows, Tokens
+from specc_runtime.evaluate.measured import Measured, Task, clustered_error
+from specc_runtime.evaluate.scores import target_losses
 from specc_runtime.prepared import open_tokens
 
 
@@ -30,16 +32,17 @@ def choice(task: Task) -> Measured:
         )
     given: Mapping[str, Any] = arguments(task.evaluator)
     decode = open_tokens(task.folder).decode
-    rows, firsts, units, starts = [], [], [], [0]
-    for number in range(task.split.documents):
-        prompt = task.document(number)[: max(int(task.split.prompts[number]), 1)]
+    rows: list[Tokens] = []
+    firsts, units, starts = [], [], [0]
+    for number, (document, length) in enumerate(task.documents()):
+        prompt = document[:length]
         for tokens, size in options.of(number):
             kept = prompt[-max(1, task.sequence - len(tokens)) :]
             rows.append(np.concatenate([kept, tokens]))
             firsts.append(len(kept))
             units.append({"none": 1, "tokens": len(tokens), "bytes": size}[given["normalise"]])
         starts.append(len(rows))
-    losses, computed = target_losses(task, rows, np.array(firsts, dtype=np.int64))
+    losses, _, computed = target_losses(task, Rows(rows, np.array(firsts, dtype=np.int64)))
     scores = losses / np.maximum(np.array(units), 1)
     samples = []
     for number in range(task.split.documents):

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from specc_runtime.evaluate.measured import Measured, Task, clustered_error, target_losses
+from specc_runtime.evaluate.batches import Rows, Tokens
+from specc_runtime.evaluate.measured import Measured, Task, clustered_error
+from specc_runtime.evaluate.scores import target_losses
 
 
 def loss(task: Task) -> Measured:
@@ -19,11 +21,10 @@ def loss(task: Task) -> Measured:
     targets. The standard error takes documents as drawn: see `clustered_error`.
     """
     split, sequence = task.split, task.sequence
-    rows, firsts, owners = [], [], []
+    rows: list[Tokens] = []
+    firsts, owners = [], []
     masks: list[NDArray[np.bool_]] = []
-    for number in range(split.documents):
-        document, masked = task.document(number), task.masked(number)
-        prompt = max(int(split.prompts[number]), 1)
+    for number, (document, prompt) in enumerate(task.documents()):
         for begin in range(0, max(len(document) - 1, 1), sequence - 1):
             window = document[begin : begin + sequence]
             first = max(prompt - begin, 1)
@@ -31,23 +32,19 @@ def loss(task: Task) -> Measured:
                 rows.append(window)
                 firsts.append(first)
                 owners.append(number)
-                masks.append(masked[begin : begin + sequence])
-    sums, computed = target_losses(
-        task, rows, np.array(firsts, dtype=np.int64), masks if split.masked is not None else None
-    )
-    targets = [int(np.count_nonzero(~mask[first:])) for mask, first in zip(masks, firsts, strict=True)]
+                if split.masked is not None:
+                    masks.append(task.masked(number)[begin : begin + sequence])
+    found = Rows(rows, np.array(firsts, dtype=np.int64), masks if split.masked is not None else None)
+    sums, targets, computed = target_losses(task, found)
     totals, counts = (
         np.bincount(owners, weights=weights, minlength=split.documents).astype(np.float64)
         for weights in (sums, targets)
     )
     n = int(counts.sum())
     samples = [
-        {
-            "document": task.document_id(number),
-            "value": totals[number] / counts[number],
-            "n": int(counts[number]),
-        }
-        for number in np.flatnonzero(counts).tolist()
+        {"document": name, "value": total / count, "n": int(count)}
+        for name, total, count in zip(task.document_ids(), totals.tolist(), counts.tolist(), strict=True)
+        if count
     ]
     value = float(totals.sum()) / n if n else math.nan
     return Measured(value, n, clustered_error(totals, counts), samples, computed)

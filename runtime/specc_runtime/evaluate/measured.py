@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from specc.steps import Component
 from specc_runtime.attempt import Attempt
@@ -49,6 +49,17 @@ class Task:
         """Tokens of a document, with its end token."""
         first, last = self.split.offsets[number], self.split.offsets[number + 1]
         return self.split.tokens[first:last].astype(np.int64)
+
+    def documents(self) -> Iterator[tuple[NDArray[np.integer[Any]], int]]:
+        """All documents in order: tokens as they are stored, and how many of them are context, at least 1."""
+        tokens: NDArray[np.integer[Any]] = np.asarray(self.split.tokens)  # a memory map is slow to cut
+        offsets = self.split.offsets.tolist()
+        for number, prompt in enumerate(self.split.prompts.tolist()):
+            yield tokens[offsets[number] : offsets[number + 1]], max(prompt, 1)
+
+    def document_ids(self) -> list[str]:
+        """Ids of all documents, in order."""
+        return [f"{number:016x}" for number in self.split.ids.tolist()]
 
     def masked(self, number: int) -> NDArray[np.bool_]:
         """Which tokens of a document carry no loss though its prompt doesn't hold them."""
@@ -93,59 +104,3 @@ def clustered_error(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> f
         return None
     residuals = sums - sums.sum() / total * counts
     return math.sqrt(documents / (documents - 1) * float(residuals @ residuals)) / float(total)
-
-
-def batches(lengths: NDArray[np.int64], batch_tokens: int) -> Iterator[NDArray[np.int64]]:
-    """Numbers of rows, longest first, grouped so that a padded batch has at most `batch_tokens`."""
-    order = np.argsort(-lengths, kind="stable")
-    first = 0
-    while first < len(order):
-        rows = max(1, batch_tokens // max(1, int(lengths[order[first]])))
-        yield order[first : first + rows]
-        first += rows
-
-
-def padded(rows: list[NDArray[np.int64]], fill: int) -> Tensor:
-    """Rows as one tensor [B, T], filled up on the right."""
-    result = np.full((len(rows), max(map(len, rows))), fill, dtype=np.int64)
-    for number, row in enumerate(rows):
-        result[number, : len(row)] = row
-    return torch.from_numpy(result)
-
-
-@torch.inference_mode()
-def target_losses(
-    task: Task,
-    rows: list[NDArray[np.int64]],
-    firsts: NDArray[np.int64],
-    masks: list[NDArray[np.bool_]] | None = None,
-) -> tuple[NDArray[np.float64], int]:
-    """Summed cross-entropy of each row's tokens from place `firsts` on, in nats, and tokens computed.
-
-    Tokens that `masks` names, for each row, are left out.
-
-    A row is one window of one document, filled up on its right: under a causal mask no token sees
-    what fills, so no mask is needed and documents are kept apart.
-    """
-    result = np.zeros(len(rows))
-    lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    groups = list(batches(lengths, task.batch_tokens))
-    computed = 0
-    for done, numbers in enumerate(groups):
-        task.attempt.stop_if_asked()
-        tokens_BT = padded([rows[number] for number in numbers], 0).to(task.device)
-        with task.precision():
-            logits_BTV = task.model(input_ids=tokens_BT, use_cache=False).logits
-        losses_N = torch.nn.functional.cross_entropy(
-            logits_BTV[:, :-1].float().flatten(0, 1), tokens_BT[:, 1:].flatten(), reduction="none"
-        )
-        losses_BT = losses_N.view(len(numbers), -1).cpu().double().numpy()
-        place = np.arange(1, tokens_BT.shape[1])
-        counted = (place >= firsts[numbers][:, None]) & (place < lengths[numbers][:, None])
-        if masks is not None:
-            for row, number in enumerate(numbers.tolist()):
-                counted[row, : lengths[number] - 1] &= ~masks[number][1:]
-        result[numbers] = (losses_BT * counted).sum(axis=1)
-        computed += tokens_BT.numel()
-        task.attempt.progress(done + 1, len(groups), computed)
-    return result, computed
