@@ -13,6 +13,7 @@ A token is a target, predicted from what precedes it, unless
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -43,6 +44,13 @@ class Batch:
     labels: NDArray[np.int64]
     targets: int
     packed: bool
+
+    def digest(self) -> str:
+        """SHA-256 over tokens, positions and labels, as 64 hex digits: the same for the same batch."""
+        found = hashlib.sha256()
+        for array in (self.tokens, self.positions, self.labels):
+            found.update(np.ascontiguousarray(array, dtype="<i8").data)
+        return found.hexdigest()
 
 
 def pack(rows: Rows) -> Batch:

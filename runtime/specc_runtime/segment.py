@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections import deque
@@ -12,6 +13,7 @@ from typing import Any
 
 from specc.errors import Diverged
 from specc.faults import before_training_step
+from specc.files import write_atomic
 from specc.steps import TrainExecution, TrainParams
 from specc_runtime.attempt import Attempt, Interrupted
 from specc_runtime.checkpoint import Checkpoints, Judged, Position
@@ -23,6 +25,9 @@ from specc_runtime.schedule import learning_rate
 
 AVERAGED_LOSSES = 10
 """Training steps over which the loss that a segment reports is averaged."""
+
+LOGGED_AT_MOST = 100_000
+"""Lines of metrics of a stage, whatever its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +236,7 @@ class Segment:
             step, turn, reading = self._unread.popleft()
             loss, norm = reading.read()
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                raise self._diverged(step - 1, loss, norm)
+                raise self._diverged(step, turn, loss, norm)
             if turn.batch.targets:
                 self.tally.losses.append(loss)
             self._tell(step, loss if turn.batch.targets else None, turn.rate, norm)
@@ -278,7 +283,8 @@ class Segment:
         """Log a training step, if its turn has come, and report progress."""
         params, tally = self.params, self.tally
         step_tokens = params.batch * params.sequence
-        if step % self.execution.log_every == 0 or step == params.steps:
+        every = max(self.execution.log_every, math.ceil(params.steps / LOGGED_AT_MOST))
+        if step % every == 0 or step == params.steps:
             self.log.write(
                 self._place(step)
                 | {
@@ -292,10 +298,24 @@ class Segment:
         speed = (step - tally.went_on) * step_tokens / spent
         self.attempt.progress(step, params.steps, step * step_tokens, loss, speed)
 
-    def _diverged(self, step: int, loss: float, norm: float) -> Diverged:
-        what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
+    def _diverged(self, step: int, turn: Turn, loss: float, norm: float) -> Diverged:
+        """The error for a training step that can't be gone on from; where it happened goes into a file."""
         last = self.checkpoints.newest() or self.folder
+        record = self._place(step) | {
+            "label": self.attempt.step.label,
+            "lineage_step": turn.lineage_step + 1,
+            "loss": str(loss),
+            "grad_norm": str(norm),
+            "learning_rate": turn.rate,
+            "targets": turn.batch.targets,
+            "counted": turn.counted,
+            "batch_sha256": turn.batch.digest(),
+            "checkpoint": str(last),
+        }
+        path = self.attempt.work / "diverged.json"
+        write_atomic(path, json.dumps(record, indent=1) + "\n")
+        what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
         return Diverged(
-            f"{self.attempt.step.label or 'training'} diverged at step {step + 1}: {what}",
+            f"{self.attempt.step.label or 'training'} diverged at step {step}: {what}; see {path}",
             f"lower the learning rate, or clip the gradient; the last good checkpoint is {last}",
         )

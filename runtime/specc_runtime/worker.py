@@ -2,11 +2,14 @@
 
 It stays alive between steps so that what it has loaded stays warm. Messages are JSON lines:
 
-    to the worker    {"run": step, "workspace": path}
+    to the worker    {"run": [step, ...], "workspace": path}
     from the worker  {"kind": "progress", ...}                        any number of them, then one of
                      {"kind": "done", "manifest": ...}
                      {"kind": "failed", "error": class, "message": ..., "help": ..., "key": ...}
                      {"kind": "interrupted"}
+
+Several steps in a request are trained together, in lanes. Each message also holds "of_step", the key
+of the step that it is about, and each step has its one last message.
 
 SIGTERM asks for a checkpoint: it sets a flag that the step looks at between two training steps.
 A worker that was asked to stop ends after its step.
@@ -20,11 +23,13 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from specc.errors import SpeccError
+from specc.execute.executor import MEMORY_HELP, OUT_OF_MEMORY
 from specc.steps import Step
 from specc.store import Manifest, Store
 from specc_runtime.attempt import Interrupted
@@ -62,29 +67,49 @@ def work(channel: socket.socket, entry: Entry) -> None:
     with channel.makefile("rb") as requests:
         for line in requests:
             request = json.loads(line)
-            tell(attempt(Step.model_validate(request["run"]), Path(request["workspace"]), entry, tell, flag))
+            steps = [Step.model_validate(step) for step in request["run"]]
+            attempt(steps, Store(Path(request["workspace"])), entry, tell, flag)
             if flag.is_set:
                 return
 
 
-def attempt(step: Step, workspace: Path, entry: Entry, tell: Report, flag: StopFlag) -> dict[str, Any]:
-    """Do a step; the message on how it ended. No error leaves this function."""
-    store = Store(workspace)
+def attempt(steps: Sequence[Step], store: Store, entry: Entry, tell: Report, flag: StopFlag) -> None:
+    """Do a step, or several together, and tell how each ended. No error leaves this function."""
+
+    def report(step: Step, message: dict[str, Any]) -> None:
+        tell(message | {"of_step": step.key})
+
+    def settle(step: Step, end: Manifest | Exception) -> None:
+        report(step, ended(step, store, end))
+
+    if len(steps) > 1:
+        from specc_runtime.lanes.group import train_together
+
+        train_together(steps, store, report, settle, lambda: flag.is_set)
+        return
+    step = steps[0]
     try:
-        manifest = entry(step, store, tell, lambda: flag.is_set)
-        return {"kind": "done", "manifest": manifest.model_dump(mode="json")}
-    except Interrupted:
+        end: Manifest | Exception = entry(step, store, partial(report, step), lambda: flag.is_set)
+    except Exception as error:
+        end = error
+    settle(step, end)
+
+
+def ended(step: Step, store: Store, end: Manifest | Exception) -> dict[str, Any]:
+    """The message on what a step published, or why it did not."""
+    if isinstance(end, Manifest):
+        return {"kind": "done", "manifest": end.model_dump(mode="json")}
+    if isinstance(end, Interrupted):
         return {"kind": "interrupted"}
-    except SpeccError as error:
+    if isinstance(end, SpeccError):
         return {
             "kind": "failed",
-            "error": type(error).__name__,
-            "message": error.message,
-            "help": error.help,
-            "key": getattr(error, "key", None),
+            "error": type(end).__name__,
+            "message": end.message,
+            "help": end.help,
+            "key": getattr(end, "key", None),
         }
-    except Exception as error:
-        return no_memory(step) if is_out_of_memory(error) else bug(step, store)
+    return no_memory(step) if is_out_of_memory(end) else bug(step, store, end)
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -99,16 +124,16 @@ def is_out_of_memory(error: Exception) -> bool:
 def no_memory(step: Step) -> dict[str, Any]:
     return {
         "kind": "failed",
-        "error": "OutOfMemory",
+        "error": OUT_OF_MEMORY,
         "message": f"no memory left for {step.label or step.key[:12]}",
-        "help": "do fewer steps at once with `--workers`, or make the batch smaller",
+        "help": MEMORY_HELP,
         "key": None,
     }
 
 
-def bug(step: Step, store: Store) -> dict[str, Any]:
+def bug(step: Step, store: Store, error: Exception) -> dict[str, Any]:
     """The message for an exception that no one foresaw, whose traceback goes into a file."""
-    text = traceback.format_exc()
+    text = "".join(traceback.format_exception(error))
     path = store.work(step.key) / "traceback.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,7 @@ class Drive:
         self.interrupts = interrupts
         self.grace_seconds = grace_seconds
         self.halted = False
-        self.busy: set[int] = set()
+        self.busy: dict[int, set[str]] = {}
         self.warm: dict[int, tuple[str, ...]] = {}
         self.lost: Counter[str] = Counter()
         self.later: list[tuple[float, str]] = []
@@ -107,20 +107,24 @@ class Drive:
             self.schedule.retry(key)
 
     def fill(self) -> None:
-        """Give a step to every idle slot."""
+        """Give a step, or a group of lanes, to every idle slot."""
+        sizes: dict[str, int] = {}
         for slot in self.executor.idle():
-            step = self.schedule.take(self.warm.get(slot, ()))
-            if step is None:
+            steps = self.schedule.take_group(self.warm.get(slot, ()), sizes)
+            if not steps:
                 return
-            self.busy.add(slot)
-            self.watch.started(slot, step)
-            self.executor.submit(slot, step)
+            self.busy[slot] = {step.key for step in steps}
+            for step in steps:
+                self.watch.started(slot, step)
+            self.executor.submit(slot, *steps)
 
     def handle(self, event: Event) -> None:
         if isinstance(event, Progress):
             self.watch.progressed(event)
             return
-        self.busy.discard(event.slot)
+        self.busy[event.slot].discard(event.key)
+        if not self.busy[event.slot]:
+            del self.busy[event.slot]
         inputs = self.schedule.steps[event.key].inputs
         self.warm[event.slot] = (event.key, *(inputs[role] for role in LOCAL_ROLES if role in inputs))
         if isinstance(event, Done):
@@ -128,7 +132,7 @@ class Drive:
             self.watch.finished(event)
         elif isinstance(event, Stopped):
             self.schedule.retry(event.key)
-            self.watch.stopped(event.slot)
+            self.watch.stopped(event.key)
         elif not self.tried_again(event):
             self.halted = self.halted or event.error in HALTING
             self.watch.failed(event, self.schedule.fail(event.key, event.error == DIVERGED))

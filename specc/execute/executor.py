@@ -1,6 +1,6 @@
 """The interface between the schedule and whatever runs steps.
 
-An executor has numbered slots; a slot does one step at a time. It launches processes and tells how
+An executor has numbered slots; a slot does one step at a time, or trains several in lanes. It launches processes and tells how
 steps ended, and nothing else: results travel through the store, what to run next and what to try
 again is the schedule's business, and no result or key depends on the executor.
 """
@@ -15,6 +15,13 @@ from specc.study import PlannedStep
 
 WORKER_LOST = "WorkerLost"
 """Class of a failure that says nothing about the step: its process was killed."""
+
+
+OUT_OF_MEMORY = "OutOfMemory"
+"""Class of a failure for which memory, or that of a device, was too small."""
+
+MEMORY_HELP = "give `--micro-batch` fewer sequences, or do fewer steps at once with `--workers`"
+"""What to do about it."""
 
 
 class ExecutorLost(SpeccError):
@@ -36,7 +43,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step is in the store; `seconds` it took, by its own clock."""
+    """A step is in the store; `seconds` it took, by its own clock, shared with those in the other lanes."""
 
     slot: int
     key: str
@@ -77,8 +84,8 @@ class Executor(Protocol):
     def idle(self) -> list[int]:
         """Slots that can take a step now, in order."""
 
-    def submit(self, slot: int, step: PlannedStep) -> None:
-        """Start a step in an idle slot.
+    def submit(self, slot: int, *steps: PlannedStep) -> None:
+        """Start a step in an idle slot, or several that are trained together; each ends by itself.
 
         Raises:
             ExecutorLost: if no process can be started.

@@ -14,12 +14,24 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from specc.execute.channel import Channel
-from specc.execute.executor import WORKER_LOST, Done, Event, ExecutorLost, Failed, Progress, Stopped
+from specc.execute.executor import (
+    MEMORY_HELP,
+    OUT_OF_MEMORY,
+    WORKER_LOST,
+    Done,
+    Event,
+    ExecutorLost,
+    Failed,
+    Progress,
+    Stopped,
+)
+from specc.execute.memory import MemoryKills
+from specc.execute.worker_log import WorkerLog
 from specc.processors import default_workers as default_workers
 from specc.study import PlannedStep
 
@@ -37,11 +49,16 @@ ENVIRONMENT = {
 
 @dataclass(slots=True)
 class Worker:
-    """A process in a slot and the step that it is doing."""
+    """A process in a slot and the steps that it is doing.
+
+    Attributes:
+        ending: whether it was asked to stop, and ends once none is left.
+    """
 
     slot: int
     channel: Channel
-    step: PlannedStep | None = None
+    steps: dict[str, PlannedStep] = field(default_factory=dict)
+    ending: bool = False
 
 
 class LocalExecutor:
@@ -68,31 +85,36 @@ class LocalExecutor:
         self.arguments += [] if preload is None else ["--preload", *preload]
         self.server: subprocess.Popen[bytes] | None = None
         self.control: Channel | None = None
+        self.kept_small: WorkerLog | None = None
+        self.memory = MemoryKills()
         self.selector = selectors.DefaultSelector()
         self.workers: dict[int, Worker] = {}
         self.in_slot: dict[int, int] = {}
         self.forked = 0
 
     def idle(self) -> list[int]:
-        return [slot for slot in self.slots if self.step_in(slot) is None]
+        return [slot for slot in self.slots if not self.busy(slot)]
 
-    def step_in(self, slot: int) -> PlannedStep | None:
+    def busy(self, slot: int) -> bool:
         number = self.in_slot.get(slot)
-        return None if number is None else self.workers[number].step
+        return number is not None and bool(self.workers[number].steps)
 
-    def submit(self, slot: int, step: PlannedStep) -> None:
+    def submit(self, slot: int, *steps: PlannedStep) -> None:
         number = self.in_slot[slot] if slot in self.in_slot else self.fork(slot)
         worker = self.workers[number]
-        worker.step = step
-        description = {
-            "key": step.key,
-            "op": step.op,
-            "inputs": step.inputs,
-            "params": step.params,
-            "execution": step.execution,
-            "label": step.label,
-        }
-        worker.channel.send({"run": description, "workspace": str(self.workspace)})
+        worker.steps = {step.key: step for step in steps}
+        descriptions = [
+            {
+                "key": step.key,
+                "op": step.op,
+                "inputs": step.inputs,
+                "params": step.params,
+                "execution": step.execution,
+                "label": step.label,
+            }
+            for step in steps
+        ]
+        worker.channel.send({"run": descriptions, "workspace": str(self.workspace)})
 
     def fork(self, slot: int) -> int:
         """Ask the server for a worker; what is sent to it waits in its socket until it lives."""
@@ -127,6 +149,7 @@ class LocalExecutor:
             raise ExecutorLost(f"the worker processes can't be started: {error.strerror}") from error
         finally:
             theirs.close()
+        self.kept_small = WorkerLog(self.log)
         self.control = Channel(ours)
         self.selector.register(ours, selectors.EVENT_READ, None)
         return self.control
@@ -143,11 +166,12 @@ class LocalExecutor:
         """Turn a worker's messages into events."""
         events = []
         for message in worker.channel.receive():
-            assert worker.step is not None, "a worker speaks only while it has a step"
-            event = as_event(worker.slot, worker.step.key, message)
+            event = as_event(worker.slot, message)
+            assert event.key in worker.steps, "a worker speaks only of steps that it has"
             if not isinstance(event, Progress):
-                worker.step = None
-            if isinstance(event, Stopped):  # it ends now; its slot is free for another
+                del worker.steps[event.key]
+            worker.ending = worker.ending or isinstance(event, Stopped)
+            if worker.ending and not worker.steps:  # it ends now; its slot is free for another
                 del self.in_slot[worker.slot]
             events.append(event)
         if worker.channel.closed:
@@ -174,8 +198,10 @@ class LocalExecutor:
                 del self.workers[message["ended"]]
                 if self.in_slot.get(worker.slot) == message["ended"]:
                     del self.in_slot[worker.slot]
-                if worker.step is not None:
-                    events.append(lost(worker.slot, worker.step, message["status"]))
+                if worker.steps:
+                    short = message["status"] == -signal.SIGKILL and self.memory.grew()
+                    for step in worker.steps.values():
+                        events.append(lost(worker.slot, step, message["status"], short))
         if self.control.closed:
             raise ExecutorLost(
                 f"the process that starts workers has ended; what it printed is in {self.log}",
@@ -185,7 +211,7 @@ class LocalExecutor:
 
     def stop(self) -> None:
         for number, worker in self.workers.items():
-            if worker.step is not None and self.control is not None:
+            if worker.steps and self.control is not None:
                 self.control.send({"signal": number, "number": int(signal.SIGTERM)})
 
     def close(self) -> None:
@@ -205,7 +231,9 @@ class LocalExecutor:
             self.forget(worker)
         self.control.close()
         self.selector.close()
-        self.server = self.control = None
+        if self.kept_small is not None:
+            self.kept_small.close()
+        self.server = self.control = self.kept_small = None
 
 
 def await_end(end: socket.socket) -> None:
@@ -217,9 +245,9 @@ def await_end(end: socket.socket) -> None:
         return
 
 
-def as_event(slot: int, key: str, message: dict[str, Any]) -> Event:
+def as_event(slot: int, message: dict[str, Any]) -> Event:
     """The event that a worker's message tells."""
-    kind = message["kind"]
+    kind, key = message["kind"], message["of_step"]
     if kind == "progress":
         loss = message.get("loss")
         return Progress(
@@ -232,21 +260,27 @@ def as_event(slot: int, key: str, message: dict[str, Any]) -> Event:
             tokens_per_second=message.get("tokens_per_second") or 0.0,
         )
     if kind == "done":
-        return Done(slot, key, message["manifest"]["provenance"]["wall_seconds"])
+        provenance = message["manifest"]["provenance"]
+        return Done(slot, key, provenance["wall_seconds"] / provenance["computed"].get("lanes", 1))
     if kind == "interrupted":
         return Stopped(slot, key)
     return Failed(slot, key, message["error"], message["message"], message["help"], message["key"])
 
 
-def lost(slot: int, step: PlannedStep, status: int) -> Failed:
-    """A worker that ended in the middle of a step: by a signal, or by leaving the process."""
+def lost(slot: int, step: PlannedStep, status: int, no_memory: bool = False) -> Failed:
+    """A worker that ended in the middle of a step: by a signal, or by leaving the process.
+
+    Args:
+        no_memory: whether the system says that it was killed because memory ran out.
+    """
     label = step.label or step.key[:12]
+    if no_memory:
+        message = f"no memory left for {label}: the system killed its worker"
+        return Failed(slot, step.key, OUT_OF_MEMORY, message, MEMORY_HELP)
     if status < 0:
         name = signal.Signals(-status).name
         memory = ", as the system does when memory runs out" if -status == signal.SIGKILL else ""
         message = f"the worker that did {label} was killed by {name}{memory}"
     else:
         message = f"the worker that did {label} ended with status {status}"
-    return Failed(
-        slot, step.key, WORKER_LOST, message, "if memory is short, do fewer steps at once with `--workers`"
-    )
+    return Failed(slot, step.key, WORKER_LOST, message, f"if memory is short, {MEMORY_HELP}")

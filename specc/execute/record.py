@@ -3,7 +3,7 @@
 runs/<6 digits>/plan.json      the study, as it was compiled
                 status.json    how the run stands; replaced as a whole, once a second at most
                 events.jsonl   a line for each start, end, failure and retry of a step
-                workers.log    what worker processes print
+                workers.log    what worker processes print; its last part, if that is too much
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from specc.execute.console import Console
 from specc.execute.drive import Drive
 from specc.execute.executor import ExecutorLost
 from specc.execute.interrupts import Interrupts
+from specc.execute.lanes import Lanes
 from specc.execute.local import LocalExecutor, default_workers
 from specc.execute.lock import Holder, WorkspaceLock, described
 from specc.execute.record import RunRecord
@@ -34,6 +35,7 @@ class RunOptions:
 
     Attributes:
         workers: steps done at once; None for one per processor.
+        lanes: training steps of one shape that a worker trains together at most.
         wait: whether to wait for another run in the workspace to end.
         grace_seconds: what an interrupted run gives its steps to save a checkpoint.
         again: command that goes on with the run; "" for `specc run` on the study's recipe.
@@ -43,6 +45,7 @@ class RunOptions:
     """
 
     workers: int | None = None
+    lanes: Lanes = "off"
     wait: bool = True
     grace_seconds: float = 30.0
     again: str = ""
@@ -116,7 +119,7 @@ def run_locked(
     todo = len(study.steps) - len(done)
     processors = options.workers or default_workers()
     workers = max(1, min(processors, todo))
-    schedule = Schedule(study.steps, done, workers, processors)
+    schedule = Schedule(study.steps, done, workers, processors, options.lanes)
     watch = Watch(study, schedule, record, console, workers, os.getpid(), options.on_change, options.again)
     executor = LocalExecutor(store.workspace, workers, record.log, options.entry, options.preload)
     drive = Drive(schedule, executor, store, watch, interrupts, options.grace_seconds)

@@ -9,6 +9,8 @@ plenty of other work, or that step's own path is at least half of the longest.
 A selection doesn't wait for candidates whose training has diverged: it is done with what is left of
 its inputs, once all others are there.
 
+Training steps of one lane shape may be given to a slot together; see `specc.execute.lanes`.
+
 Everything is linear in steps and edges, and nothing recurses: each step enters two heaps once for
 each time it becomes ready, and entries of steps that have been taken are skipped when met.
 """
@@ -20,6 +22,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from heapq import heappop, heappush
 
+from specc.execute.lanes import STACKED, Lanes, LaneShapes
 from specc.steps import SELECT
 from specc.study import PlannedStep
 
@@ -79,16 +82,23 @@ class Schedule:
         done: keys that need not run.
         slots: how many steps are done at once.
         processors: threads that may work at once.
+        lanes: how many steps are trained together at most.
     Raises:
         ValueError: for an input that no step makes, or a cycle; the compiler makes neither.
     """
 
     def __init__(
-        self, steps: Sequence[PlannedStep], done: Collection[str], slots: int = 1, processors: int = 1
+        self,
+        steps: Sequence[PlannedStep],
+        done: Collection[str],
+        slots: int = 1,
+        processors: int = 1,
+        lanes: Lanes = "off",
     ) -> None:
         self.slots = slots
         self.processors = processors
         self.steps = {step.key: step for step in steps}
+        self.lanes = LaneShapes(self.steps, lanes)
         self.order = {step.key: number for number, step in enumerate(steps)}
         self.users: dict[str, list[str]] = {step.key: [] for step in steps}
         for step in steps:
@@ -108,6 +118,7 @@ class Schedule:
         self.diverged: set[str] = set()
         self.ready: list[Entry] = []
         self.ready_by_input: dict[str, list[Entry]] = {}
+        self.ready_by_shape: dict[str, list[Entry]] = {}
         for key, state in self.state.items():
             if state is State.WAITING:
                 self.wait(key)
@@ -136,11 +147,38 @@ class Schedule:
         """Make a step ready to be taken."""
         self.state[key] = State.READY
         heappush(self.ready, (False, -self.path[key], self.order[key], key))
+        shape = self.lanes.of(key)
+        if shape is not None:
+            heappush(
+                self.ready_by_shape.setdefault(shape, []), (False, -self.path[key], self.order[key], key)
+            )
         local = (bool(self.users[key]), -self.path[key], self.order[key], key)
         for role in LOCAL_ROLES:
             made = self.steps[key].inputs.get(role)
             if made is not None:
                 heappush(self.ready_by_input.setdefault(made, []), local)
+
+    def take_group(self, warm: Iterable[str], sizes: dict[str, int]) -> list[PlannedStep]:
+        """Choose a step for a slot, and those that are trained in lanes beside it; none if none is ready.
+
+        Args:
+            warm: as of `take`.
+            sizes: lane shape -> lanes of each of its groups, filled where it is asked for first; the
+                same for all slots that are idle at a time, so that their groups are even.
+        """
+        first = self.take(warm)
+        if first is None:
+            return []
+        group, shape = [first], self.lanes.of(first.key)
+        if shape is None:
+            return group
+        heap = self.ready_by_shape[shape]
+        if shape not in sizes:
+            ready = 1 + sum(self.state[entry[3]] is State.READY for entry in set(heap))
+            sizes[shape] = self.lanes.size(first.key, ready, self.slots)
+        while len(group) < sizes[shape] and (other := self.first_ready(heap)) is not None:
+            group.append(self.taken(other))
+        return [replace(step, execution=step.execution | STACKED) for step in group]
 
     def take(self, warm: Iterable[str] = ()) -> PlannedStep | None:
         """Choose a step for a slot and count it as running.
@@ -157,14 +195,18 @@ class Schedule:
             if local is not None and (plenty or self.path[local] * 2 >= self.path[best]):
                 best = local
                 break
-        self.state[best] = State.RUNNING
+        return self.taken(best)
+
+    def taken(self, key: str) -> PlannedStep:
+        """Count a step as running; it is returned as it is to be done now."""
+        self.state[key] = State.RUNNING
         self.counts.todo -= 1
         self.counts.running += 1
-        self.seconds_todo -= self.steps[best].seconds
-        step = self.steps[best]
+        self.seconds_todo -= self.steps[key].seconds
+        step = self.steps[key]
         if step.op in THREADED:
             return replace(step, execution={**step.execution, "threads": self.threads()})
-        return replace(step, inputs=self.awaited(best)) if step.op == SELECT else step
+        return replace(step, inputs=self.awaited(key)) if step.op == SELECT else step
 
     def threads(self) -> int:
         """Threads for a step that has just been taken: its part of the processors, which it shares with

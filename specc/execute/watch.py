@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -29,6 +30,7 @@ HOOK_SHARE = 20.0
 class Run:
     """A step in a slot: when it began, its first and its latest progress."""
 
+    slot: int
     step: PlannedStep
     began: float
     first: tuple[float, int] | None = None
@@ -69,7 +71,7 @@ class Watch:
         self.pid = pid
         self.on_change = on_change
         self.again = again
-        self.running: dict[int, Run] = {}
+        self.running: dict[str, Run] = {}
         self.failures: list[StepFailure] = []
         self.started_at = now()
         self.began = self.updated = time.monotonic()
@@ -79,17 +81,17 @@ class Watch:
         self.hook_failed = False
 
     def started(self, slot: int, step: PlannedStep) -> None:
-        self.running[slot] = Run(step, time.monotonic())
+        self.running[step.key] = Run(slot, step, time.monotonic())
         self.record.event("started", key=step.key, label=step.label, slot=slot)
 
     def progressed(self, event: Progress) -> None:
-        run = self.running[event.slot]
+        run = self.running[event.key]
         run.latest = event
         if run.first is None:
             run.first = (time.monotonic(), event.step)
 
     def finished(self, event: Done) -> None:
-        step = self.running.pop(event.slot).step
+        step = self.running.pop(event.key).step
         self.record.event("finished", key=step.key, label=step.label, slot=event.slot, seconds=event.seconds)
         if step.seconds > 0:
             self.observed += event.seconds
@@ -97,25 +99,25 @@ class Watch:
         self.changed = True
         self.console.finished(step.label or step.key[:12], event.seconds)
 
-    def stopped(self, slot: int) -> None:
-        step = self.running.pop(slot).step
-        self.record.event("stopped", key=step.key, label=step.label, slot=slot)
+    def stopped(self, key: str) -> None:
+        run = self.running.pop(key)
+        self.record.event("stopped", key=key, label=run.step.label, slot=run.slot)
 
     def abandon_running(self) -> None:
         """The run has ended: what was still running is to do again."""
-        for slot in list(self.running):
-            self.schedule.retry(self.running[slot].step.key)
-            self.stopped(slot)
+        for key in list(self.running):
+            self.schedule.retry(key)
+            self.stopped(key)
 
     def retried(self, event: Failed, note: str) -> None:
         """A step is tried again; `note` says why."""
-        step = self.running.pop(event.slot).step
+        step = self.running.pop(event.key).step
         self.record.event("retried", key=step.key, label=step.label, slot=event.slot, why=note)
         self.console.note(f"{note}; trying again")
 
     def failed(self, event: Failed, blocked: Iterable[str]) -> None:
         """A step has failed for good and the steps in `blocked` with it."""
-        step = self.running.pop(event.slot).step
+        step = self.running.pop(event.key).step
         blocked = list(blocked)
         failure = StepFailure(
             key=step.key,
@@ -194,7 +196,7 @@ class Watch:
             pid=self.pid,
             workers=self.workers,
             counts=StepCounts(**asdict(self.schedule.counts)),
-            running=tuple(as_running(slot, run) for slot, run in sorted(self.running.items())),
+            running=tuple(as_running(run) for run in sorted(self.running.values(), key=lambda run: run.slot)),
             failures=tuple(self.failures),
             started=self.started_at,
             updated=now(),
@@ -214,31 +216,32 @@ class Watch:
         a running step that reports progress is extrapolated from its own speed.
         """
         observed, predicted = self.observed, self.predicted
-        speeds = {slot: run.seconds_each(at) for slot, run in self.running.items()}
-        for slot, run in self.running.items():
-            each = speeds[slot]
+        speeds = {key: run.seconds_each(at) for key, run in self.running.items()}
+        lanes = Counter(run.slot for run in self.running.values())
+        for key, run in self.running.items():
+            each = speeds[key]
             if each is not None and run.latest is not None and run.step.seconds > 0:
-                observed += each * run.latest.of
+                observed += each * run.latest.of / lanes[run.slot]
                 predicted += run.step.seconds
         scale = observed / predicted if predicted > 0 and observed > 0 else 1.0
         total = self.schedule.seconds_todo * scale
         longest = self.schedule.longest_path() * scale
-        for slot, run in self.running.items():
-            each = speeds[slot]
+        for key, run in self.running.items():
+            each = speeds[key]
             if each is not None and run.latest is not None:
                 left = each * (run.latest.of - run.latest.step)
             else:
                 left = max(run.step.seconds * scale - (at - run.began), 0.0)
-            total += left
+            total += left / lanes[run.slot]
             longest = max(longest, left + (self.schedule.path[run.step.key] - run.step.seconds) * scale)
         return max(total / max(self.workers, 1), longest)
 
 
-def as_running(slot: int, run: Run) -> RunningStep:
+def as_running(run: Run) -> RunningStep:
     """A running step as it is told."""
-    latest = run.latest or Progress(slot, run.step.key)
+    latest = run.latest or Progress(run.slot, run.step.key)
     return RunningStep(
-        slot=slot,
+        slot=run.slot,
         key=run.step.key,
         label=run.step.label or run.step.key[:12],
         step=latest.step,
