@@ -296,6 +296,7 @@ class TrainParams(Frozen):
         dtype: "float32", or "bfloat16" for autocast with float32 weights.
         seed: seeds data order and dropout, from separate streams.
         optimizer_state: "fresh" at the start of the stage, or "kept" as the parent left it.
+        adapter: what is trained in place of the weights, which it is added to; None for the weights.
     """
 
     steps: int
@@ -311,6 +312,7 @@ class TrainParams(Frozen):
     dropout: float = 0.0
     dtype: Literal["float32", "bfloat16"] = "float32"
     optimizer_state: Literal["fresh", "kept"] = "fresh"
+    adapter: Component | None = None
 
 
 class TrainExecution(Frozen):

@@ -63,6 +63,11 @@ def publish_segment(segment: Segment, position: Position) -> Manifest:
     """Write what a segment that was trained to its end leaves, and publish it."""
     attempt, execution = segment.attempt, segment.execution
     write_state(attempt.artifact, segment.learner, segment.folder / "config.json")
+    if segment.params.adapter is not None:
+        from specc_runtime.adapter import AdapterLearner
+
+        assert isinstance(segment.learner, AdapterLearner)
+        segment.learner.write_adapter(attempt.artifact)
     # A copy: should publishing fail, the scratch checkpoints are only of use with their log.
     copy_file(segment.log_path, attempt.artifact / "metrics.jsonl")
     outputs = outputs_after(attempt, segment, position)
@@ -123,11 +128,17 @@ def open_segment(attempt: Attempt, ranks: Ranks = ALONE, open_with: OpenLearner 
     folder, parent = attempt.input("parent")
     mixture = open_mixture(attempt, params, parent.outputs["vocab"])
     origin = Position(step=0)
+    beneath = folder  # what an adapter is added to
     if RESUME in attempt.step.inputs:
         folder, _ = attempt.input(RESUME)
         origin = read_position(folder)
+    learner: Learner
     if open_with is not None:
         learner = open_with(params, execution, folder, device)
+    elif params.adapter is not None:
+        from specc_runtime.adapter import open_adapter
+
+        learner = open_adapter(params, execution, beneath, device)
     else:
         learner = ranks.led(open_learner(params, execution, folder, device, ranks))
     if origin.step > 0 or params.optimizer_state == "kept":
@@ -167,6 +178,13 @@ def open_learner(
 
         if sharded.shards(execution, folder):
             return sharded.open_sharded(params, execution, folder, ranks, device)
+    if execution.implementation == "stacked":
+        from specc_runtime.lanes.lane import open_lane
+
+        lane = open_lane(params, folder, device)
+        if lane is not None:
+            return lane
+        execution = execution.model_copy(update={"implementation": "auto"})
     architecture = plain_architecture(params, execution, folder)
     if architecture is not None:
         return PlainLearner(architecture, params, execution, folder, device, ranks)

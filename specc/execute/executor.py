@@ -1,8 +1,8 @@
 """The interface between the schedule and whatever runs steps.
 
-An executor has numbered slots; a slot does one step at a time, or trains several in lanes. It launches processes and tells how
-steps ended, and nothing else: results travel through the store, what to run next and what to try
-again is the schedule's business, and no result or key depends on the executor.
+An executor has numbered slots; a slot does one step at a time, or trains several in lanes. It
+launches processes and tells how steps ended, and nothing else: results travel through the store, what
+to run next and what to try again is the schedule's business, and no key depends on the executor.
 """
 
 from __future__ import annotations

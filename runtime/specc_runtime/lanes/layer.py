@@ -7,7 +7,6 @@ heads of keys and values, E size of a head, M inner size, V vocabulary; R = H * 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -123,7 +122,7 @@ class Layer:
         weights_RTT, attended_RTE = self._attend(q_RTE, k_RTE, v_RTE, places.mask, drawn)
         by_head = attended_RTE.view(shape.heads, count, rows, length, shape.head)
         attended_KNA = by_head.permute(1, 2, 3, 0, 4).reshape(count, rows * length, -1)
-        middle_KND = added(x_KND, attended_KNA, weights.out, drawn and drawn.attended)
+        middle_KND = added(x_KND, attended_KNA, weights.out, None if drawn is None else drawn.attended)
         between = norm(middle_KND, weights.between, self.eps, self.dtype)
         gate_up_KNM = torch.bmm(between.y, weights.gate_up.mT)
         gate_KNM, up_KNM = gate_up_KNM.chunk(2, -1)
@@ -131,7 +130,7 @@ class Layer:
         inner_KNM = opened_KNM * up_KNM
         if drawn is not None:
             inner_KNM = (inner_KNM * drawn.inner).to(self.dtype)
-        after_KND = added(middle_KND, inner_KNM, weights.down, drawn and drawn.fed)
+        after_KND = added(middle_KND, inner_KNM, weights.down, None if drawn is None else drawn.fed)
         saved = Saved(
             before,
             q_RTE,
@@ -162,7 +161,7 @@ class Layer:
             places: with rotations scaled by the layer's `scale`, for queries and keys both need it.
         """
         shape, (count, rows, length) = self.shape, size
-        dout_KND = self._dropped(dx_KND, drawn and drawn.fed)
+        dout_KND = self._dropped(dx_KND, None if drawn is None else drawn.fed)
         weight_gradient(dout_KND, saved.inner_KNM, gradients.down)
         dinner_KNM = torch.bmm(dout_KND, weights.down)
         if drawn is not None:
@@ -180,7 +179,7 @@ class Layer:
             weights.between,
             gradients.between,
         )
-        dout_KND = self._dropped(dx_KND, drawn and drawn.attended)
+        dout_KND = self._dropped(dx_KND, None if drawn is None else drawn.attended)
         weight_gradient(dout_KND, saved.attended_KNA, gradients.out)
         dattended = torch.bmm(dout_KND, weights.out).view(count, rows, length, shape.heads, shape.head)
         dattended_RTE = dattended.permute(3, 0, 1, 2, 4).reshape(-1, length, shape.head)
@@ -242,11 +241,13 @@ class Layer:
     def _gathered(self, gradient_RTE: Tensor, like: Tensor) -> Tensor:
         """Gradients of keys or values, [G, K, B, T, E], of those of all query heads."""
         by_head = gradient_RTE.view(self.shape.heads, *like.shape[1:])
-        return by_head.unflatten(0, (-1, self.repeats)).sum(1) if self.repeats > 1 else by_head
+        if self.repeats == 1:
+            return by_head
+        return by_head.view(self.shape.kv_heads, self.repeats, *like.shape[1:]).sum(1)
 
     def _dropped(self, dx_KND: Tensor, kept_KND: Tensor | None) -> Tensor:
         return (dx_KND if kept_KND is None else dx_KND * kept_KND).to(self.dtype)
 
     def _thinned(self, weights_RTT: Tensor, drawn: Drawn) -> Tensor:
-        kept: Any = drawn.attention
-        return (weights_RTT.view(kept.shape) * kept).view(weights_RTT.shape)
+        by_head = weights_RTT.view(drawn.attention.shape)
+        return (by_head * drawn.attention).view(weights_RTT.shape)

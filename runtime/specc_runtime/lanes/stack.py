@@ -176,7 +176,9 @@ class Stack:
             x_KND = x_KND * kept.embedded
         saved = []
         for number, weights in enumerate(self.weights):
-            x_KND, one_saved = self.layer.forward(x_KND, weights, places, size, kept and kept.layers[number])
+            x_KND, one_saved = self.layer.forward(
+                x_KND, weights, places, size, None if kept is None else kept.layers[number]
+            )
             saved.append(one_saved)
         last_KD = self._view(self.values_KP, NORM)
         final = norm(x_KND, last_KD, self.layout.eps, self.dtype)
@@ -192,7 +194,7 @@ class Stack:
         )
         back = places.scaled(self.layer.scale)
         for number in reversed(range(shape.layers)):
-            drawn = kept and kept.layers[number]
+            drawn = None if kept is None else kept.layers[number]
             self.layer.backward(
                 dx_KND, saved.pop(), self.weights[number], self.gradients[number], back, size, drawn
             )

@@ -43,9 +43,9 @@ class ScriptedExecutor:
     def idle(self) -> list[int]:
         return [slot for slot in range(self.slots) if slot not in self.held]
 
-    def submit(self, slot: int, step: PlannedStep) -> None:
-        self.held[slot] = step
-        self.log.append((slot, step.key))
+    def submit(self, slot: int, *steps: PlannedStep) -> None:
+        (self.held[slot],) = steps
+        self.log.append((slot, steps[0].key))
 
     def poll(self, timeout: float) -> list[Event]:
         self.polls += 1

@@ -1,0 +1,135 @@
+"""Which training steps may be trained together, and how many at once.
+
+Steps of one lane shape train models of one architecture on batches of one size, in one dtype, with
+the same optimizer; they may differ in seed, data, learning rate, weight decay, clipping and length.
+
+Notable choices:
+
+* A step whose shape allows it is done by the stacked implementation whether or not others are ready
+  when it begins. There a lane has the same bits alone as in company (on a CPU), so a result depends
+  on whether lanes are on, and not on the number of workers or on what happened to be ready.
+* Groups are as even as they can be: a slot that takes all that is ready would leave another idle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from specc.canonical import canonical_json
+from specc.study import PlannedStep
+
+Lanes = int | Literal["auto", "off"]
+"""How many steps are trained together at most; `auto` where it pays."""
+
+MOST = {"cpu": 4, "cuda": 8}
+"""Lanes of a group at most under `auto`, by kind of device."""
+
+MOST_TOKENS = 1024
+"""Tokens of a training step above which lanes don't pay on a CPU."""
+
+MOST_WORK = 2e9
+"""Floating-point operations of a training step above which lanes don't pay on a CPU: 0.3M parameters
+at 1,024 tokens, 1M at 300."""
+
+PARENTS = ("parent", "checkpoint", "checkpoint0", "candidate0")
+"""Inputs whose model a step's own is like."""
+
+STACKED = {"implementation": "stacked"}
+"""Execution settings of a step that is trained in a lane."""
+
+
+class LaneShapes:
+    """The lane shape of every step of a study.
+
+    Args:
+        steps: all steps, by key.
+        lanes: what was asked for.
+    """
+
+    def __init__(self, steps: Mapping[str, PlannedStep], lanes: Lanes) -> None:
+        self.steps = steps
+        self.lanes = lanes
+        self._models: dict[str, str] = {}
+        self._shapes: dict[str, str | None] = {}
+
+    def of(self, key: str) -> str | None:
+        """What the steps of a group have in common; None for a step that is trained by itself."""
+        if key not in self._shapes:
+            self._shapes[key] = self._shape(self.steps[key])
+        return self._shapes[key]
+
+    def most(self, key: str) -> int:
+        """How many lanes a group with this step has at most."""
+        if isinstance(self.lanes, int):
+            return self.lanes
+        return MOST["cuda" if on_gpu(self.steps[key].execution) else "cpu"]
+
+    def size(self, key: str, ready: int, slots: int) -> int:
+        """Lanes of the next group when so many steps of this shape are ready: the fewest rounds of
+        groups for all slots, and in them groups as small as that allows."""
+        rounds = -(-ready // (slots * self.most(key)))
+        return -(-ready // (slots * rounds))
+
+    def _shape(self, step: PlannedStep) -> str | None:
+        if self.lanes == "off" or step.op != "train" or not stackable(step):
+            return None
+        if self.lanes == "auto" and not on_gpu(step.execution) and not small(step):
+            return None
+        params = step.params
+        content = {name: params[name] for name in ("sequence", "batch", "optimizer")}
+        content["optimizer"] = content["optimizer"]["name"]
+        content |= {
+            "dtype": params.get("dtype", "float32"),
+            "dropout": params.get("dropout", 0.0) > 0,
+            "device": step.execution.get("device", "cpu"),
+            "model": self._model(step.key),
+        }
+        return canonical_json(content)
+
+    def _model(self, key: str) -> str:
+        """The architecture of a step's model, or the checkpoint that it was imported as."""
+        met = []
+        while key not in self._models:
+            met.append(key)
+            step = self.steps[key]
+            parent = next((step.inputs[role] for role in PARENTS if role in step.inputs), None)
+            if parent is None:
+                known = (
+                    {name: step.params[name] for name in ("architecture", "vocab")}
+                    if step.op == "init"
+                    else key
+                )
+                self._models[key] = canonical_json(known)
+            else:
+                key = parent
+        for one in met:
+            self._models[one] = self._models[key]
+        return self._models[key]
+
+
+def stackable(step: PlannedStep) -> bool:
+    """Whether the stacked implementation knows everything that a training step asks for."""
+    execution, params = step.execution, step.params
+    optimizer = params["optimizer"]
+    return (
+        optimizer["name"] == "adamw"
+        and not optimizer.get("plugin")
+        and params.get("until") is None
+        and params.get("adapter") is None
+        and execution.get("implementation", "auto") == "auto"
+        and execution.get("compiled", "auto") != "on"
+        and execution.get("micro_batch") is None
+        and execution.get("replicas", 1) == 1
+        and execution.get("threads", 1) == 1
+    )
+
+
+def small(step: PlannedStep) -> bool:
+    """Whether a training step is so small that its operations cost more than their arithmetic."""
+    tokens = step.params["batch"] * step.params["sequence"]
+    return bool(tokens <= MOST_TOKENS and step.flops * tokens <= MOST_WORK * step.tokens)
+
+
+def on_gpu(execution: Mapping[str, Any]) -> bool:
+    return str(execution.get("device", "cpu")).startswith("cuda")
