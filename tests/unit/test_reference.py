@@ -31,6 +31,8 @@ FRAMES = {
     "optimizer": "optimizer = {}\nschedule = constant(peak = 1e-3)\nbatch = 8 sequences",
     "schedule": "optimizer = adamw()\nschedule = {}\nbatch = 8 sequences",
     "corpus": "corpus read = {}\nallocate {{ read {{ pretrain: 2_560 tokens }} }}",
+    "tokenizer": 'corpus read = text("stdlib:email/*.py", tokenizer = {})\n'
+    "allocate {{ read {{ pretrain: 2_560 tokens }} }}",
     "evaluation": "eval measured = {} after pretrain",
     "checkpoint transform": "eval measured = loss(web.held_out) after {}",
     "replay": "stage posttrain from pretrain {{\n  replay = {}\n}}",
