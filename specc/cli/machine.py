@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from specc.execute.lanes import Lanes
 from specc.execute.local import default_workers
 from specc.study import Study
 
@@ -15,13 +16,18 @@ OPTIONS = {
     "micro_batch": "--micro-batch",
     "implementation": "--implementation",
     "compiled": "--compile",
+    "lanes": "--lanes",
 }
 """Field of `Machine` -> the option that sets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where and how models are trained; see `specc.steps.TrainExecution` for the fields."""
+    """Where and how models are trained; see `specc.steps.TrainExecution` for the fields.
+
+    Attributes:
+        lanes: steps of one shape that a worker trains together at most; see `specc.execute.lanes`.
+    """
 
     device: str = "cpu"
     replicas: int = 1
@@ -29,6 +35,7 @@ class Machine:
     micro_batch: int | None = None
     implementation: str = "auto"
     compiled: str = "auto"
+    lanes: Lanes = "auto"
 
     def chosen(self) -> dict[str, Any]:
         """The fields that were set to something else than their default."""
@@ -50,7 +57,7 @@ class Machine:
 
     def run_by(self, study: Study) -> Study:
         """The study with its models on this machine."""
-        trained = self.chosen()
+        trained = {name: value for name, value in self.chosen().items() if name != "lanes"}
         execution = {"train": trained, "eval": {k: v for k, v in trained.items() if k == "device"}}
         steps = tuple(
             replace(step, execution=step.execution | execution[step.op]) if step.op in execution else step

@@ -10,10 +10,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from typing import Literal
 
 import click
 
 from specc.cli.failures import told
+from specc.cli.lane_count import LaneCount
 from specc.version import __version__
 
 MAX_ARMS = "--max-arms"
@@ -258,6 +260,14 @@ def plan(
     show_default=True,
     help="Whether torch compiles the plain one first; auto: where training takes long enough.",
 )
+@click.option(
+    "--lanes",
+    type=LaneCount(),
+    default="auto",
+    show_default=True,
+    metavar="off|auto|N",
+    help="Small training steps of one shape that a worker trains together; changes rounding.",
+)
 @click.option("--no-wait", is_flag=True, help="Fail at once if another run uses the workspace.")
 @told
 def run(
@@ -272,6 +282,7 @@ def run(
     micro_batch: int | None,
     implementation: str,
     compiled: str,
+    lanes: int | Literal["auto", "off"],
     no_wait: bool,
 ) -> int:
     """Do what has not been done, then print comparisons and expectations.
@@ -281,7 +292,7 @@ def run(
     from specc.cli.machine import Machine
     from specc.cli.running import run_file
 
-    machine = Machine(device, replicas, sharding, micro_batch, implementation, compiled)
+    machine = Machine(device, replicas, sharding, micro_batch, implementation, compiled, lanes)
     return run_file(file, only, max_arms, workspace, workers, machine, no_wait)
 
 

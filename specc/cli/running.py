@@ -7,7 +7,9 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from specc.cli.compiling import compiled, study_of
 from specc.cli.failures import EXPECTATION_NOT_MET, STEP_FAILED, WRONG_SPEC
@@ -16,6 +18,9 @@ from specc.cli.places import find_workspace, workspace_of
 from specc.errors import WorkspaceError
 from specc.store import Store, open_workspace
 from specc.study import Study
+
+if TYPE_CHECKING:
+    from specc.execute.run import RunOptions
 
 
 def run_file(
@@ -31,28 +36,29 @@ def run_file(
     compilation = compiled(file, only, max_arms)
     if compilation.report.failed:
         return WRONG_SPEC
+    from specc.execute.run import RunOptions
+
     place = open_workspace(workspace_of(file, workspace), create=True)
     chosen = [part for name in only for part in ("-e", name)] + (["-w", workspace] if workspace else [])
     again = shlex.join(["specc", "run", file, *chosen, *machine.arguments()])
     code = 0
     for experiment in compilation.experiments:
         study, _ = study_of(experiment, Store(place))
-        ended = run_one(machine.run_by(study), place, machine.workers(workers), no_wait, again)
+        options = RunOptions(
+            workers=machine.workers(workers), lanes=machine.lanes, wait=not no_wait, again=again
+        )
+        ended = run_one(machine.run_by(study), place, options)
         code = code or ended
         if ended not in (0, EXPECTATION_NOT_MET):
             break
     return code
 
 
-def run_one(study: Study, workspace: Path, workers: int | None, no_wait: bool, again: str) -> int:
-    """Run a study, keep its results readable while it runs, and print what came of it.
-
-    Args:
-        again: command that goes on with it, should it end early.
-    """
+def run_one(study: Study, workspace: Path, options: RunOptions) -> int:
+    """Run a study, keep its results readable while it runs, and print what came of it."""
     from specc.cli.querying import print_outcome
     from specc.execute.console import open_console
-    from specc.execute.run import RunOptions, run_study
+    from specc.execute.run import run_study
     from specc.results.index import Indexer
 
     gc.enable()
@@ -61,8 +67,7 @@ def run_one(study: Study, workspace: Path, workers: int | None, no_wait: bool, a
     def publish() -> None:
         indexer.update(wait=False)
 
-    options = RunOptions(workers=workers, wait=not no_wait, again=again, on_change=publish)
-    outcome = run_study(study, workspace, options, open_console())
+    outcome = run_study(study, workspace, replace(options, on_change=publish), open_console())
     if outcome.error is not None:
         return STEP_FAILED
     if outcome.exit_code == 0:
