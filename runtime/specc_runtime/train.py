@@ -185,6 +185,12 @@ def open_learner(
         if lane is not None:
             return lane
         execution = execution.model_copy(update={"implementation": "auto"})
+    if device.type == "cuda":
+        from specc_runtime.gpu.learner import DeviceLearner, device_architecture
+
+        covered = device_architecture(params, execution, folder)
+        if covered is not None:
+            return DeviceLearner(covered, params, execution, folder, device, ranks)
     architecture = plain_architecture(params, execution, folder)
     if architecture is not None:
         return PlainLearner(architecture, params, execution, folder, device, ranks)

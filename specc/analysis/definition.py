@@ -29,6 +29,7 @@ SETTINGS = {
     "dtype": 'numbers that are computed with: "float32" or "bfloat16"',
     "dropout": "probability of dropping an activation",
     "replay": "what the stages before have read, once more: `past(share = 10%, decay = 50%)`",
+    "adapter": "what is trained in place of the weights: `lora(rank = 8)`",
     "until": "when the stage ends early, for instance `early_stop(skill_loss, patience = 3)`",
 }
 """Settings of a stage, with what they mean."""

@@ -43,7 +43,8 @@ class Reading:
     Attributes:
         nominal: tokens as declared. planned: after rounding to whole steps and sequences.
         start: token of the corpus' stream at which the stage begins.
-        share: exact share of the sequences that have no place in the stage; 0 if these have one.
+        share: exact share of the sequences that have no place in the stage; 0 if these have one. Before
+            the mixture of its stage is made: its tokens as declared, unrounded.
         place: where in the stage it is read. begins: sequence of the stage with which that begins.
         replay_of: the earlier stage of whose tokens this is a replay; empty for tokens of the row.
         span: tokens after which a replay begins again from `start`.
@@ -462,7 +463,9 @@ class Variant:
         title = no_state(value)
         if isinstance(value, StageValue):
             theirs, ours = progress.stages[value.stage].settings.optimizer.name, settings.optimizer.name
-            if theirs != ours:
+            if progress.stages[value.stage].settings.adapter or settings.adapter:
+                title = f"the optimizer state of `{value.stage}` can't be kept: an adapter begins anew"
+            elif theirs != ours:
                 title = f"the optimizer state of `{value.stage}` is of `{theirs}`; this stage has `{ours}`"
         if not title:
             return True
@@ -497,6 +500,7 @@ class Variant:
                     corpus,
                     id(corpora[corpus]),
                     tokens,
+                    table.unrounded(corpus, name),
                     cursors.get(corpus, 0),
                     table.places.get((corpus, name)),
                 )
@@ -504,6 +508,7 @@ class Variant:
             ),
             id(plan),
             table.replay.get(name, 0),
+            table.exact_replay.get(name, 0),
             tuple(
                 (each.stage, id(each.reading.corpus), each.reading.start, each.tokens, each.weight)
                 for each in past
@@ -515,7 +520,14 @@ class Variant:
                 findings.append((point, again))
                 return None
             rows = [
-                Reading(corpus, n, 0, cursors.get(corpus.name, 0), Fraction(0), table.places.get((row, name)))
+                Reading(
+                    corpus,
+                    n,
+                    0,
+                    cursors.get(corpus.name, 0),
+                    table.unrounded(row, name),
+                    table.places.get((row, name)),
+                )
                 for row, n in nominal.items()
                 if (corpus := corpora[row])
             ]
@@ -591,12 +603,13 @@ class Variant:
             return []
         if not any(each.weight for each in past):
             return nothing_past(name, settings, settings.spans["replay"])
+        whole = sum(each.weight for each in past)
         return [
             replace(
                 each.reading,
                 nominal=share,
                 planned=0,
-                share=Fraction(0),
+                share=table.exact_replay[name] * each.weight / whole,
                 place=None,
                 begins=0,
                 replay_of=each.stage,
@@ -614,7 +627,7 @@ class Variant:
             return (), ()
         n = steps * settings.batch
         base = [reading for reading in rows if reading.place is None]
-        base.sort(key=lambda reading: (-reading.nominal, self._digest(reading.corpus), reading.start))
+        base.sort(key=lambda reading: (-reading.share, self._digest(reading.corpus), reading.start))
         placed = [reading for reading in rows if reading.place is not None]
         span = self.definition.stages[name].span
         total = sum(reading.nominal for reading in rows)
@@ -631,9 +644,9 @@ class Variant:
         )
         if isinstance(layout, Finding):
             return layout
-        unplaced = sum(reading.nominal for reading in base)
+        unplaced = sum(reading.share for reading in base)
         ordered = [*base, *(placed[index] for index in layout.order)]
-        shares = [Fraction(reading.nominal, unplaced) for reading in base] + [Fraction(0)] * len(placed)
+        shares = [reading.share / unplaced for reading in base] + [Fraction(0)] * len(placed)
         begins = [0] * len(base) + list(layout.begins)
         given = Interleave(shares, layout.intervals).counts(n)
         return tuple(

@@ -151,6 +151,7 @@ class _Comparison:
                     ],
                     [interval.model_dump(mode="json") for interval in stage.intervals],
                     _early_end(stage),
+                    settings.adapter.model_dump(mode="json") if settings.adapter is not None else None,
                 ]
             )
         return known

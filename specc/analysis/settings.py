@@ -68,6 +68,7 @@ class StageSettings:
         budget: tokens of the stage, if declared. clip: None for no clipping.
         optimizer_state: "fresh" at the start of the stage, or "kept" as its parent left it.
         replay: what is read again, if anything. until: what may end the stage early.
+        adapter: what is trained in place of the weights, if anything.
     """
 
     parent: Parent
@@ -83,6 +84,7 @@ class StageSettings:
     optimizer_state: str = "fresh"
     replay: Replay | None = None
     until: ComponentValue | None = None
+    adapter: Component | None = None
 
     @property
     def step_tokens(self) -> int:
@@ -101,6 +103,7 @@ class StageSettings:
             "dtype": self.dtype,
             **({"optimizer_state": "kept"} if self.optimizer_state == "kept" else {}),
             **({"replay": spelled(self.replay.value)} if self.replay is not None else {}),
+            **({"adapter": spelled_component(self.adapter)} if self.adapter is not None else {}),
             **({"until": spelled(self.until)} if self.until is not None else {}),
         }
 
@@ -242,6 +245,7 @@ class SettingsReader:
                 "dropout",
                 "dtype",
                 "replay",
+                "adapter",
                 "until",
             )
         }
@@ -265,6 +269,9 @@ class SettingsReader:
         if sources["dtype"] is None and model is not None and model.dtype == "bfloat16":
             dtype = model.dtype  # what the checkpoint is stored in
         replay = reading.replay()
+        adapter = None
+        if values["adapter"] is not None:
+            adapter = reading.component("adapter", Kind.ADAPTER, "lora(rank = 8)")
         until = reading.until(next(iter(self.definition.evals), ""))
         state = reading.choice("optimizer_state", ("fresh", "kept"))
         if state == "kept" and parent is not None:
@@ -289,6 +296,7 @@ class SettingsReader:
             state,
             replay,
             until,
+            adapter.signature.component(adapter.args) if adapter is not None else None,
         )
 
 

@@ -162,6 +162,28 @@ REPLAYS = (
     ),
 )
 
+ADAPTERS = (
+    Signature(
+        "lora",
+        Kind.ADAPTER,
+        "Low-rank adaptation: matrices of the layers stay, and what is added to each, alpha / rank times the "
+        "product of two thin ones, is trained. The checkpoint has the sum. Needs the extra `specc[lora]`.",
+        (
+            P("rank", Type.INT, "inner size of the two matrices", low=1),
+            P("alpha", Type.FLOAT, "what their product is scaled by, times `rank`", 16.0, above=0),
+            P(
+                "targets",
+                Type.STRING,
+                "matrices that are adapted; embeddings and the output head never are",
+                "all",
+                choices=("all", "attention", "mlp"),
+            ),
+        ),
+        source="Hu et al. 2021, arXiv 2106.09685",
+        example="lora(rank = 8, alpha = 16)",
+    ),
+)
+
 STOPS = (
     Signature(
         "early_stop",
@@ -648,6 +670,7 @@ BUILTIN = (
     *SCHEDULES,
     *REPLAYS,
     *STOPS,
+    *ADAPTERS,
     *TOKENIZERS,
     *CORPORA,
     *EVALUATIONS,

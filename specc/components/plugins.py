@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "specc.components"
-CLOSED = (Kind.MODEL, Kind.SCHEDULE, Kind.REPLAY, Kind.STOP, Kind.TOKENIZER)
+CLOSED = (Kind.MODEL, Kind.SCHEDULE, Kind.REPLAY, Kind.STOP, Kind.TOKENIZER, Kind.ADAPTER)
 """Kinds that only specc itself has components of: the plan must know their shapes, curves and tokens."""
 
 

@@ -51,6 +51,7 @@ class Kind(Enum):
     REPLAY = "replay"
     STOP = "stop"
     TOKENIZER = "tokenizer"
+    ADAPTER = "adapter"
 
 
 REQUIRED: Any = object()

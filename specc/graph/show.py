@@ -187,7 +187,7 @@ def _settings(study: Study) -> str:
             parts.append(f"dropout {shown['dropout']}")
         if shown["dtype"] != "float32":
             parts.append(str(shown["dtype"]))
-        parts += [f"{name} {shown[name]}" for name in ("replay",) if name in shown]
+        parts += [f"{name} {shown[name]}" for name in ("replay", "adapter") if name in shown]
         if "optimizer_state" in shown:
             parts.append(f"optimizer state {shown['optimizer_state']}")
         lines.append(f"  {run.stage}: {printable('; '.join(parts))}")

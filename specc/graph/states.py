@@ -179,6 +179,7 @@ class Families:
             until=until,
             dtype=settings.dtype,  # type: ignore[arg-type]  # checked to be one of the two
             optimizer_state=settings.optimizer_state,  # type: ignore[arg-type]  # likewise
+            adapter=settings.adapter,
         )
         known = self._of_stage[id(stage)] = (params.model_dump(mode="json"), identity(params))
         return known

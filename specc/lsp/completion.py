@@ -29,6 +29,7 @@ _SETTING_VALUES = {
     "optimizer": Kind.OPTIMIZER,
     "schedule": Kind.SCHEDULE,
     "replay": Kind.REPLAY,
+    "adapter": Kind.ADAPTER,
     "until": Kind.STOP,
 }
 _CHOICES = {"dtype": ("float32", "bfloat16"), "optimizer_state": ("fresh", "kept")}

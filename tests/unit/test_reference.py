@@ -35,6 +35,7 @@ FRAMES = {
     "allocate {{ read {{ pretrain: 2_560 tokens }} }}",
     "evaluation": "eval measured = {} after pretrain",
     "checkpoint transform": "eval measured = loss(web.held_out) after {}",
+    "adapter": "stage posttrain from pretrain {{\n  adapter = {}\n}}",
     "replay": "stage posttrain from pretrain {{\n  replay = {}\n}}",
     "stop": "stage posttrain from pretrain {{\n  until = {}\n}}\n"
     "eval skill_loss = loss(web.held_out) after posttrain",
