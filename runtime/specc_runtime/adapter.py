@@ -141,10 +141,11 @@ class AdapterLearner(TransformersLearner):
             for name, parameter in self.model.named_parameters()
             if name not in own
         }
-        for name, module in self.model.named_modules():
-            if isinstance(module, LoraLayer):
+        layers: dict[str, Any] = dict(self.model.named_modules())
+        for name, layer in layers.items():
+            if isinstance(layer, LoraLayer):
                 whole = merged[f"{name}.weight"]
-                delta: Tensor = module.get_delta_weight(NAME)  # type: ignore[operator]
+                delta: Tensor = layers[name].get_delta_weight(NAME)
                 merged[f"{name}.weight"] = (whole + delta.to(whole.dtype)).contiguous()
         return merged
 

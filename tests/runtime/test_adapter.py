@@ -134,7 +134,7 @@ def test_targets_are_the_matrices_of_the_layers_or_of_a_part_of_them() -> None:
 
 
 def test_an_adapter_adds_nothing_at_first_and_depends_on_the_seed_alone() -> None:
-    found = []
+    found: list[dict[str, Any]] = []
     for seed in (0, 0, 1):
         torch.manual_seed(0)
         model = models.build(tiny_config("llama")).eval()
