@@ -26,7 +26,16 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from specc.errors import CorruptArtifact, WorkspaceError, disk_errors
-from specc.files import file_digest, remove_folder, rename, sync_file, sync_folder, write_atomic, write_file
+from specc.files import (
+    file_digest,
+    remove_folder,
+    rename,
+    sweep_aside,
+    sync_file,
+    sync_folder,
+    write_atomic,
+    write_file,
+)
 from specc.steps import VERSIONS, Frozen, Step, identity
 
 FORMAT = 1
@@ -280,5 +289,6 @@ def open_workspace(path: Path, create: bool = False) -> Path:
             ) from error
         if not (path / ".gitignore").exists():  # a folder that was there before may have its own
             write_file(path / ".gitignore", "*\n")
+        sweep_aside(path)
         write_atomic(marker, json.dumps({"version": FORMAT}) + "\n")
     return path

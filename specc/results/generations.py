@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from specc.errors import disk_errors
-from specc.files import copy_file, rename, sync_file, sync_folder, write_atomic
+from specc.files import copy_file, rename, sweep_aside, sync_file, sync_folder, write_atomic
 
 _KEPT = 3
 """Generations that are kept."""
@@ -87,6 +87,7 @@ def publish(workspace: Path, generation: int) -> None:
         sync_file(aside)
         rename(aside, target)
         sync_folder(target.parent)
+    sweep_aside(workspace / "index")
     write_atomic(workspace / "index" / "CURRENT", f"{generation:06}\n")
     for path in target.parent.iterdir():
         stale = path.stem.isdecimal() and int(path.stem) <= generation - _KEPT

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from forked import FORKS, forked
-from training import ALL, STEPS, Bench, Case, do_all, left_over, outcome, pairwise
 
+from forked import FORKS, forked
 from specc.faults import Fault, FaultKind
 from specc.steps import Step
 from specc.store import Store
+from training import ALL, STEPS, Bench, Case, do_all, left_over, outcome, pairwise
 
 pytestmark = pytest.mark.skipif(not FORKS, reason="autograd can't be forked where there is a GPU")
 
