@@ -121,6 +121,7 @@ class Solver:
             {(cell.corpus, cell.stage): cell.tokens or 0 for cell in cells},
             {(cell.corpus, cell.stage): cell.place for cell in cells if cell.place is not None},
             {(cell.corpus, cell.stage): cell.node for cell in cells},
+            exact=self._exact(cells, point),
         )
         self._read_again(cells, table, point)
         if not self.balance.compare(cells, totals, point, table, findings):
@@ -315,35 +316,52 @@ class Solver:
             share = self.replay(stage, point)
             if not share:
                 continue
-            budget = self.budget(stage, point)
+            whole = self._whole(stage, cells, point)
+            if whole is not None:
+                table.exact_replay[stage] = share * whole
+                table.replay[stage] = int(share * whole)
+
+    def _exact(self, cells: list[TableCell], point: Point) -> dict[tuple[str, str], Fraction]:
+        """Tokens of the cells that are a share of their stage, or what these leave of it, unrounded."""
+        found: dict[tuple[str, str], Fraction] = {}
+        for cell in cells:
+            whole = self._whole(cell.stage, cells, point) if cell.of_stage else None
+            if whole is not None and isinstance(cell.value, Amount):
+                found[cell.corpus, cell.stage] = cell.value.value * whole
+        for cell in cells:
+            budget = self.budget(cell.stage, point) if cell.value is Word.FILL else None
             if budget is not None:
-                table.replay[stage] = int(share * budget)
-                continue
-            column = [cell for cell in cells if cell.stage == stage]
-            fixed = sum(cell.tokens or 0 for cell in column if not cell.of_stage)
-            shares = sum((c.value.value for c in column if c.of_stage and isinstance(c.value, Amount)), share)
-            table.replay[stage] = int(share * (fixed / (1 - shares)))
+                column = [other for other in cells if other.stage == cell.stage and other is not cell]
+                others = sum(found.get((other.corpus, other.stage), other.tokens or 0) for other in column)
+                left = budget * (1 - self.replay(cell.stage, point)) - others
+                if left > 0:
+                    found[cell.corpus, cell.stage] = left
+        return found
+
+    def _whole(self, stage: str, cells: list[TableCell], point: Point) -> Fraction | None:
+        """Tokens that a stage is a share of, unrounded: its budget, or what its cells come to together."""
+        budget = self.budget(stage, point)
+        if budget is not None:
+            return Fraction(budget)
+        column = [cell for cell in cells if cell.stage == stage]
+        fixed = [cell.tokens for cell in column if not cell.of_stage]
+        shares = sum(
+            (cell.value.value for cell in column if cell.of_stage and isinstance(cell.value, Amount)),
+            self.replay(stage, point),
+        )
+        if None in fixed or shares >= 1:
+            return None
+        return sum(filter(None, fixed)) / (1 - shares)
 
     def _solved(
         self, cell: TableCell, cells: list[TableCell], totals: dict[str, int | None], point: Point
     ) -> int | None:
-        column = [other for other in cells if other.stage == cell.stage and other is not cell]
         if cell.of_stage:
             assert isinstance(cell.value, Amount)
-            budget = self.budget(cell.stage, point)
-            if budget is not None:
-                return int(cell.value.value * budget)
-            fixed = [other.tokens for other in column if not other.of_stage]
-            if None in fixed:
-                return None
-            shares = sum(
-                (c.value.value for c in column if c.of_stage and isinstance(c.value, Amount)),
-                cell.value.value + self.replay(cell.stage, point),
-            )
-            if shares >= 1:
-                return None
-            return int(cell.value.value * (sum(filter(None, fixed)) / (1 - shares)))
+            whole = self._whole(cell.stage, cells, point)
+            return None if whole is None else int(cell.value.value * whole)
         if cell.value is Word.FILL:
+            column = [other for other in cells if other.stage == cell.stage and other is not cell]
             budget = self.budget(cell.stage, point)
             if budget is None or any(other.tokens is None for other in column):
                 return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from specc.analysis.places import Placement
 from specc.analysis.values import Value
@@ -16,17 +17,25 @@ class Table:
     Attributes:
         places: where in the stage the tokens of a cell lie, of those cells that say so.
         nodes: cells as written. replay: tokens of each stage that are read again, where any are.
+        exact, exact_replay: the same before rounding, where that is no whole number by itself: what is
+            read of corpora next to each other is in these proportions, whatever the length of a stage.
     """
 
     tokens: dict[tuple[str, str], int] = field(default_factory=dict)
     places: dict[tuple[str, str], Placement] = field(default_factory=dict)
     nodes: dict[tuple[str, str], ast.Cell] = field(default_factory=dict)
     replay: dict[str, int] = field(default_factory=dict)
+    exact: dict[tuple[str, str], Fraction] = field(default_factory=dict)
+    exact_replay: dict[str, Fraction] = field(default_factory=dict)
     _columns: dict[str, dict[str, int]] | None = field(default=None, init=False, repr=False)
 
     def stage(self, stage: str) -> dict[str, int]:
         """Tokens of each corpus in a stage, without empty ones."""
         return {corpus: n for corpus, n in self._column(stage).items() if n}
+
+    def unrounded(self, corpus: str, stage: str) -> Fraction:
+        """Tokens of a cell before they were rounded."""
+        return self.exact.get((corpus, stage), Fraction(self.tokens[corpus, stage]))
 
     def stage_total(self, stage: str) -> int:
         return sum(self._column(stage).values())

@@ -22,7 +22,7 @@ experiment e {{
   corpus other = markov(tokens = 300 tokens, seed = 1, max_epochs = 100)
   allocate {{
     text  {{ first: fill }}
-    other {{ first: 10% of stage{second} }}
+    other {{ first: 7% of stage{second} }}
   }}
   stage first from tiny {{
     budget    = {budget}
