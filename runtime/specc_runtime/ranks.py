@@ -33,6 +33,9 @@ class Ranks(Protocol):
     def whole(self, tensor: Tensor) -> Tensor:
         """The value of a tensor that may be spread over the ranks; all of them call this."""
 
+    def least(self, value: int) -> int:
+        """The smallest of what all ranks give."""
+
     def led(self, learner: Learner) -> Learner:
         """The learner that rank 0 drives: what it is asked for, all ranks do."""
 
@@ -51,6 +54,9 @@ class Alone:
 
     def whole(self, tensor: Tensor) -> Tensor:
         return tensor
+
+    def least(self, value: int) -> int:
+        return value
 
     def led(self, learner: Learner) -> Learner:
         return learner

@@ -26,6 +26,7 @@ from specc_runtime.dataset import order_of
 from specc_runtime.device import device_name, use_device
 from specc_runtime.dropout import add_dropout
 from specc_runtime.early_stop import EarlyStop
+from specc_runtime.gpu.utilisation import utilisation
 from specc_runtime.learner import Learner, TransformersLearner
 from specc_runtime.llama.choice import plain_architecture
 from specc_runtime.llama.learner import PlainLearner
@@ -75,13 +76,15 @@ def publish_segment(segment: Segment, position: Position) -> Manifest:
     shape = models.read_shape(segment.folder)
     passes = gradient_passes(segment.params.optimizer)
     each = passes * training_flops_per_token(shape, segment.params.sequence)
+    device = device_name(segment.learner.device)
+    speed = outputs["tokens_per_second"] / execution.replicas
     return attempt.publish(
         outputs,
-        device=device_name(segment.learner.device),
+        device=device,
         threads=execution.threads,
         flops=float(each * trained(segment, position)),
         resumed=position.resumed,
-        computed=segment.learner.provenance(),
+        computed=segment.learner.provenance() | utilisation(device, segment.params.dtype, each, speed),
     )
 
 

@@ -50,9 +50,6 @@ class Apart:
         os.close(self.reading)
         return text
 
-    def children(self) -> list[int]:
-        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
-
     def await_that(self, happened: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait for something; fails if it doesn't happen."""
         deadline = time.monotonic() + seconds
@@ -62,6 +59,10 @@ class Apart:
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
+
+
+def children(pid: int) -> list[int]:
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def alive(pid: int) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from apart import Apart, alive
+from apart import Apart, alive, children
+from small_study import small_study
 from specc.cli.machine import Machine
+from specc.execute.console import SilentConsole
+from specc.execute.run import RunOptions, run_study
 from specc.steps import Step
 from specc.store import Store, open_workspace
 from specc_runtime.distributed import launch
@@ -118,8 +123,6 @@ def test_gradients_are_summed_in_buckets_that_keep_their_order() -> None:
 
 
 def test_how_a_machine_trains_is_said_to_training_steps_and_in_no_key(trainings: Trainings) -> None:
-    from small_study import small_study
-
     study = small_study()
     placed = Machine(device="cuda", replicas=2, micro_batch=4).run_by(study)
     assert [step.key for step in placed.steps] == [step.key for step in study.steps]
@@ -233,7 +236,7 @@ def killed(trainings: Trainings, kill: Callable[[Apart], None]) -> tuple[Worksho
     checkpoints = workshop.store.work(step.key) / "checkpoints"
     apart = Apart(lambda: workshop.do(step))
     apart.await_that(lambda: bool(list(checkpoints.glob("0*"))))
-    ranks = apart.children()
+    ranks = children(apart.pid)
     assert len(ranks) == 1
     kill(apart)
     return workshop, step, apart, ranks
@@ -242,7 +245,7 @@ def killed(trainings: Trainings, kill: Callable[[Apart], None]) -> tuple[Worksho
 @pytest.mark.conformance
 def test_a_killed_rank_is_a_lost_worker_and_the_next_attempt_goes_on(trainings: Trainings) -> None:
     workshop, step, apart, ranks = killed(
-        trainings, lambda found: os.kill(found.children()[0], signal.SIGKILL)
+        trainings, lambda found: os.kill(children(found.pid)[0], signal.SIGKILL)
     )
     assert apart.end().startswith("WorkerLost: process 2 of those that train together was killed by SIGKILL")
     assert not any(alive(pid) for pid in ranks)
@@ -290,6 +293,32 @@ def test_ranks_started_afresh_compute_what_forked_ones_do(
     forked = trainings.of({"replicas": 2})
     monkeypatch.setattr(launch, "can_fork", lambda: False)
     trainings.of({"replicas": 2}).check_same_bits(forked)
+
+
+@pytest.mark.conformance
+def test_a_run_goes_on_after_one_of_the_processes_of_a_step_was_killed(tmp_path: Path) -> None:
+    study = Machine(replicas=2).run_by(small_study(seeds=1, segments=1, length=600, checkpoint_seconds=0.3))
+    trained = next(step for step in study.steps if step.op == "train")
+    checkpoints = Store(tmp_path / "workspace").work(trained.key) / "checkpoints"
+    killed = []
+
+    def kill_a_rank() -> None:
+        deadline = time.monotonic() + 120
+        while not list(checkpoints.glob("0*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for server in children(os.getpid()):
+            for worker in children(server):
+                killed.extend(children(worker))
+        os.kill(killed[0], signal.SIGKILL)
+
+    disturber = threading.Thread(target=kill_a_rank)
+    disturber.start()
+    outcome = run_study(study, tmp_path / "workspace", RunOptions(workers=1), SilentConsole())
+    disturber.join()
+    assert outcome.exit_code == 0
+    assert Store(tmp_path / "workspace").manifest(trained.key).provenance.resumed == 1
+    assert len(killed) == 1
+    assert not alive(killed[0])
 
 
 def test_a_training_that_diverges_says_so_whoever_takes_part(trainings: Trainings) -> None:

@@ -84,6 +84,11 @@ class Group:
     def whole(self, tensor: Tensor) -> Tensor:
         return tensor
 
+    def least(self, value: int) -> int:
+        agreed = torch.tensor([value])
+        dist.all_reduce(agreed, op=dist.ReduceOp.MIN)
+        return int(agreed)
+
     def led(self, learner: Learner) -> Learner:
         from specc_runtime.distributed.lead import Leader
 

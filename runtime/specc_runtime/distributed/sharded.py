@@ -65,6 +65,9 @@ class ShardedRanks:
     def whole(self, tensor: Tensor) -> Tensor:
         return whole(tensor)
 
+    def least(self, value: int) -> int:
+        return self.group.least(value)
+
     def led(self, learner: Learner) -> Learner:
         return self.group.led(learner)
 
