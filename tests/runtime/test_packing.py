@@ -141,3 +141,37 @@ def test_a_span_shorter_than_a_row_is_in_it_several_times() -> None:
     batch = mixture.batch(0, 1)[0]
     # Two tokens of a document, one of the next; then again from the start.
     assert batch.positions.tolist() == [[0, 1, 0] * 5 + [0]]
+
+
+def numbered(name: str, documents: int, first: int) -> Stream:
+    """A stream of documents of 5 tokens, all of whose tokens differ."""
+    split = Split(
+        tokens=np.arange(first, first + 5 * documents),
+        offsets=np.arange(0, 5 * documents + 1, 5, dtype=np.int64),
+        prompts=np.zeros(documents, dtype=np.int32),
+        ids=np.arange(documents, dtype=np.uint64),
+    )
+    return Stream(split, 0, name)
+
+
+def read_of(mixture: Mixture, sequences: int, first: int) -> list[int]:
+    """Tokens that a mixture reads of the stream whose tokens are `first` to `first` + 999, in order."""
+    tokens = mixture.batch(0, sequences)[0].tokens.reshape(-1)
+    return [int(token) for token in tokens if first <= token < first + 1000]
+
+
+def test_to_add_or_reorder_sources_changes_the_order_of_none() -> None:
+    a, b, c = (numbered(name, 60, first) for name, first in (("a", 0), ("b", 1000), ("c", 2000)))
+    third = Fraction(1, 3)
+    two = Mixture(("x", "y"), (a, b), (third, 2 * third), (0, 0), 8)
+    turned = Mixture(("y", "x"), (b, a), (2 * third, third), (0, 0), 8)
+    three = Mixture(("z", "x", "y"), (c, a, b), (third, third, third), (0, 0, 0), 8)
+    for first in (0, 1000):
+        expected = read_of(two, 60, first)
+        assert len(expected) >= 160
+        for other in (turned, three):
+            found = read_of(other, 60, first)
+            assert min(len(found), len(expected)) >= 160
+            assert all(x == y for x, y in zip(found, expected, strict=False))
+    seeded = Mixture(("x",), (Stream(a.split, 1, "a"),), (Fraction(1),), (0,), 8)
+    assert read_of(seeded, 20, 0) != read_of(two, 60, 0)[:160]
