@@ -17,6 +17,7 @@ each time it becomes ready, and entries of steps that have been taken are skippe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -119,6 +120,7 @@ class Schedule:
         self.ready: list[Entry] = []
         self.ready_by_input: dict[str, list[Entry]] = {}
         self.ready_by_shape: dict[str, list[Entry]] = {}
+        self.ready_lanes: Counter[str] = Counter()
         for key, state in self.state.items():
             if state is State.WAITING:
                 self.wait(key)
@@ -149,6 +151,7 @@ class Schedule:
         heappush(self.ready, (False, -self.path[key], self.order[key], key))
         shape = self.lanes.of(key)
         if shape is not None:
+            self.ready_lanes[shape] += 1
             heappush(
                 self.ready_by_shape.setdefault(shape, []), (False, -self.path[key], self.order[key], key)
             )
@@ -174,8 +177,7 @@ class Schedule:
             return group
         heap = self.ready_by_shape[shape]
         if shape not in sizes:
-            ready = 1 + sum(self.state[entry[3]] is State.READY for entry in set(heap))
-            sizes[shape] = self.lanes.size(first.key, ready, self.slots)
+            sizes[shape] = self.lanes.size(first.key, 1 + self.ready_lanes[shape], self.slots)
         while len(group) < sizes[shape] and (other := self.first_ready(heap)) is not None:
             group.append(self.taken(other))
         return [replace(step, execution=step.execution | STACKED) for step in group]
@@ -197,8 +199,15 @@ class Schedule:
                 break
         return self.taken(best)
 
+    def withdraw(self, key: str) -> None:
+        """A step is no longer among those that are ready."""
+        shape = self.lanes.of(key)
+        if shape is not None:
+            self.ready_lanes[shape] -= 1
+
     def taken(self, key: str) -> PlannedStep:
         """Count a step as running; it is returned as it is to be done now."""
+        self.withdraw(key)
         self.state[key] = State.RUNNING
         self.counts.todo -= 1
         self.counts.running += 1
@@ -263,6 +272,8 @@ class Schedule:
         return blocked
 
     def block(self, key: str) -> None:
+        if self.state[key] is State.READY:
+            self.withdraw(key)
         self.state[key] = State.BLOCKED
         self.seconds_todo -= self.steps[key].seconds
         self.counts.blocked += 1
@@ -290,6 +301,8 @@ class Schedule:
         self.seconds_todo += self.steps[key].seconds
         for user in self.users[key]:
             if self.state[user] in (State.WAITING, State.READY):
+                if self.state[user] is State.READY:
+                    self.withdraw(user)
                 self.state[user] = State.WAITING
                 self.missing[user] += 1
         self.wait(key)
