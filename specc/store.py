@@ -16,8 +16,10 @@ A step is done if and only if `store/ab/<key>/manifest.json` is there: the folde
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -40,6 +42,8 @@ from specc.steps import VERSIONS, Frozen, Step, identity
 
 FORMAT = 1
 """Version of the workspace layout that this specc reads and writes."""
+
+_SEAL = re.compile(rb',\n "sha256": "([0-9a-f]{64})"\n\}\Z')
 
 
 class FileRecord(Frozen):
@@ -76,6 +80,8 @@ class Provenance(Frozen):
 
 class Manifest(Frozen):
     """The completion record of a step; `outputs` holds the operation's numbers.
+
+    On disk it ends in a checksum of itself, so that no changed number is ever taken for a result.
 
     Outputs by operation:
 
@@ -151,7 +157,7 @@ class Store:
         """
         path = self.path(key) / "manifest.json"
         try:
-            return Manifest.model_validate_json(path.read_bytes())
+            return Manifest.model_validate_json(unsealed(path.read_bytes()))
         except (OSError, ValidationError, ValueError) as error:
             raise CorruptArtifact(key, f"the manifest of step {key[:12]} can't be read") from error
 
@@ -199,7 +205,7 @@ class Store:
                 outputs=outputs,
                 provenance=provenance,
             )
-            write_atomic(folder / "manifest.json", manifest.model_dump_json(indent=1))
+            write_atomic(folder / "manifest.json", sealed(manifest.model_dump_json(indent=1)))
             target = self.path(step.key)
             target.parent.mkdir(parents=True, exist_ok=True)
             sync_folder(self.root)
@@ -250,6 +256,28 @@ class Store:
         while (target := aside / f"{key}.{number}").exists():
             number += 1
         rename(self.path(key), target)
+
+
+def sealed(text: str) -> str:
+    """A JSON object, a member a line, with the SHA-256 of all that is before it as its last member."""
+    content = text.removesuffix("\n}")
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return f'{content},\n "sha256": "{digest}"\n}}'
+
+
+def unsealed(data: bytes) -> bytes:
+    """The JSON object that was sealed; one without a seal, of an earlier specc, as it is.
+
+    Raises:
+        ValueError: if it is not what the seal says.
+    """
+    match = _SEAL.search(data)
+    if match is None:
+        return data
+    content = data[: match.start()]
+    if hashlib.sha256(content).hexdigest().encode() != match[1]:
+        raise ValueError("the checksum differs")
+    return content + b"\n}"
 
 
 def open_workspace(path: Path, create: bool = False) -> Path:

@@ -3,7 +3,7 @@
     index/lock                held (flock) by whoever updates the index
     index/build.duckdb        private to the holder of the lock
     index/gen/000123.duckdb   a published copy, never written again
-    index/CURRENT             number of the newest copy
+    index/CURRENT             number of the newest copy, and its SHA-256
 
 A reader opens the copy that CURRENT names. Names are never used for another content, because
 DuckDB 2.0.0 can mix the content of a file that is replaced under its name while it is opened. The
@@ -19,10 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from specc.errors import disk_errors
-from specc.files import copy_file, rename, sweep_aside, sync_file, sync_folder, write_atomic
+from specc.files import copy_file, file_digest, rename, sweep_aside, sync_file, sync_folder, write_atomic
 
 _KEPT = 3
 """Generations that are kept."""
+
+_COMPARED_BYTES = 64 << 20
+"""Largest generation whose checksum is compared when it is opened."""
 
 
 @contextmanager
@@ -60,10 +63,25 @@ def generation_path(workspace: Path, generation: int) -> Path:
 def current(workspace: Path) -> int | None:
     """Number of the newest generation; None if nothing is published."""
     try:
-        generation = int((workspace / "index" / "CURRENT").read_text())
-    except (OSError, ValueError):
+        generation = int((workspace / "index" / "CURRENT").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
         return None
     return generation if generation_path(workspace, generation).exists() else None
+
+
+def is_whole(workspace: Path, generation: int) -> bool:
+    """Whether the file of the newest generation is what was published.
+
+    Large ones are not read for that: DuckDB compares the checksum of each block that it needs.
+    """
+    path = generation_path(workspace, generation)
+    try:
+        number, *digest = (workspace / "index" / "CURRENT").read_text().split()
+        if int(number) != generation or not digest or path.stat().st_size > _COMPARED_BYTES:
+            return True
+        return file_digest(path) == digest[0]
+    except (OSError, ValueError):
+        return True  # replaced by a newer one in the meantime
 
 
 def newest(workspace: Path) -> int:
@@ -85,10 +103,11 @@ def publish(workspace: Path, generation: int) -> None:
     with disk_errors(target.parent):
         copy_file(build_path(workspace), aside)
         sync_file(aside)
+        digest = file_digest(aside)
         rename(aside, target)
         sync_folder(target.parent)
     sweep_aside(workspace / "index")
-    write_atomic(workspace / "index" / "CURRENT", f"{generation:06}\n")
+    write_atomic(workspace / "index" / "CURRENT", f"{generation:06}\n{digest}\n")
     for path in target.parent.iterdir():
         stale = path.stem.isdecimal() and int(path.stem) <= generation - _KEPT
         if stale or path.suffix == ".tmp":

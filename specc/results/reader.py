@@ -36,6 +36,13 @@ def open_results(workspace: Path, experiment: str | None = None) -> DuckDBPyConn
         if generations.current(workspace) is None:
             raise
     connection = _open_newest(workspace)
+    if connection is None:
+        Indexer(workspace).rebuild()
+        connection = _open_newest(workspace)
+    if connection is None:
+        raise WorkspaceError(
+            f"the index of {workspace} can't be opened", "build it again with `specc index --rebuild`"
+        )
     try:
         _put_first(connection, experiment)
     except BaseException:
@@ -54,21 +61,22 @@ def experiments(connection: DuckDBPyConnection) -> list[str]:
     ]
 
 
-def _open_newest(workspace: Path) -> DuckDBPyConnection:
+def _open_newest(workspace: Path) -> DuckDBPyConnection | None:
+    """Open the newest generation; None if there is none, or it is damaged."""
     import duckdb
 
     for _ in range(_ATTEMPTS):
         generation = generations.current(workspace)
         if generation is None:
-            break
+            return None
         try:
-            return connect(generations.generation_path(workspace, generation), read_only=True)
-        except duckdb.IOException:
-            if generations.current(workspace) == generation:
-                break
-    raise WorkspaceError(
-        f"the index of {workspace} can't be opened", "build it again with `specc index --rebuild`"
-    )
+            if generations.is_whole(workspace, generation):
+                return connect(generations.generation_path(workspace, generation), read_only=True)
+        except duckdb.Error:
+            pass
+        if generations.current(workspace) == generation:
+            return None
+    return None
 
 
 def _put_first(connection: DuckDBPyConnection, experiment: str | None) -> None:
