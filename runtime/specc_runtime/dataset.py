@@ -20,7 +20,7 @@ from specc.store import Manifest
 from specc_runtime.arrays import GrowingArray
 from specc_runtime.attempt import Attempt
 from specc_runtime.options import PARTS, open_options
-from specc_runtime.prepared import TOKENIZER, open_split, open_tokens
+from specc_runtime.prepared import IDS, TOKENIZER, open_split, open_tokens
 
 
 def make_data_set(attempt: Attempt) -> Manifest:
@@ -52,8 +52,9 @@ def make_data_set(attempt: Attempt) -> Manifest:
             f"{attempt.step.label or 'the data set'} has no document left",
             "loosen its conditions, or give it more documents",
         )
-    if (folder / TOKENIZER).exists():
-        shutil.copyfile(folder / TOKENIZER, attempt.artifact / TOKENIZER)
+    for kept in (TOKENIZER, IDS):
+        if (folder / kept).exists():
+            shutil.copyfile(folder / kept, attempt.artifact / kept)
     outputs = {"vocab": first.outputs["vocab"], "eos": first.outputs["eos"], DATA_SPLIT: writer.outputs()}
     keeps = "keeps_documents" in COMPONENTS[params.component.name].traits
     if keeps and len(params.data) == 1 and params.data[0].tokens is None:

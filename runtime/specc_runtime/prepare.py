@@ -9,6 +9,7 @@ an attempt that nothing disturbed.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,20 +21,22 @@ import numpy as np
 from pydantic import ValidationError
 
 import specc
+from specc.components import arguments
 from specc.corpora.blocks import Block
 from specc.corpora.contents import fingerprint
+from specc.corpora.declared import DECLARED, only_declared
 from specc.corpora.documents import Document
 from specc.corpora.encode import Splitting, encoded
 from specc.corpora.readers import read_documents
-from specc.corpora.tokens import Tokens, load_tokens, token_type
+from specc.corpora.tokens import IdTokens, Tokens, token_type, tokens_of
 from specc.errors import DataError
-from specc.files import copy_file, rename, write_atomic
+from specc.files import copy_file, rename, write_atomic, write_file
 from specc.steps import TRAINED, Frozen, PrepareExecution, PrepareParams
 from specc.store import Manifest
 from specc_runtime.arrays import GrowingArrays
 from specc_runtime.attempt import Attempt, Interrupted
 from specc_runtime.options import PARTS
-from specc_runtime.prepared import TOKENIZER
+from specc_runtime.prepared import IDS, TOKENIZER
 
 DOCUMENTS_PER_CHECK = 256
 """Documents that are passed over between two looks at whether the step is to stop."""
@@ -131,11 +134,13 @@ def prepare(attempt: Attempt) -> Manifest:
     """
     params: PrepareParams = attempt.params
     execution: PrepareExecution = attempt.execution
+    if params.reader.name == DECLARED:
+        raise only_declared(arguments(params.reader))
     files = tuple(Path(file) for file in execution.files)
     tokenizer = Path(execution.tokenizer_path) if execution.tokenizer_path is not None else None
     if TRAINED in attempt.step.inputs:
         tokenizer = attempt.input(TRAINED)[0] / TOKENIZER
-    tokens = load_tokens(tokenizer)
+    tokens = tokens_of(params.reader, tokenizer)
     if tokens.identity != params.tokenizer:
         raise _changed(f"the tokenizer {tokenizer}")
     splitting = Splitting(params.held_out, [(split.name, split.share) for split in params.splits])
@@ -148,6 +153,8 @@ def prepare(attempt: Attempt) -> Manifest:
     preparing.finish()
     if tokenizer is not None:
         copy_file(tokenizer, attempt.artifact / TOKENIZER)
+    elif isinstance(tokens, IdTokens):
+        write_file(attempt.artifact / IDS, json.dumps({"vocab": tokens.vocab, "eos": tokens.eos}))
     return attempt.publish(
         {"vocab": tokens.vocab, "eos": tokens.eos, **outputs},
         threads=execution.threads,

@@ -15,6 +15,7 @@ one split, `data`, and there may be
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specc.corpora.tokens import Tokens, load_tokens
+from specc.corpora.tokens import IdTokens, Tokens, load_tokens
 
 TOKENIZER = "tokenizer.json"
 """Copy of the tokenizer's file in the artifact; there is none for bytes."""
+
+IDS = "token_ids.json"
+"""In the artifact of token files without a tokenizer: {"vocab": tokens, "eos": id of the end token}."""
 
 SPLITS = ("train", "held_out")
 """Splits that every prepared corpus has."""
@@ -68,6 +72,8 @@ def open_array(path: Path) -> Any:
 def open_tokens(folder: Path) -> Tokens:
     """The tokenizer of a prepared corpus."""
     path = folder / TOKENIZER
+    if (folder / IDS).exists():
+        return IdTokens(**json.loads((folder / IDS).read_bytes()))
     return load_tokens(path if path.exists() else None)
 
 

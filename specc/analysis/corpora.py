@@ -99,6 +99,7 @@ class CorpusReader:
     def _read(self, name: str, span: Span, value: ComponentValue) -> Corpus | None:
         from specc.corpora.measure import measure
         from specc.corpora.recent import StillCounting, ask
+        from specc.corpora.tokens import with_ids
 
         args = value.args
         reader = reader_of(value)
@@ -121,6 +122,7 @@ class CorpusReader:
                 tokenizer = str(folder_of(value, "tokenizer") / given)
             if reader.name == CHAT:
                 reader = with_template(reader, value, tokenizer)
+            reader = with_ids(reader, tokenizer)
             asked = (reader.model_dump_json(), files, tokenizer, held_out, splits)
             facts = ask(asked, partial(measure, reader, files, tokenizer, held_out, splits))
         except StillCounting:

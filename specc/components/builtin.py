@@ -346,6 +346,28 @@ CORPORA = (
         example='parquet("data/web.parquet", text = "body")',
     ),
     Signature(
+        "token_files",
+        Kind.CORPUS,
+        "Token ids made elsewhere, in files of numpy's format (.npy) or as plain numbers (.bin); a document "
+        "ends at the end token. With the `tokenizer` that made them, evaluations show text.",
+        (
+            _FILES,
+            _EXCLUDE,
+            P(
+                "dtype",
+                Type.STRING,
+                "type of plain numbers, little-endian; .npy files say it themselves",
+                "uint16",
+                choices=("uint16", "uint32", "int32", "int64"),
+            ),
+            P("vocab", Type.INT, "number of tokens; 0 for those of the tokenizer", 0, low=0),
+            P("eos", Type.INT, "id of the end token; -1 for that of the tokenizer", -1, low=-1),
+            *CORPUS_PARAMETERS,
+        ),
+        positional=1,
+        example='token_files("data/*.bin", vocab = 50_257, eos = 50_256)',
+    ),
+    Signature(
         "facts",
         Kind.CORPUS,
         "Key-value facts to be memorised: a prompt of `key_length` symbols, a completion of one.",

@@ -16,7 +16,7 @@ from specc.corpora.contents import by_content, fingerprint
 from specc.corpora.documents import Document, document_id, split_of
 from specc.corpora.measure import remembered
 from specc.corpora.readers import read_in_order
-from specc.corpora.tokens import Tokens, load_tokens
+from specc.corpora.tokens import Tokens, tokens_of
 from specc.steps import VERSIONS, Component, Frozen
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def count_data(data: Derived | Part) -> DataFacts:
         [[str(file) for file in part.files] for part in parts],
         _described(data, numbers),
     ]
-    return remembered(asked, files, DataFacts, lambda: _count(data, load_tokens(tokenizer)))
+    return remembered(asked, files, DataFacts, lambda: _count(data, tokens_of(parts[0].reader, tokenizer)))
 
 
 def _described(data: Derived | Part, numbers: dict[tuple[object, ...], int]) -> Any:

@@ -19,6 +19,7 @@ class Document:
         options: completions to choose from, `completion` among them; empty where there are none.
         turns: of a conversation, what is given and what is learned, in turn; empty for all else.
         markup: whether text that reads like a special token is one.
+        ids: of a document that has tokens and no text, their ids in 4 bytes each, little-endian.
     """
 
     text: str = ""
@@ -27,22 +28,28 @@ class Document:
     options: tuple[str, ...] = ()
     turns: tuple[str, ...] = ()
     markup: bool = False
+    ids: bytes = b""
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The text; or prompt and completion; or turns. Options are not what a document is about."""
+        """The text; or prompt and completion; or turns; none where there are only ids.
+
+        Options are not what a document is about.
+        """
+        if self.ids:
+            return ()
         if self.turns:
             return self.turns
         return (self.text,) if self.prompt is None else (self.prompt, self.completion)
 
     @property
     def size(self) -> int:
-        """Characters of all its texts, options included."""
-        return sum(map(len, self.parts)) + sum(map(len, self.options))
+        """Characters of all its texts, options included, or its number of ids."""
+        return sum(map(len, self.parts)) + sum(map(len, self.options)) + len(self.ids) // 4
 
     @property
     def bytes(self) -> int:
-        """Bytes of its content in UTF-8."""
+        """Bytes of its content in UTF-8; 0 where there are only ids."""
         return sum(len(part) if part.isascii() else len(part.encode()) for part in self.parts)
 
     @property
@@ -55,8 +62,10 @@ def document_id(document: Document) -> str:
     """SHA-256 of a document's content, as 64 hex digits.
 
     What is hashed is the kind, then each part in UTF-8 behind its length in bytes, so that no two
-    documents are written alike. Names and places of files are no part of it.
+    documents are written alike; of ids, all of them. Names and places of files are no part of it.
     """
+    if document.ids:
+        return hashlib.sha256(b"ids %d:" % len(document.ids) + document.ids).hexdigest()
     kind = b"turns" if document.turns else b"text" if document.prompt is None else b"prompt"
     content = hashlib.sha256(kind)
     for part in document.parts:

@@ -161,6 +161,9 @@ def _tokens_of(
     Last is which of the ids carry no loss though they are behind the prompt: what is given in later
     turns of conversations; None where there are none.
     """
+    if batch[0].ids:
+        given_ids = np.frombuffer(b"".join(document.ids for document in batch), "<u4")
+        return given_ids, _id_counts(batch), np.zeros(len(batch), dtype=np.int64), None
     parts = [part for document in batch for part in document.parts]
     ids, sizes = tokens.encode_many(parts, any(document.markup for document in batch))
     lengths, prompts = _by_document(batch, sizes)
@@ -172,6 +175,11 @@ def _tokens_of(
         for place in range(len(document.parts))
     ]
     return ids, lengths, prompts, np.repeat(np.array(given), sizes)
+
+
+def _id_counts(batch: Sequence[Document]) -> NDArray[np.int64]:
+    """Number of ids of documents that have nothing else."""
+    return np.fromiter((len(document.ids) // 4 for document in batch), np.int64, len(batch))
 
 
 def _by_document(
@@ -186,9 +194,12 @@ def _by_document(
 
 def _count(batch: list[Document], tokens: Tokens, splitting: Splitting) -> Counts:
     identities = [document_id(document) for document in batch]
-    parts = [part for document in batch for part in document.parts]
-    counts = tokens.count_many(parts, any(document.markup for document in batch))
-    lengths, _ = _by_document(batch, counts)
+    if batch[0].ids:
+        lengths = _id_counts(batch)
+    else:
+        parts = [part for document in batch for part in document.parts]
+        counts = tokens.count_many(parts, any(document.markup for document in batch))
+        lengths, _ = _by_document(batch, counts)
     sizes = np.fromiter((document.bytes for document in batch), np.int64, len(batch))
     of = splitting.of(identities)
     kinds = len(splitting.names)

@@ -20,7 +20,7 @@ from specc.canonical import digest
 from specc.corpora.contents import by_content, combined, fingerprint
 from specc.corpora.documents import Document
 from specc.corpora.readers import read_in_order
-from specc.corpora.tokens import BYTES, Tokens, load_tokens
+from specc.corpora.tokens import BYTES, Tokens, tokens_of
 from specc.errors import DataError, SpeccError
 from specc.files import write_atomic
 from specc.processors import default_workers
@@ -135,7 +135,8 @@ def _count(
 ) -> CorpusFacts:
     contents = by_content(files)
     documents = read_in_order(reader, [content.path for content in contents])
-    return count_documents(documents, load_tokens(tokenizer_path), held_out, splits, combined(contents))
+    tokens = tokens_of(reader, tokenizer_path)
+    return count_documents(documents, tokens, held_out, splits, combined(contents))
 
 
 def count_documents(

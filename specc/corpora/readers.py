@@ -17,11 +17,19 @@ from specc.corpora.jsonl import read_jsonl
 from specc.corpora.markov import read_markov
 from specc.corpora.parquet import read_parquet
 from specc.corpora.text import read_text
+from specc.corpora.tokens import TOKEN_FILES
 from specc.errors import DataError
 from specc.steps import Component
 
 Reader = Callable[[Sequence[Path], Mapping[str, Any]], Iterator[Document]]
 """Reads files in the order in which they are given; generators ignore them."""
+
+
+def _read_token_files(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[Document]:
+    from specc.corpora.token_files import read_token_files  # numpy, for these alone
+
+    return read_token_files(files, args)
+
 
 READERS: dict[str, Reader] = {
     "text": read_text,
@@ -29,6 +37,7 @@ READERS: dict[str, Reader] = {
     "jsonl": read_jsonl,
     "chat": read_chat,
     "parquet": read_parquet,
+    TOKEN_FILES: _read_token_files,
     "facts": read_facts,
     "markov": read_markov,
 }

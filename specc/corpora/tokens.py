@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from specc.corpora.contents import read_bytes
 from specc.corpora.documents import Document
 from specc.errors import DataError
+from specc.steps import Component
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,9 @@ END_TOKENS = (
 )
 """Special tokens that end a text, by convention; the first that a tokenizer has is used."""
 
+
+TOKEN_FILES = "token_files"
+"""Name of the reader whose documents have ids and no text."""
 
 BYTES = "byte"
 """Identity of the tokens that need no tokenizer."""
@@ -189,6 +193,75 @@ class FileTokens:
     def decode(self, ids: NDArray[np.integer[Any]]) -> str:
         text: str = self._tokenizer.decode(ids[ids != self.eos].tolist(), skip_special_tokens=False)
         return text
+
+
+class IdTokens:
+    """Token ids that were made elsewhere, of which no text is known.
+
+    Raises:
+        DataError: if the end token is not one of the vocabulary.
+    """
+
+    def __init__(self, vocab: int, eos: int) -> None:
+        if not 0 <= eos < vocab:
+            raise DataError(
+                f"the end token {eos} is not one of {vocab:,} tokens",
+                "give `vocab`, the number of tokens, and `eos`, the id of the end token, or a `tokenizer`",
+            )
+        self.vocab = vocab
+        self.eos = eos
+        self.identity = f"ids {vocab} {eos}"
+
+    def encode(self, text: str) -> NDArray[np.integer[Any]]:
+        raise _no_text()
+
+    def encode_many(
+        self, texts: Sequence[str], markup: bool = False
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
+        raise _no_text()
+
+    def count_many(self, texts: Sequence[str], markup: bool = False) -> NDArray[np.int64]:
+        raise _no_text()
+
+    def decode(self, ids: NDArray[np.integer[Any]]) -> str:
+        return " ".join(f"<{number}>" for number in ids.tolist() if number != self.eos)
+
+
+def _no_text() -> DataError:
+    return DataError(
+        "token files without a tokenizer have ids and no text",
+        'name the tokenizer that made them: `tokenizer = "tokenizer.json"`',
+    )
+
+
+def tokens_of(reader: Component, tokenizer_path: Path | str | None) -> Tokens:
+    """The tokens of a corpus: of its tokenizer; of token files without one, as they say themselves.
+
+    Raises:
+        DataError: if the file can't be read as a tokenizer, or token files don't say what they hold.
+    """
+    if reader.name == TOKEN_FILES and not tokenizer_path:
+        return IdTokens(int(reader.args.get("vocab", 0)), int(reader.args.get("eos", -1)))
+    return load_tokens(tokenizer_path)
+
+
+def with_ids(reader: Component, tokenizer_path: Path | str | None) -> Component:
+    """A reader of token files that is told what its tokenizer knows: the vocabulary and the end token.
+
+    Raises:
+        DataError: if the file can't be read as a tokenizer, or says something else than the recipe.
+    """
+    if reader.name != TOKEN_FILES or not tokenizer_path:
+        return reader
+    tokens = load_tokens(tokenizer_path)
+    known = {"vocab": tokens.vocab, "eos": tokens.eos}
+    for name, value in known.items():
+        if reader.args.get(name, value) != value:
+            raise DataError(
+                f"`{name}` is {reader.args[name]}, but that of the tokenizer is {value}",
+                f"leave `{name}` out, or give the tokenizer that made the files",
+            )
+    return reader.model_copy(update={"args": {**reader.args, **known}})
 
 
 def load_tokens(tokenizer_path: Path | str | None) -> Tokens:

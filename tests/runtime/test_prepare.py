@@ -19,7 +19,7 @@ from specc.steps import Component
 from specc.store import Manifest
 from specc_runtime.arrays import GrowingArray
 from specc_runtime.options import open_options
-from specc_runtime.prepared import Split, open_split
+from specc_runtime.prepared import Split, open_split, open_tokens
 from specc_runtime.run import Interrupted
 from workshop import Workshop
 
@@ -147,3 +147,19 @@ def test_an_array_written_in_pieces_is_the_array(tmp_path: Path, length: int) ->
     array.close()
     assert (np.load(tmp_path / "a.npy") == expected).all()
     assert array.length == length
+
+
+def test_token_files_are_kept_as_they_are_and_say_what_they_hold(workshop: Workshop, tmp_path: Path) -> None:
+    file = tmp_path / "made.bin"
+    file.write_bytes(np.array([3, 1, 9, 2, 9], dtype=np.uint32).tobytes())
+    reader = {"name": "token_files", "args": {"dtype": "uint32", "vocab": 70_000, "eos": 9}}
+    manifest = prepare(workshop, reader, [file], tokenizer="ids 70000 9", held_out=Fraction(0))
+    folder = workshop.store.path(manifest.key)
+    split = open_split(folder, "train")
+    assert documents(split) == [[3, 1, 9], [2, 9]]
+    assert split.tokens.dtype == np.uint32
+    assert (manifest.outputs["vocab"], manifest.outputs["eos"]) == (70_000, 9)
+    assert open_tokens(folder).identity == "ids 70000 9"
+    params = {"component": {"name": "concat"}, "data": [{"corpus": "corpus0", "split": "train"}]}
+    made = workshop.do(workshop.step("dataset", params, {"corpus0": manifest.key}))
+    assert open_tokens(workshop.store.path(made.key)).identity == "ids 70000 9"
