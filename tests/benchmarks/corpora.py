@@ -117,7 +117,9 @@ def report(folder: Path, gigabytes: float, threads: list[int], vocab: int) -> No
             seconds, memory, _ = measured([sys.executable, "-m", "specc", "plan", str(spec)], cache)
             speed = size / seconds / 1e6
             print(f"{kind:5} {turn:6} plan {seconds:8.2f} s {speed:8.1f} MB/s {memory:7,.0f} MB peak")
-    made = {"byte": "", **{"bpe": str(path) for path in (cache / "specc" / "tokenizers").glob("*.json")}}
+    made = {"byte": ""}
+    if vocab:
+        made["bpe"] = str(next((cache / "specc" / "tokenizers").glob("*.json")))
     for kind, tokenizer in made.items():
         found = set()
         for count in threads:
