@@ -346,6 +346,19 @@ CORPORA = (
         example='parquet("data/web.parquet", text = "body")',
     ),
     Signature(
+        "declared",
+        Kind.CORPUS,
+        "A corpus that is not here, of the size that is said: to check and plan a recipe. It can't be run.",
+        (
+            P("tokens", Type.TOKENS, "size of the corpus, held-out documents included", low=1),
+            P("vocab", Type.INT, "tokens in the vocabulary", low=1),
+            P("documents", Type.INT, "number of documents; 0: one for each 500 tokens", 0, low=0),
+            *CORPUS_PARAMETERS,
+        ),
+        traits=frozenset({"generated"}),
+        example="declared(tokens = 9B tokens, vocab = 49_152, held_out = 1%)",
+    ),
+    Signature(
         "token_files",
         Kind.CORPUS,
         "Token ids made elsewhere, in files of numpy's format (.npy) or as plain numbers (.bin); a document "

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import Field, ValidationError
 
 from specc.canonical import digest
+from specc.components import arguments
 from specc.corpora.contents import by_content, combined, fingerprint
+from specc.corpora.declared import DECLARED, declared_facts
 from specc.corpora.documents import Document
 from specc.corpora.readers import read_in_order
 from specc.corpora.tokens import BYTES, Tokens, tokens_of
@@ -87,6 +89,8 @@ def measure(
         DataError: if a file or the tokenizer can't be read as declared, there are no documents,
             or files changed while they were read.
     """
+    if reader.name == DECLARED:
+        return declared_facts(arguments(reader), held_out, splits)
     tokenizer = fingerprint([tokenizer_path]) if tokenizer_path else ""
     asked = [
         _FORMAT,

@@ -10,6 +10,7 @@ from specc.components import arguments
 from specc.components.plugins import implementation
 from specc.corpora.chat import read_chat
 from specc.corpora.contents import by_content
+from specc.corpora.declared import read_declared
 from specc.corpora.docstrings import read_docstrings
 from specc.corpora.documents import Document
 from specc.corpora.facts import read_facts
@@ -37,6 +38,7 @@ READERS: dict[str, Reader] = {
     "jsonl": read_jsonl,
     "chat": read_chat,
     "parquet": read_parquet,
+    "declared": read_declared,
     TOKEN_FILES: _read_token_files,
     "facts": read_facts,
     "markov": read_markov,

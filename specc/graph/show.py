@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import prod
 
 from specc.analysis.values import show_share, show_tokens
+from specc.graph.accelerators import gpu_lines
 from specc.graph.plan import Plan
 from specc.study import BASE, Arm, Cell, StageRun, Study
 from specc.words import duration, printable
@@ -224,4 +225,4 @@ def _cost(plan: Plan) -> str:
     lines = [f"to do: {most}{plan.flops:.2e} FLOPs, about {duration(plan.seconds)} with {workers} ({source})"]
     if plan.flops_unshared and saved / plan.flops_unshared >= 0.001:
         lines.append(f"sharing saves {saved / plan.flops_unshared:.0%} of what separate arms would cost")
-    return "\n".join([*lines, *different])
+    return "\n".join([*lines, *gpu_lines(plan.study, plan.flops), *different])
