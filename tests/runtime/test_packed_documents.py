@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -192,14 +192,16 @@ def sgd(**changes: Any) -> TrainParams:
 
 
 @pytest.mark.parametrize("micro_batch", [None, 1, 2, 3])
+@pytest.mark.parametrize("implementation", ["plain", "transformers"])
 def test_an_update_from_packed_rows_is_that_from_separate_documents(
-    folder: Path, packed: Packed, micro_batch: int | None
+    folder: Path, packed: Packed, implementation: Literal["plain", "transformers"], micro_batch: int | None
 ) -> None:
     """One step of plain gradient descent, however the batch is split: loss and weights."""
     model = models.load(folder, CPU, "eager")
     loss = separate_loss(model, packed)
     gradients = torch.autograd.grad(loss, list(model.parameters()))
-    learner = open_learner(sgd(), TrainExecution(micro_batch=micro_batch), folder, CPU)
+    execution = TrainExecution(micro_batch=micro_batch, implementation=implementation)
+    learner = open_learner(sgd(), execution, folder, CPU)
     found, norm = learner.update(packed.batch, 0.1, 0)
     assert found == pytest.approx(loss.item(), rel=1e-6)
     assert norm == pytest.approx(torch.cat([g.flatten() for g in gradients]).norm().item(), rel=1e-5)

@@ -47,23 +47,24 @@ def write_documents(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "micro_batch"),
+    ("schedule", "micro_batch", "implementation"),
     [
-        ("cosine", 3),
-        pytest.param("cosine", None, marks=pytest.mark.conformance),
-        pytest.param("wsd", 1, marks=pytest.mark.conformance),
-        pytest.param("wsd", None, marks=pytest.mark.conformance),
+        ("cosine", 3, "auto"),
+        pytest.param("cosine", None, "transformers", marks=pytest.mark.conformance),
+        pytest.param("wsd", 1, "transformers", marks=pytest.mark.conformance),
+        pytest.param("wsd", None, "plain", marks=pytest.mark.conformance),
+        pytest.param("wsd", None, "stacked", marks=pytest.mark.conformance),
     ],
 )
 def test_losses_of_a_stage_are_those_of_an_independent_loop(
-    tmp_path: Path, schedule: str, micro_batch: int | None
+    tmp_path: Path, schedule: str, micro_batch: int | None, implementation: str
 ) -> None:
     write_documents(tmp_path)
     written, rate = SCHEDULES[schedule]
     text = RECIPE.format(tokens=STEPS * BATCH * LENGTH, schedule=written, batch=BATCH)
     study = compiled(tmp_path, text)
     store = Store(open_workspace(tmp_path / "workspace", create=True))
-    do_all(study, store, micro_batch=micro_batch)
+    do_all(study, store, micro_batch=micro_batch, implementation=implementation)
     trained = [step for step in study.steps if step.op == "train"]
     logged = {}
     for step in trained:
