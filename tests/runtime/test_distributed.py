@@ -35,6 +35,9 @@ pytestmark = pytest.mark.skipif(
 UNEVEN: dict[str, Any] = {"batch": 5}
 """Five rows in three micro-batches: ranks get unequal parts, and prompts make their targets unequal."""
 
+COMPUTED = {"replicate": {}, "shard": {"implementation": "transformers"}}
+"""What one process uses to compute as ranks of this kind do."""
+
 
 class Result:
     """What a finished training step left."""
@@ -151,7 +154,7 @@ def test_how_a_machine_trains_is_said_to_training_steps_and_in_no_key(trainings:
 def test_every_kind_of_training_agrees_with_one_process(
     trainings: Trainings, sharding: str, changes: dict[str, Any]
 ) -> None:
-    one = trainings.of({"micro_batch": 2}, **changes)
+    one = trainings.of({"micro_batch": 2} | COMPUTED[sharding], **changes)
     two = trainings.of({"micro_batch": 2, "replicas": 2, "sharding": sharding}, **changes)
     if changes.get("dtype") == "bfloat16":
         assert ((two.losses - one.losses).abs() / one.losses).max() < 1e-3
@@ -163,7 +166,7 @@ def test_every_kind_of_training_agrees_with_one_process(
 @pytest.mark.parametrize("sharding", ["replicate", "shard"])
 def test_three_processes_for_two_micro_batches_agree_with_one(trainings: Trainings, sharding: str) -> None:
     """One of them has no rows, and no dimension of a weight is a multiple of three."""
-    one = trainings.of({"micro_batch": 4})
+    one = trainings.of({"micro_batch": 4} | COMPUTED[sharding])
     trainings.of({"micro_batch": 4, "replicas": 3, "sharding": sharding}).check_agrees(one)
 
 
@@ -188,7 +191,7 @@ def test_an_early_stop_judges_and_restores_with_all_ranks(trainings: Trainings, 
         "every": 3,
         "patience": 2,
     }
-    one = trainings.of({"micro_batch": 3}, until=until)
+    one = trainings.of({"micro_batch": 3} | COMPUTED[sharding], until=until)
     two = trainings.of({"micro_batch": 3, "replicas": 2, "sharding": sharding}, until=until)
     two.check_agrees(one)
     assert two.manifest.outputs["best_at"] == one.manifest.outputs["best_at"] < 20
