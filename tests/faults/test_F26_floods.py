@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from specc.execute.worker_log import WorkerLog
 
 PRINTER = """
@@ -24,6 +26,7 @@ print(written, file=sys.stderr)
 MEGABYTE = 1 << 20
 
 
+@pytest.mark.conformance
 def test_F26_a_log_that_is_flooded_is_cut_and_keeps_its_end(tmp_path: Path) -> None:
     path = tmp_path / "workers.log"
     path.touch()

@@ -111,8 +111,8 @@ def run_here(study: Study, workspace: Path, do: DoStep = write_label) -> None:
         assert outcome.state == "done"
 
 
-def rows(workspace: Path, everything: bool = False) -> dict[str, list[tuple[Any, ...]]]:
-    """All that the index stores, in order; columns of `VOLATILE` only if everything is asked for."""
+def rows(workspace: Path) -> dict[str, list[str]]:
+    """What the index stores, in order, without the columns of `VOLATILE` and the list of runs."""
     connection = open_results(workspace)
     try:
         found = {}
@@ -120,12 +120,12 @@ def rows(workspace: Path, everything: bool = False) -> dict[str, list[tuple[Any,
             columns = [
                 column
                 for column, *_ in connection.execute(f"DESCRIBE {table}").fetchall()
-                if column != "generation" and (everything or column not in VOLATILE)
+                if column not in VOLATILE
             ]
-            if not columns:
+            if not columns or table == "planned.plans":  # a row for each run
                 continue
             chosen = ", ".join(f"{column}::VARCHAR" for column in columns)
             found[table] = sorted(map(str, connection.execute(f"SELECT {chosen} FROM {table}").fetchall()))
-        return found  # type: ignore[return-value]
+        return found
     finally:
         connection.close()
