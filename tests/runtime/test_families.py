@@ -26,17 +26,20 @@ from specc.families import (
 from specc_runtime import model as models
 from specc_runtime.dropout import add_dropout
 from tiny_models import VOCAB, save_tiny, tiny_config
-from workshop import Workshop, random_documents
+from workshop import EOS, Workshop, random_documents
 
 CPU = torch.device("cpu")
 TRIED = ("gpt2", "gpt_neox", "olmo2", "gemma", "phi")
 """Families that are tried every time; the others in the second tier."""
 
 LENGTHS = (5, 1, 8)
-FAMILIES = [
-    family if family in TRIED else pytest.param(family, marks=pytest.mark.conformance)
-    for family in MODEL_TYPES
-]
+
+
+def marked(family: str) -> Any:
+    return pytest.param(family, marks=pytest.mark.conformance)
+
+
+FAMILIES = [family if family in TRIED else marked(family) for family in MODEL_TYPES]
 
 
 def imported(workshop: Workshop, folder: Path) -> Path:
@@ -153,3 +156,32 @@ def test_what_has_only_plain_attention_gets_it() -> None:
     for family in EAGER_ONLY:
         model: Any = models.build(tiny_config(family))
         assert model.config._attn_implementation == "eager"
+
+
+@pytest.mark.parametrize("family", [family if family == "gpt2" else marked(family) for family in MODEL_TYPES])
+def test_a_family_is_evaluated_as_transformers_computes_it(
+    workshop: Workshop, tmp_path: Path, family: str
+) -> None:
+    original = save_tiny(tmp_path / "hub", family)
+    checkpoint = imported(workshop, tmp_path / "hub").name
+    held_out = [tokens for tokens in random_documents(12, 9, 20) if len(tokens) > 3]
+    corpus = workshop.corpus([[1]], held_out, 2)
+    values = {}
+    for name in ("loss", "exact_match"):
+        params = {
+            "evaluator": {"name": name},
+            "data": {"corpus": "corpus0", "split": "held_out"},
+            "sequence": 64,
+        }
+        inputs = {"checkpoint": checkpoint, "corpus0": corpus}
+        values[name] = workshop.do(workshop.step("eval", params, inputs)).outputs["value"]
+    losses, right = [], []
+    for document in held_out:
+        tokens = torch.tensor([[*document, EOS]])
+        with torch.no_grad():
+            logits = original(tokens).logits[0]
+        log_p = logits.log_softmax(-1)
+        losses += [-log_p[place - 1, tokens[0, place]].item() for place in range(2, tokens.shape[1])]
+        right.append(bool((logits[1:-1].argmax(-1) == tokens[0, 2:]).all()))
+    assert values["loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+    assert values["exact_match"] == sum(right) / len(right)
