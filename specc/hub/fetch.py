@@ -73,9 +73,7 @@ def fetch(name: str, revision: str, files: Iterable[str]) -> Path:
             from huggingface_hub import hf_hub_download
 
             for file in wanted:
-                hf_hub_download(
-                    name, file, revision=revision, cache_dir=cache_folder(), endpoint=_endpoint()
-                )
+                hf_hub_download(name, file, revision=revision, cache_dir=cache_folder(), endpoint=_endpoint())
     return folder
 
 
