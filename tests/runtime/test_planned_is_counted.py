@@ -55,22 +55,22 @@ class Recount:
 
     def __post_init__(self) -> None:
         self.names = list(self.sizes)
-        steps = {step.key: step for step in self.study.steps}
         for run in self.study.stages:
             if run.steps:
-                params = TrainParams.model_validate(steps[run.checkpoint].params)
-                inputs = steps[run.checkpoint].inputs
-                self.stages[run.stage] = self._read(run.stage, params, inputs)
+                self.stages[run.stage] = self._read(run.stage, run.checkpoint)
 
     def cells(self, stage: str) -> list[Cell]:
         return [cell for cell in self.study.cells if cell.stage == stage]
 
-    def _read(self, stage: str, params: TrainParams, inputs: dict[str, str]) -> Read:
+    def mixture(self, stage: str, key: str) -> tuple[TrainParams, Mixture]:
+        """What the train step of a state of a stage reads, from its own parameters."""
+        step = next(step for step in self.study.steps if step.key == key)
+        params = TrainParams.model_validate(step.params)
         corpora = {cell.role: cell.corpus for cell in self.cells(stage)}
         mixture = Mixture(
             roles=tuple(source.corpus for source in params.sources),
             streams=tuple(
-                Stream(self._split(corpora[source.corpus]), params.seed, inputs[source.corpus])
+                Stream(self._split(corpora[source.corpus]), params.seed, step.inputs[source.corpus])
                 for source in params.sources
             ),
             shares=tuple(source.share for source in params.sources),
@@ -79,6 +79,10 @@ class Recount:
             spans=tuple(source.span for source in params.sources),
             intervals=params.intervals,
         )
+        return params, mixture
+
+    def _read(self, stage: str, key: str) -> Read:
+        params, mixture = self.mixture(stage, key)
         read = Read([], Counter())
         for step in range(params.steps):
             batch, counted = mixture.batch(step * params.batch, (step + 1) * params.batch)
@@ -148,6 +152,12 @@ def check_counts(read: Recount) -> None:
         assert +by_corpus == read.by_hand(stage)
         assert sum(by_corpus.values()) == run.tokens == sum(len(step) for step in found.steps)
         check_order(read, stage)
+        for key in run.segments[:-1]:
+            # A state inside of a stage knows nothing of what comes after it, and reads the same.
+            params, mixture = read.mixture(stage, key)
+            for number in (0, params.steps // 2, params.steps - 1):
+                batch, _ = mixture.batch(number * params.batch, (number + 1) * params.batch)
+                assert batch.tokens.reshape(-1).tolist() == found.steps[number].tolist()
 
 
 def check_order(read: Recount, stage: str) -> None:
