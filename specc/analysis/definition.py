@@ -26,7 +26,7 @@ SETTINGS = {
     "batch": "size of a training step, in sequences or tokens",
     "sequence": "tokens in a sequence; default: the model's context",
     "clip": "largest gradient norm; 0 for no clipping",
-    "dtype": 'numbers that are computed with: "float32" or "bfloat16"',
+    "dtype": 'numbers that are computed with: "float32", "bfloat16", or "auto" for what suits the model',
     "dropout": "probability of dropping an activation",
     "replay": "what the stages before have read, once more: `past(share = 10%, decay = 50%)`",
     "adapter": "what is trained in place of the weights: `lora(rank = 8)`",

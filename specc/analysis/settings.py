@@ -29,6 +29,7 @@ from specc.components import Kind
 from specc.diagnostics import Report, Span
 from specc.families import DROPOUT_TYPES
 from specc.language import ast
+from specc.precision import automatic_dtype
 from specc.steps import Component
 
 if TYPE_CHECKING:
@@ -265,9 +266,9 @@ class SettingsReader:
         if model is not None and dropout:
             reading.droppable(model)
         budget = reading.tokens("budget")
-        dtype = reading.choice("dtype", ("float32", "bfloat16"))
-        if sources["dtype"] is None and model is not None and model.dtype == "bfloat16":
-            dtype = model.dtype  # what the checkpoint is stored in
+        dtype = reading.choice("dtype", ("auto", "float32", "bfloat16"))
+        if dtype == "auto" and model is not None:
+            dtype = _automatic(model)
         replay = reading.replay()
         adapter = None
         if values["adapter"] is not None:
@@ -298,6 +299,13 @@ class SettingsReader:
             until,
             adapter.signature.component(adapter.args) if adapter is not None else None,
         )
+
+
+def _automatic(model: Model) -> str:
+    """What `dtype = "auto"` means: what an imported checkpoint is stored in, else what suits the size."""
+    if model.fingerprint is None:
+        return automatic_dtype(model.shape)
+    return "bfloat16" if model.dtype == "bfloat16" else "float32"
 
 
 class _Reading:
@@ -481,8 +489,8 @@ class _Reading:
             return None
         return number
 
-    def choice(self, name: str, choices: tuple[str, str]) -> str:
-        """One of two quoted words, the first if the setting isn't given."""
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        """One of some quoted words, the first if the setting isn't given."""
         value = self.values[name]
         if value is None or value is ERROR:
             return choices[0]
@@ -492,7 +500,8 @@ class _Reading:
                 name,
                 "E0303",
                 f"`{name}` can't be {shown}",
-                f'write `"{choices[0]}"` or `"{choices[1]}"`',
+                "write "
+                + " or ".join(f'`"{choice}"`' for choice in choices).replace(" or ", ", ", len(choices) - 2),
             )
         return str(value)
 

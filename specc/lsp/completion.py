@@ -32,7 +32,7 @@ _SETTING_VALUES = {
     "adapter": Kind.ADAPTER,
     "until": Kind.STOP,
 }
-_CHOICES = {"dtype": ("float32", "bfloat16"), "optimizer_state": ("fresh", "kept")}
+_CHOICES = {"dtype": ("auto", "float32", "bfloat16"), "optimizer_state": ("fresh", "kept")}
 _DECLARED_VALUES = {"model": Kind.MODEL, "corpus": Kind.CORPUS, "eval": Kind.EVALUATION}
 _SNIPPETS = {
     "use": 'use "$1.spec" { $2 }',

@@ -16,6 +16,9 @@ from specc.diagnostics import Report, Span, UsedSpan, uses_of
 from specc.language import ast
 from specc.language.write import expression
 
+OF_THE_MODEL = {"sequence": "the model's context", "dtype": "`auto`: of the model"}
+"""Settings whose default is a property of the model that the stage trains, and why they hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -155,6 +158,8 @@ class _Origins:
                 giver, setting = source
                 value = self.evaluator.value(setting.value, self.point)
                 reason = None
+                if (name, value) == ("dtype", "auto") and resolved is not None:
+                    value, reason = resolved.dtype, OF_THE_MODEL[name]
                 if giver != stage.name:
                     text = self.text_of(setting.name.span)
                     reason = ", ".join(part for part in (f"inherited from stage `{giver}`", text) if part)
@@ -162,7 +167,7 @@ class _Origins:
             elif name in INHERITED or name == "dropout":
                 shown = resolved.shown().get(name) if resolved is not None else None
                 if shown is not None:
-                    why = "the model's context" if name == "sequence" else "default of a stage"
+                    why = OF_THE_MODEL.get(name, "default of a stage")
                     yield Origin(subject, name, shown, "", 0, why)
 
     def _resolved(self, stage: str) -> Iterator[Any]:

@@ -29,6 +29,8 @@ def plain_architecture(params: TrainParams, execution: TrainExecution, folder: P
         reason = f"a model of type {config.model_type} as it is configured here"
     elif architecture.window is not None and params.sequence > architecture.window:
         reason = f"sequences that are longer than the model's window of {architecture.window} tokens"
+    elif params.adapter is not None:
+        reason = f"the adapter `{params.adapter.name}`"
     elif params.optimizer.plugin or params.optimizer.name not in FLAT_OPTIMIZERS:
         reason = f"the optimizer `{params.optimizer.name}`"
     else:
