@@ -35,10 +35,10 @@ def pin_model(name: str, asked: str = "") -> ModelLock:
         DataError: if there is no such model, it can't be reached, or it can't be trained.
     """
     check_name(name)
-    with _told(name):
+    with told(name):
         from huggingface_hub import HfApi
 
-        info = HfApi(endpoint=_endpoint()).model_info(name, revision=asked or None)
+        info = HfApi(endpoint=endpoint()).model_info(name, revision=asked or None)
         files = [sibling.rfilename for sibling in info.siblings or ()]
         revision = str(info.sha)
     folder = fetch(name, revision, [file for file in files if _is_used(file)])
@@ -69,25 +69,25 @@ def fetch(name: str, revision: str, files: Iterable[str]) -> Path:
     folder = snapshot_folder(name, revision)
     wanted = [file for file in files if not (folder / file).is_file()]
     if wanted:
-        with _told(name):
+        with told(name):
             from huggingface_hub import hf_hub_download
 
             for file in wanted:
-                hf_hub_download(name, file, revision=revision, cache_dir=cache_folder(), endpoint=_endpoint())
+                hf_hub_download(name, file, revision=revision, cache_dir=cache_folder(), endpoint=endpoint())
     return folder
 
 
-def check_name(name: str) -> None:
-    """Refuse what can't be the name of a model.
+def check_name(name: str, what: str = "model") -> None:
+    """Refuse what can't be the name of a model or a data set.
 
     Raises:
         DataError: if it can't.
     """
     if not NAME.fullmatch(name) or ".." in name or "--" in name:
-        raise DataError(f"`{name}` is no model of the hub", 'write "owner/name"')
+        raise DataError(f"`{name}` is no {what} of the hub", 'write "owner/name"')
 
 
-def _endpoint() -> str | None:
+def endpoint() -> str | None:
     """Another hub than the usual one, as the hub's own library is told of it."""
     return os.environ.get("HF_ENDPOINT") or None
 
@@ -112,34 +112,35 @@ def _tokenizer(folder: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Errors of the hub's library in words."""
+def told(name: str, kind: str = "model") -> Iterator[None]:
+    """Errors of the hub's library in words; `kind` is "model" or "data set"."""
+    place = "" if what == "model" else "datasets/"
     try:
         import huggingface_hub.errors as hub
     except ImportError as error:
         raise DataError(
-            "models of the hub need the package `huggingface_hub`",
+            "what lies on the hub needs the package `huggingface_hub`",
             "install it: `pip install huggingface_hub`",
         ) from error
     try:
         yield
     except hub.GatedRepoError as error:
         raise DataError(
-            f"the model `{name}` is open only to those who accept its terms",
-            f"accept them on https://huggingface.co/{name}, then log in: `hf auth login`",
+            f"the {kind} `{name}` is open only to those who accept its terms",
+            f"accept them on https://huggingface.co/{place}{name}, then log in: `hf auth login`",
         ) from error
     except hub.RepositoryNotFoundError as error:
         raise DataError(
-            f"the hub has no model `{name}` that you may read",
+            f"the hub has no {kind} `{name}` that you may read",
             'write its name as "owner/name"; for a private one, log in: `hf auth login`',
         ) from error
     except hub.RevisionNotFoundError as error:
         raise DataError(
-            f"the model `{name}` has no such revision", "name a branch, a tag or a commit that it has"
+            f"the {kind} `{name}` has no such revision", "name a branch, a tag or a commit that it has"
         ) from error
     except Exception as error:  # what carries the library's requests has errors of its own
         first = str(error).strip().splitlines() or [type(error).__name__]
         raise DataError(
-            f"the model `{name}` can't be fetched: {first[0]}",
+            f"the {kind} `{name}` can't be fetched: {first[0]}",
             "look at the network; what was fetched is kept, and the same command goes on from there",
         ) from error
