@@ -50,6 +50,27 @@ def _beside(value: ComponentValue, node: ast.Attribute, report: Report) -> Value
     return ERROR
 
 
+def _is_here(path: Path, name: str, revision: str, node: ast.Attribute, report: Report) -> bool:
+    """Whether a pinned tokenizer was fetched on this machine; `specc lock` fetches it."""
+    from specc.errors import SpeccError
+    from specc.locking import is_locking
+
+    if path.is_file():
+        return True
+    help: str | None = "run `specc lock FILE` once on this machine, where there is a network"
+    title = f"the tokenizer of the model `{name}` was not fetched on this machine"
+    if is_locking():
+        from specc.hub.fetch import fetch
+
+        try:
+            fetch(name, revision, [FILE])
+            return True
+        except SpeccError as error:
+            title, help = error.message, error.help
+    report.add("E0007", title, node.span, help=help)
+    return False
+
+
 def _pinned(value: ComponentValue, node: ast.Attribute, report: Report) -> Value:
     from specc.hub import snapshot_folder
     from specc.locking import ModelWanted, current, missing
@@ -66,7 +87,8 @@ def _pinned(value: ComponentValue, node: ast.Attribute, report: Report) -> Value
             )
         return ERROR
     if FILE in pinned.files:
-        return str(snapshot_folder(name, pinned.revision).absolute() / FILE)
+        path = snapshot_folder(name, pinned.revision).absolute() / FILE
+        return str(path) if _is_here(path, name, pinned.revision, node, report) else ERROR
     report.add(
         "E0001",
         f"`{node.owner.text}` has no tokenizer: the model `{name}` has no {FILE}",

@@ -114,7 +114,7 @@ def _tokenizer(folder: Path) -> tuple[int, int]:
 @contextmanager
 def told(name: str, kind: str = "model") -> Iterator[None]:
     """Errors of the hub's library in words; `kind` is "model" or "data set"."""
-    place = "" if what == "model" else "datasets/"
+    place = "" if kind == "model" else "datasets/"
     try:
         import huggingface_hub.errors as hub
     except ImportError as error:

@@ -20,7 +20,15 @@ from specc.locking.lock import (
     read_lock,
     write_lock,
 )
-from specc.locking.pins import DatasetWanted, ModelWanted, current, listening, locked, missing
+from specc.locking.pins import (
+    DatasetWanted,
+    ModelWanted,
+    current,
+    is_locking,
+    listening,
+    locked,
+    missing,
+)
 
 __all__ = [
     "DatasetLock",
@@ -31,6 +39,7 @@ __all__ = [
     "PartLock",
     "SplitLock",
     "current",
+    "is_locking",
     "listening",
     "lock_path",
     "locked",

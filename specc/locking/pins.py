@@ -76,6 +76,11 @@ def missing(wanted: Wanted) -> bool:
     return True
 
 
+def is_locking() -> bool:
+    """Whether `specc lock` compiles, which may use the network."""
+    return _WANTED.get() is not None
+
+
 @contextmanager
 def listening() -> Iterator[dict[Wanted, None]]:
     """Collect what compilations ask for and do not find pinned, each once, in order."""

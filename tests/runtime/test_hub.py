@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from specc.analysis.compile import compile_file
 from specc.checkpoints import checkpoint_fingerprint, checkpoint_shape, companions
 from specc.errors import DataError
 from specc.exporting import export_checkpoint
+from specc.exporting.tokenizer import byte_tokenizer
 from specc.graph.cost import Rates
 from specc.graph.expand import expand
 from specc.hub.cache import cache_folder, snapshot_folder
@@ -176,3 +178,24 @@ def test_a_model_that_is_not_pinned_is_told(tmp_path: Path) -> None:
     (found,) = compile_file(spec).report.diagnostics
     assert (found.code, found.help) == ("E0007", "run `specc lock FILE` once, where there is a network")
     assert read_lock(spec) == Lock()
+
+
+def test_a_pinned_tokenizer_is_fetched_on_another_machine(hub: FakeHub, tmp_path: Path) -> None:
+    folder = tmp_path / "published"
+    save_tiny(folder, "llama")
+    (folder / "tokenizer.json").write_text(json.dumps(byte_tokenizer()))
+    hub.folders[NAME] = folder
+    spec = tmp_path / "adapted.spec"
+    reader = 'text("stdlib:json/*.py", tokenizer = base.tokenizer, held_out = 20%)'
+    spec.write_text(SPEC.replace("markov(tokens = 2K tokens, held_out = 10%)", reader))
+    pinned = pin_model(NAME)
+    assert (pinned.tokenizer_vocab, pinned.tokenizer_eos) == (257, 256)
+    write_lock(spec, Lock(models={NAME: pinned}))
+    assert not compile_file(spec).report.failed
+    shutil.rmtree(cache_folder())
+    (found,) = compile_file(spec).report.diagnostics
+    assert found.code == "E0007"
+    with listening() as wanted:
+        assert not compile_file(spec).report.failed
+    assert not wanted
+    assert not compile_file(spec).report.failed

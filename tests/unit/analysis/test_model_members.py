@@ -69,7 +69,11 @@ def test_the_tokenizer_beside_a_checkpoint_is_that_of_its_file(folder: Path) -> 
 def test_the_tokenizer_of_a_pinned_model_is_read_where_it_was_fetched_to(folder: Path) -> None:
     spec = written(folder, HUB)
     pin(spec, {"tokenizer.json": "2" * 64})
-    assert [each.code for each in compile_file(spec).report.diagnostics] == ["E0006"]
+    (found,) = compile_file(spec).report.diagnostics
+    assert (found.code, found.title) == (
+        "E0007",
+        "the tokenizer of the model `a/b` was not fetched on this machine",
+    )
     save_tokenizer(snapshot_folder("a/b", "1" * 40))
     assert not compile_file(spec).report.failed
 
