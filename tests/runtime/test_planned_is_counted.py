@@ -29,11 +29,13 @@ RANGE = 1_000_000
 
 CORPORA = {
     "web": "markov(tokens = 3_000 tokens, document = 20 tokens, max_epochs = 10000)",
-    "skill": "markov(tokens = 640 tokens, document = 7 tokens, seed = 1, max_epochs = 10000)",
+    "skill": "markov(tokens = 900 tokens, document = 7 tokens, seed = 1, "
+    'splits = [("probe", 30%)], max_epochs = 10000)',
     "drift": "markov(tokens = 450 tokens, document = 90 tokens, seed = 2, max_epochs = 10000)",
     # One document, shorter than any row.
     "mote": "markov(tokens = 5 tokens, document = 5 tokens, seed = 3, max_epochs = 10000)",
 }
+DATA_SETS = {"few": "take(skill, 130 tokens)", "probe": "skill.probe"}
 STAGES = ("first", "second", "third")
 
 
@@ -220,6 +222,7 @@ def recipes(draw: st.DrawFn) -> str:
     names = list(STAGES[: draw(st.integers(1, 3))])
     lines: list[str] = []
     rows: dict[str, list[str]] = {corpus: [] for corpus in CORPORA}
+    rows["few"], rows["probe"] = [], []
     for number, name in enumerate(names):
         parent = "tiny"
         if number:
@@ -237,10 +240,11 @@ def recipes(draw: st.DrawFn) -> str:
             body.append(f"replay = past(share = {share}%, decay = {decay}%)")
         lines.append(f"stage {name} from {parent} {{\n" + "\n".join(body) + "\n}")
         rows["web"].append(f"{name}: fill" if filled else f"{name}: {budget} tokens")
-        for corpus in ("skill", "drift", "mote"):
+        for corpus in ("skill", "drift", "mote", "few", "probe"):
             if draw(st.booleans()):
                 rows[corpus].append(f"{name}: {draw(cells(budget // 6))}")
-    declared = "\n".join(f"corpus {name} = {corpus}" for name, corpus in CORPORA.items() if rows[name])
+    declared = "\n".join(f"corpus {name} = {corpus}" for name, corpus in CORPORA.items())
+    declared += "".join(f"\nlet {name} = {data}" for name, data in DATA_SETS.items() if rows[name])
     allocated = "\n".join(f"{name} {{ {', '.join(row)} }}" for name, row in rows.items() if row)
     model = "model tiny = llama(layers = 1, width = 16, heads = 2, context = 32 tokens)"
     return (
