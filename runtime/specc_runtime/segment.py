@@ -221,16 +221,16 @@ class Segment:
         tally = self.tally
         tally.add(turn.batch, turn.counted)
         self._unread.append((tally.step, turn, reading))
-        self._read(lag)
+        self.read_values(lag)
         if tally.step < self.params.steps:
             stopping = self.attempt.stopping()
             if stopping or time.monotonic() - self._saved >= self.execution.checkpoint_seconds:
-                self._read()
+                self.read_values()
                 self.save()
             if stopping:
                 raise Interrupted(f"{self.attempt.step.label} at step {tally.step}")
 
-    def _read(self, lag: int = 0) -> None:
+    def read_values(self, lag: int = 0) -> None:
         """Read and log what training steps gave, but for the last `lag`."""
         while len(self._unread) > lag:
             step, turn, reading = self._unread.popleft()
@@ -243,7 +243,7 @@ class Segment:
 
     def finish(self) -> Position:
         """The position at the end; an early stop gives the learner its best weights."""
-        self._read()
+        self.read_values()
         tally = self.tally
         if self.stop is not None and tally.judged is not None:
             self.stop.finish(self.learner, tally.judged)
@@ -261,7 +261,7 @@ class Segment:
         if stop is None or judged is None:
             return tally.step >= self.params.steps
         if stop.due(tally.step, judged):
-            self._read()
+            self.read_values()
             try:
                 value, judged = stop.judge(tally.step, judged)
             except Interrupted:
