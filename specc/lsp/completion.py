@@ -12,6 +12,7 @@ from specc.analysis.checkpoint_calls import FUNCTIONS as CHECKPOINT_FUNCTIONS
 from specc.analysis.checks import FUNCTIONS
 from specc.analysis.definition import SETTINGS
 from specc.analysis.expectations import REDUCERS
+from specc.analysis.model_members import TOKENIZER
 from specc.analysis.values import SUFFIXES, UNITS, show_argument
 from specc.components import COMPONENTS, Kind, Parameter, Signature, Type
 from specc.language.keywords import keywords
@@ -128,6 +129,8 @@ def _offers(here: Place, text: str, start: int, path: str, read: Read) -> Iterat
             yield from (Offer(name, ItemKind.Property, text) for name, text in MEMBERS.items())
             for part in owner.parts if owner else ():
                 yield Offer(part, ItemKind.Property, "a named split")
+        elif owner.kind == "model":
+            yield Offer(TOKENIZER, ItemKind.Property, "the tokenizer that lies beside the model's weights")
         return
     if last is not None and last.kind == "number" and not last.text.endswith("%"):
         yield from (Offer(unit, ItemKind.Unit) for unit in _PLURAL)

@@ -170,6 +170,11 @@ def test_named_splits_are_parts_of_their_corpus(writing: Writing) -> None:
     assert writing.labels(corpus + "let a = quiz.|") == ["train", "held_out", "probe", "late"]
 
 
+def test_a_model_has_a_tokenizer(writing: Writing) -> None:
+    model = 'model base = checkpoint("base")\n'
+    assert writing.labels(model + 'corpus web = text("a.txt", tokenizer = base.|') == ["tokenizer"]
+
+
 def test_checkpoints_are_offered_to_what_computes_with_them(writing: Writing) -> None:
     found = writing.labels(after("  stage posttrain from ", "mean("))
     assert "pretrain" in found

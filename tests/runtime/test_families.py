@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from specc.analysis.compile import compile_file
 from specc.checkpoints import checkpoint_fingerprint, checkpoint_shape
 from specc.errors import SpeccError
 from specc.families import (
@@ -185,3 +186,27 @@ def test_a_family_is_evaluated_as_transformers_computes_it(
         right.append(bool((logits[1:-1].argmax(-1) == tokens[0, 2:]).all()))
     assert values["loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-4)
     assert values["exact_match"] == sum(right) / len(right)
+
+
+def test_dropout_in_a_family_without_its_places_is_told_before_anything_runs(tmp_path: Path) -> None:
+    save_tiny(tmp_path / "base", "gpt2")
+    spec = tmp_path / "small.spec"
+    spec.write_text(
+        """experiment small {
+          corpus web = markov(tokens = 4K tokens)
+          allocate { web 512 tokens { adapt: 100% } }
+          stage adapt from checkpoint("base") {
+            optimizer = adamw()
+            schedule  = constant(peak = 1e-3)
+            batch     = 4 sequences
+            sequence  = 32 tokens
+            dropout   = 0.1
+          }
+        }
+        """
+    )
+    (found,) = compile_file(spec).report.diagnostics
+    assert (found.code, found.help) == ("E0303", "write `dropout = 0`, or leave it out")
+    assert "not for those of type `gpt2`" in found.title
+    spec.write_text(spec.read_text().replace("0.1", "0"))
+    assert not compile_file(spec).report.failed
