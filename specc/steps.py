@@ -137,11 +137,17 @@ class PrepareParams(Frozen):
 
 
 class PrepareExecution(Frozen):
-    """Where the content of a corpus lies now, and how many threads tokenise it."""
+    """Where the content of a corpus lies now, and how many threads tokenise it.
+
+    Attributes:
+        content: of a data set of the hub, what it held when it was pinned; see
+            `specc.hub.datasets.ContentDigest`. "" where that is not known.
+    """
 
     files: tuple[str, ...] = ()
     tokenizer_path: str | None = None
     threads: int = 1
+    content: str = ""
 
 
 # ---------------------------------------------------------------- dataset: token files -> token files

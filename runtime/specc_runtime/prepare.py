@@ -31,6 +31,7 @@ from specc.corpora.readers import read_documents
 from specc.corpora.tokens import IdTokens, Tokens, token_type, tokens_of
 from specc.errors import DataError
 from specc.files import copy_file, rename, write_atomic, write_file
+from specc.hub.datasets import ContentDigest, network_allowed
 from specc.steps import TRAINED, Frozen, PrepareExecution, PrepareParams
 from specc.store import Manifest
 from specc_runtime.arrays import GrowingArrays
@@ -145,8 +146,17 @@ def prepare(attempt: Attempt) -> Manifest:
         raise _changed(f"the tokenizer {tokenizer}")
     splitting = Splitting(params.held_out, [(split.name, split.share) for split in params.splits])
     with Preparing(attempt, tokens, splitting) as preparing:
-        preparing.write(read_documents(params.reader, files), execution.threads)
+        # Only what is tokenised by a library is faster on several threads.
+        threads = execution.threads if tokenizer is not None else 1
+        with network_allowed():
+            preparing.write(read_documents(params.reader, files), threads)
         outputs = preparing.outputs()
+    if execution.content and preparing.content() != execution.content:
+        preparing.forget()
+        raise DataError(
+            f"{attempt.step.label or 'the data set'} is not what was counted when it was pinned",
+            "the hub gives other rows for the same commit; pin it anew with `specc lock FILE --update`",
+        )
     if params.fingerprint and fingerprint(files) != params.fingerprint:
         preparing.forget()
         raise _changed(attempt.step.label or "the corpus")
@@ -157,7 +167,7 @@ def prepare(attempt: Attempt) -> Manifest:
         write_file(attempt.artifact / IDS, json.dumps({"vocab": tokens.vocab, "eos": tokens.eos}))
     return attempt.publish(
         {"vocab": tokens.vocab, "eos": tokens.eos, **outputs},
-        threads=execution.threads,
+        threads=threads,
         resumed=preparing.resumed,
     )
 
@@ -262,6 +272,13 @@ class Preparing:
     def outputs(self) -> dict[str, dict[str, int]]:
         """What the splits hold."""
         return {name: writer.outputs() for name, writer in self.writers.items()}
+
+    def content(self) -> str:
+        """Digest of what was read, by the ids of the documents."""
+        found = ContentDigest(self.splitting.names)
+        for name in self.splitting.names:
+            found.extend(name, np.load(self.folder / f"{name}.ids.npy", allow_pickle=False))
+        return found.hexdigest()
 
     def forget(self) -> None:
         """Let the next attempt begin anew."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from specc.analysis.chats import CHAT, with_template
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.pinned_data import HF, pinned
 from specc.analysis.texts import files_of, folder_of, named, parts_of, reader_of
 from specc.analysis.tokenizers import TrainedTokenizer, trained_tokenizer
 from specc.analysis.values import ERROR, ComponentValue, Value, show_share
@@ -32,6 +33,7 @@ class Corpus:
         tokenizer_path: where its tokenizer lies; None for bytes.
         max_epochs: most passes over its training split that an arm may ask for.
         trained: its tokenizer, if a step of its own makes it.
+        content: of a data set of the hub, digest of what it held when it was pinned.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Corpus:
     value: ComponentValue
     splits: tuple[NamedSplit, ...] = ()
     trained: TrainedTokenizer | None = None
+    content: str = ""
 
     @property
     def params(self) -> PrepareParams:
@@ -63,6 +66,7 @@ class Corpus:
             tokenizer_path=os.path.abspath(self.tokenizer_path)
             if self.tokenizer_path and self.trained is None
             else None,
+            content=self.content,
         )
 
 
@@ -123,8 +127,15 @@ class CorpusReader:
             if reader.name == CHAT:
                 reader = with_template(reader, value, tokenizer)
             reader = with_ids(reader, tokenizer)
-            asked = (reader.model_dump_json(), files, tokenizer, held_out, splits)
-            facts = ask(asked, partial(measure, reader, files, tokenizer, held_out, splits))
+            content = ""
+            if reader.name == HF:
+                found = pinned(reader, tokenizer, held_out, splits, value, self.report)
+                if found is None:
+                    return None
+                reader, facts, content = found
+            else:
+                asked = (reader.model_dump_json(), files, tokenizer, held_out, splits)
+                facts = ask(asked, partial(measure, reader, files, tokenizer, held_out, splits))
         except StillCounting:
             return None
         except SpeccError as error:
@@ -132,7 +143,18 @@ class CorpusReader:
             return None
         max_epochs = float(args.get("max_epochs", 4.0))
         corpus = Corpus(
-            name, span, reader, files, tokenizer, held_out, max_epochs, facts, value, named(splits), trained
+            name,
+            span,
+            reader,
+            files,
+            tokenizer,
+            held_out,
+            max_epochs,
+            facts,
+            value,
+            named(splits),
+            trained,
+            content,
         )
         return corpus if self._splits(corpus, value) else None
 

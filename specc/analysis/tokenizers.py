@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
+from specc.analysis.pinned_data import HF
 from specc.analysis.texts import files_of, folder_of, named, parts_of, reader_of
 from specc.analysis.values import ComponentValue, CorpusValue, Value
+from specc.errors import DataError
 from specc.steps import Component, TokenizerExecution, TokenizerParams, TokenizerText
 
 if TYPE_CHECKING:
@@ -67,6 +69,11 @@ def trained_tokenizer(value: ComponentValue, corpus: ComponentValue) -> TrainedT
     texts = []
     for source in _sources(value) or (corpus,):
         held_out, splits = parts_of(source)
+        if source.signature.name == HF:
+            raise DataError(
+                "a tokenizer can't be trained on a data set of the hub: a plan has no network",
+                'name a file, `tokenizer = "tokenizer.json"`, or fetch the files and read `parquet`',
+            )
         texts.append(Text(reader_of(source), files_of(source), held_out, splits))
     component = value.signature.component(value.args)
     described = [(text.reader.model_dump_json(), text.files, text.held_out, text.splits) for text in texts]

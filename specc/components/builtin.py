@@ -359,6 +359,27 @@ CORPORA = (
         example="declared(tokens = 9B tokens, vocab = 49_152, held_out = 1%)",
     ),
     Signature(
+        "hf",
+        Kind.CORPUS,
+        "A data set of the Hugging Face hub, streamed: a row is a document. `specc lock` pins its commit and "
+        "counts it; a run reads it from the hub again. Needs `pip install 'specc[hf]'`.",
+        (
+            P("name", Type.STRING, 'name on the hub: "owner/name"'),
+            P("subset", Type.STRING, "its subset; default: the only one", ""),
+            P("split", Type.STRING, "which of its splits is read", "train"),
+            P("revision", Type.STRING, "branch, tag or commit; default: the default branch", ""),
+            P("documents", Type.INT, "how many rows are read, from the first; 0 for all", 0, low=0),
+            P("text", Type.STRING, "column that holds the text", ""),
+            P("prompt", Type.STRING, "column that holds the prompt", ""),
+            P("completion", Type.STRING, "column that holds the completion", ""),
+            P("options", Type.STRING, "column that holds the list of options, for `choice`", ""),
+            *CORPUS_PARAMETERS,
+        ),
+        positional=1,
+        traits=frozenset({"generated"}),
+        example='hf("allenai/c4", subset = "en", text = "text", documents = 1_000_000, held_out = 1%)',
+    ),
+    Signature(
         "token_files",
         Kind.CORPUS,
         "Token ids made elsewhere, in files of numpy's format (.npy) or as plain numbers (.bin); a document "

@@ -32,6 +32,12 @@ def _read_token_files(files: Sequence[Path], args: Mapping[str, Any]) -> Iterato
     return read_token_files(files, args)
 
 
+def _read_hub(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[Document]:
+    from specc.hub.datasets import read_hub
+
+    return read_hub(files, args)
+
+
 READERS: dict[str, Reader] = {
     "text": read_text,
     "docstrings": read_docstrings,
@@ -39,6 +45,7 @@ READERS: dict[str, Reader] = {
     "chat": read_chat,
     "parquet": read_parquet,
     "declared": read_declared,
+    "hf": _read_hub,
     TOKEN_FILES: _read_token_files,
     "facts": read_facts,
     "markov": read_markov,

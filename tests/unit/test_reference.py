@@ -18,7 +18,7 @@ from specc.reference.definitions import FOLDER, FUNCTIONS, FUNCTIONS_FOLDER, ORD
 from specc.reference.pages import listing, markdown, page, page_text, pages, speaking_of
 
 ROOT = Path(__file__).parents[2]
-NEEDS_FILES = {"chat", "checkpoint", "hub", "jsonl", "parquet", "choice", "token_files"}
+NEEDS_FILES = {"chat", "checkpoint", "hub", "jsonl", "parquet", "choice", "token_files", "hf"}
 """Components whose examples name files of the reader's own."""
 
 SETTINGS_AROUND = """
