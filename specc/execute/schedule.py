@@ -194,7 +194,9 @@ class Schedule:
         plenty = self.seconds_todo >= PLENTY * self.slots * self.path[best]
         for key in warm:
             local = self.first_ready(self.ready_by_input.get(key, []))
-            if local is not None and (plenty or self.path[local] * 2 >= self.path[best]):
+            if local is None or self.lanes.of(local) is not None:
+                continue  # a lane would go ahead of what makes others ready to share its moment
+            if plenty or self.path[local] * 2 >= self.path[best]:
                 best = local
                 break
         return self.taken(best)

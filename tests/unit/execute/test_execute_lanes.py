@@ -176,6 +176,16 @@ def test_steps_that_were_done_failed_or_wait_again_are_in_no_group() -> None:
     assert schedule.take_group((), {}) == []
 
 
+def test_models_are_made_before_the_first_is_trained_so_that_there_is_company() -> None:
+    steps = [one for n in range(3) for one in (model(f"m{n}", seed=n), train(f"t{n}", f"m{n}"))]
+    schedule = Schedule(steps, (), lanes=4)
+    for number in range(3):
+        [made] = schedule.take_group((f"m{number - 1}",), {})
+        assert made.key == f"m{number}"
+        schedule.finish(made.key)
+    assert [step.key for step in schedule.take_group(("m2",), {})] == ["t0", "t1", "t2"]
+
+
 def test_the_longest_paths_are_trained_together() -> None:
     steps = [model("m"), *(train(f"t{number}", "m", seconds=number) for number in range(1, 7))]
     assert groups(Schedule(steps, {"m"}, 2, lanes=3), 2) == [["t6", "t5", "t4"], ["t3", "t2", "t1"]]
