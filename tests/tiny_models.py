@@ -34,7 +34,7 @@ SIZES = {
 }
 
 
-def tiny_config(model_type: str) -> Any:
+def tiny_config(model_type: str, vocab: int = VOCAB) -> Any:
     config: Any = CONFIG_MAPPING[model_type]
     known = config().to_dict()
     sizes: dict[str, Any] = {name: value for name, value in SIZES.items() if name in known}
@@ -44,14 +44,14 @@ def tiny_config(model_type: str) -> Any:
         sizes["no_rope_layers"] = [0, 1]
     if "attention_types" in known:
         sizes["attention_types"] = [[["global", "local"], 1]]
-    return config(**sizes)
+    return config(**sizes | {"vocab_size": vocab})
 
 
-def save_tiny(folder: Path, model_type: str, dtype: torch.dtype = torch.float32) -> Any:
+def save_tiny(folder: Path, model_type: str, dtype: torch.dtype = torch.float32, vocab: int = VOCAB) -> Any:
     """Save a model whose attention has an effect; returns it in float32, in evaluation mode."""
     torch.manual_seed(0)
     make: Any = AutoModelForCausalLM.from_config
-    model = make(tiny_config(model_type), dtype=torch.float32)
+    model = make(tiny_config(model_type, vocab), dtype=torch.float32)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim >= 2:
