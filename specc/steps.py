@@ -335,8 +335,8 @@ class TrainExecution(Frozen):
         implementation: whose forward and backward pass; "auto" takes the plain one on a CPU wherever it
             covers the model and the optimizer. "stacked" is that of lanes, which a run gives to steps
             that may be trained together; what it can't do is done as with "auto".
-        compiled: whether the plain one is compiled by torch ("on", "off"); "auto" where training takes
-            long enough to be worth it.
+        compiled: whether the plain one is compiled by torch ("on", "off"); "auto" does not, for only the
+            length of a training could tell whether it pays, and bits must not depend on that.
         log_every: training steps between two lines of metrics.
         checkpoint_seconds: seconds between two scratch checkpoints.
     """

@@ -258,7 +258,7 @@ def plan(
     type=click.Choice(["auto", "on", "off"]),
     default="auto",
     show_default=True,
-    help="Whether torch compiles the plain one first; auto: where training takes long enough.",
+    help="Whether torch compiles the plain one; pays where small models train for minutes; auto: off.",
 )
 @click.option(
     "--lanes",

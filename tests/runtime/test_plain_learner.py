@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from specc.errors import SpeccError
 from specc.steps import TrainExecution, TrainParams
@@ -189,3 +191,42 @@ def test_a_step_records_which_implementation_trained_it(workshop: Workshop) -> N
         stored = load_file(workshop.store.path(step.key) / "model.safetensors")
         assert set(stored) == set(load_file(workshop.store.path(parent) / "model.safetensors"))
     assert found == {"plain": "plain", "transformers": "transformers"}
+
+
+def test_training_goes_on_without_a_compiler_that_fails(
+    start: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same bits as uncompiled, dropout included; the record says why."""
+
+    def failing(*args: object) -> Tensor:
+        torch.rand(7)  # what was drawn before it failed is drawn again
+        raise RuntimeError("no such compiler\nmore about it")
+
+    monkeypatch.setattr("specc_runtime.llama.learner.compiled_loss", lambda *args: failing)
+    rows = batches(3)
+    learner = open_learner(parameters(dropout=0.2), TrainExecution(compiled="on"), start, CPU)
+    assert train(learner, rows) == train(opened(start, "plain", dropout=0.2), rows)
+    assert learner.provenance() == {
+        "implementation": "plain",
+        "compiled": False,
+        "compile_failure": "no such compiler",
+    }
+    assert "no such compiler" in caplog.text
+
+
+@pytest.mark.conformance
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+@pytest.mark.parametrize("changes", [{"dropout": 0.2}, {"dtype": "bfloat16"}], ids=["dropout", "bfloat16"])
+def test_compiled_training_differs_by_rounding_and_not_from_itself(
+    start: Path, changes: dict[str, Any]
+) -> None:
+    rows = batches(20)
+    curves = []
+    for compiled in ("on", "on", "off"):
+        execution = TrainExecution(compiled=compiled)
+        learner = open_learner(parameters(**changes), execution, start, CPU)
+        curves.append(train(learner, rows))
+        assert learner.provenance()["compiled"] == (compiled == "on")
+    assert curves[0] == curves[1]
+    tolerance = 1e-2 if "dtype" in changes else 1e-5
+    torch.testing.assert_close(torch.tensor(curves[0]), torch.tensor(curves[2]), rtol=tolerance, atol=0)

@@ -14,7 +14,7 @@ from specc_runtime import model as models
 from specc_runtime.dropout import add_dropout
 from specc_runtime.llama import Architecture, Layout, PlainLlama, architecture_of, forward
 
-SIZES = {
+SIZES: dict[str, Any] = {
     "vocab_size": 61,
     "hidden_size": 24,
     "intermediate_size": 40,

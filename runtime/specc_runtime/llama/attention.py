@@ -54,7 +54,8 @@ def attend_products(
     query = query.reshape(groups * rows, shared * length, size)
     key, value = key_GRTD.reshape(-1, length, size), value_GRTD.reshape(-1, length, size)
     if drop is None and not torch.compiler.is_compiling():
-        mixed: Any = ProductAttention.apply(query, key, value, bias, size**-0.5)
+        apply: Any = ProductAttention.apply
+        mixed: Tensor = apply(query, key, value, bias, size**-0.5)
     else:
         weights = softmax(torch.baddbmm(bias, query, key.mT, alpha=size**-0.5), -1)
         if drop is not None:

@@ -52,7 +52,8 @@ def norm_and_pass(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> 
     """`rms_norm` of a residual stream in a dtype, and the stream to add the branch to."""
     if torch.compiler.is_compiling():
         return rms_norm(x, weight, eps).to(dtype), x
-    both: Any = NormAndPass.apply(x, weight, eps, dtype)
+    apply: Any = NormAndPass.apply
+    both: tuple[Tensor, Tensor] = apply(x, weight, eps, dtype)
     return both
 
 
@@ -65,7 +66,8 @@ def rotary_heads(heads_RTHD: Tensor, cosine: Tensor, sine: Tensor, rotated: int)
     if torch.compiler.is_compiling():
         turned = heads_RTHD[:, :, :rotated].permute(2, 0, 1, 3)
         return turned * cosine + swap_halves(turned) * sine, heads_RTHD[:, :, rotated:].permute(2, 0, 1, 3)
-    both: Any = RotaryHeads.apply(heads_RTHD, cosine, sine, rotated)
+    apply: Any = RotaryHeads.apply
+    both: tuple[Tensor, Tensor] = apply(heads_RTHD, cosine, sine, rotated)
     return both
 
 
@@ -74,7 +76,8 @@ def swiglu(gate_up_NM: Tensor) -> Tensor:
     if torch.compiler.is_compiling():
         gate, up = gate_up_NM.chunk(2, -1)
         return silu(gate) * up
-    opened: Any = SwiGLU.apply(gate_up_NM)
+    apply: Any = SwiGLU.apply
+    opened: Tensor = apply(gate_up_NM)
     return opened
 
 

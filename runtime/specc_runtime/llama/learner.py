@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,16 @@ from transformers import AutoConfig
 from specc.steps import TrainExecution, TrainParams
 from specc_runtime import model as models
 from specc_runtime.llama.architecture import Architecture
+from specc_runtime.llama.compiled import LossFunction, compiled_loss
 from specc_runtime.llama.forward import summed_loss
 from specc_runtime.llama.layout import Layout
 from specc_runtime.optimizer import build_optimizer
 from specc_runtime.packing import Batch
 from specc_runtime.ranks import ALONE, Ranks
 from specc_runtime.update import Updater
+from specc_runtime.worker import is_out_of_memory
+
+LOG = logging.getLogger("specc")
 
 FLAT_OPTIMIZERS = ("adamw", "sam", "sgd")
 """Optimizers whose update of a number depends on that number's own gradient and state, so that one
@@ -70,24 +75,51 @@ class FlatModel(nn.Module):
 
 
 class PlainUpdater(Updater):
-    """Updates a `FlatModel`; the step around the forward and backward pass is that of any model."""
+    """Updates a `FlatModel`; the step around the forward and backward pass is that of any model.
+
+    Attributes:
+        compiled: the loss as torch has compiled it; None for the plain functions.
+        failure: why it could not be compiled, if so.
+    """
 
     model: FlatModel
+    compiled: LossFunction | None = None
+    failure: str | None = None
 
     def _gradients(self, batch: Batch, lineage_step: int) -> tuple[Tensor, Tensor]:
         self.model.refresh()
         return super()._gradients(batch, lineage_step)
 
     def _backward(self, batch: Batch, rows: slice, weight: float) -> Tensor:
-        loss = self._summed_loss(batch, rows) * (weight / batch.targets)
-        self.model.collect(list(torch.autograd.grad(loss, self.model.weights.leaves())))
-        return loss.detach()
+        part = weight / batch.targets
+        loss, gradients = self._differentiated(batch, rows, part)
+        self.model.collect(gradients)
+        return loss.detach() * part
+
+    def _differentiated(self, batch: Batch, rows: slice, part: float) -> tuple[Tensor, list[Tensor]]:
+        """The summed loss of some rows, and the gradients of `part` times it."""
+        leaves = self.model.weights.leaves()
+        drawn = torch.get_rng_state() if self.compiled is not None else None
+        while True:
+            try:
+                loss = self._summed_loss(batch, rows)
+                return loss, list(torch.autograd.grad(loss, leaves, torch.tensor(part, device=self._device)))
+            except Exception as error:
+                if self.compiled is None or drawn is None or is_out_of_memory(error):
+                    raise
+                self.compiled = None
+                self.failure = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                LOG.warning("torch could not compile the model, which is trained without: %s", self.failure)
+                torch.set_rng_state(drawn)
 
     def _summed_loss(self, batch: Batch, rows: slice) -> Tensor:
         tokens_BT = torch.from_numpy(batch.tokens[rows]).to(self._device)
         labels_BT = torch.from_numpy(batch.labels[rows]).to(self._device)
-        positions_BT = torch.from_numpy(batch.positions[rows]).to(self._device) if batch.packed else None
         model = self.model
+        if self.compiled is not None:  # one graph, whether rows hold several documents or not
+            positions_BT = torch.from_numpy(batch.positions[rows]).to(self._device)
+            return self.compiled(model.weights, tokens_BT, labels_BT, positions_BT)
+        positions_BT = torch.from_numpy(batch.positions[rows]).to(self._device) if batch.packed else None
         drop = self._drop if self._params.dropout > 0 else None
         return summed_loss(model.layout.architecture, model.weights, tokens_BT, labels_BT, positions_BT, drop)
 
@@ -117,6 +149,8 @@ class PlainLearner:
         self._model = FlatModel(architecture, device, params.dtype)
         self._optimizer = build_optimizer(self._model, params.optimizer)
         self._updater = PlainUpdater(self._model, self._optimizer, params, execution.micro_batch, ranks)
+        if execution.compiled == "on":
+            self._updater.compiled = compiled_loss(architecture, params.dropout)
         self._measured: nn.Module | None = None
         self.restore(models.read_weights(folder), None, folder)
 
@@ -188,4 +222,6 @@ class PlainLearner:
         return self._measured
 
     def provenance(self) -> dict[str, Any]:
-        return {"implementation": "plain"}
+        updater = self._updater
+        failed = {"compile_failure": updater.failure} if updater.failure is not None else {}
+        return {"implementation": "plain", "compiled": updater.compiled is not None} | failed
