@@ -59,13 +59,12 @@ def norm(x_KND: Tensor, weight_KD: Tensor, eps: float, dtype: torch.dtype) -> No
     size = torch.linalg.vector_norm(x_KND, dim=-1, keepdim=True)
     inverse = size.square_().mul_(1.0 / x_KND.shape[-1]).add_(eps).rsqrt_()
     unit = x_KND * inverse
-    y = torch.empty_like(unit, dtype=dtype)
-    torch.mul(unit, weight_KD[:, None], out=y)
-    return Normed(y, unit, inverse)
+    return Normed((unit * weight_KD[:, None]).to(dtype), unit, inverse)
 
 
 def norm_back(dx_KND: Tensor, dy_KND: Tensor, kept: Normed, weight_KD: Tensor, gradient_KD: Tensor) -> None:
     """Add to `dx` what flows back through a norm, and set the gradient of its weight."""
+    dy_KND = dy_KND.float()
     torch.sum(dy_KND * kept.unit, 1, out=gradient_KD)
     dunit_KND = dy_KND * weight_KD[:, None]
     # A product with one column would do, but its bits depend on how many models there are.
@@ -76,10 +75,7 @@ def norm_back(dx_KND: Tensor, dy_KND: Tensor, kept: Normed, weight_KD: Tensor, g
 
 def weight_gradient(dy_KNO: Tensor, x_KNI: Tensor, gradient_KOI: Tensor) -> None:
     """Set the gradient of a linear layer's weight."""
-    if dy_KNO.dtype == gradient_KOI.dtype:
-        gradient_KOI.baddbmm_(dy_KNO.mT, x_KNI, beta=0)
-    else:
-        gradient_KOI.copy_(torch.bmm(dy_KNO.mT, x_KNI))
+    gradient_KOI.baddbmm_(dy_KNO.mT, x_KNI, beta=0)
 
 
 def added(x_KND: Tensor, y_KNI: Tensor, weight_KDI: Tensor, kept_KND: Tensor | None) -> Tensor:
@@ -196,13 +192,9 @@ class Layer:
         self, q_RTE: Tensor, k_RTE: Tensor, v_RTE: Tensor, mask: Tensor, drawn: Drawn | None
     ) -> tuple[Tensor, Tensor]:
         """Attention weights, before dropout, and what they gather."""
-        if self.dtype == torch.float32:
-            scores_RTT = torch.baddbmm(mask, q_RTE, k_RTE.mT, alpha=self.scale)
-        else:
-            scores_RTT = torch.add(mask, torch.bmm(q_RTE, k_RTE.mT), alpha=self.scale)
-        weights_RTT = torch.softmax(scores_RTT, -1)
+        weights_RTT = torch.softmax(torch.baddbmm(mask, q_RTE, k_RTE.mT, alpha=self.scale), -1)
         used_RTT = weights_RTT if drawn is None else self._thinned(weights_RTT, drawn)
-        return weights_RTT, torch.bmm(used_RTT.to(self.dtype), v_RTE)
+        return weights_RTT, torch.bmm(used_RTT, v_RTE)
 
     def _attend_back(
         self, dattended_RTE: Tensor, saved: Saved, places: Places, dheads: Tensor, drawn: Drawn | None
@@ -210,13 +202,11 @@ class Layer:
         """Write the gradients of queries, keys and values to `dheads` [H + 2 G, K, B, T, E]."""
         shape = self.shape
         used_RTT = saved.weights_RTT if drawn is None else self._thinned(saved.weights_RTT, drawn)
-        dv_RTE = torch.bmm(used_RTT.to(self.dtype).mT, dattended_RTE)
-        dweights_RTT = torch.bmm(dattended_RTE, saved.v_RTE.mT).float()
+        dv_RTE = torch.bmm(used_RTT.mT, dattended_RTE)
+        dweights_RTT = torch.bmm(dattended_RTE, saved.v_RTE.mT)
         if drawn is not None:
             dweights_RTT = self._thinned(dweights_RTT, drawn)
-        dscores_RTT = torch._softmax_backward_data(dweights_RTT, saved.weights_RTT, -1, torch.float32).to(
-            self.dtype
-        )
+        dscores_RTT = torch._softmax_backward_data(dweights_RTT, saved.weights_RTT, -1, self.dtype)
         turned = shape.heads + shape.kv_heads
         drotated = torch.empty((turned, *dheads.shape[1:]), dtype=self.dtype, device=dheads.device)
         torch.bmm(dscores_RTT, saved.k_RTE, out=drotated[: shape.heads].view(saved.q_RTE.shape))
@@ -250,4 +240,4 @@ class Layer:
 
     def _thinned(self, weights_RTT: Tensor, drawn: Drawn) -> Tensor:
         by_head = weights_RTT.view(drawn.attention.shape)
-        return (by_head * drawn.attention).view(weights_RTT.shape)
+        return (by_head * drawn.attention).to(self.dtype).view(weights_RTT.shape)

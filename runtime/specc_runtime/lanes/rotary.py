@@ -33,16 +33,21 @@ def angles(length: int, head: int, base: float) -> Tensor:
 
 
 class Rotary:
-    """Tables for sequences of one length, and the places of each training step."""
+    """Tables for sequences of one length, in the dtype of matrices, and the places of each training step."""
 
-    def __init__(self, length: int, head: int, base: float, heads: int, device: torch.device) -> None:
+    def __init__(
+        self, length: int, head: int, base: float, heads: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
         self.heads = heads
+        self.dtype = dtype
         turned_TE = angles(length, head, base)
-        self.cosines_TE = turned_TE.cos().to(device)
-        self.sines_TE = turned_TE.sin().to(device)
+        self.cosines_TE = turned_TE.cos().to(device, dtype)
+        self.sines_TE = turned_TE.sin().to(device, dtype)
         ahead_TT = torch.ones(length, length, dtype=torch.bool).triu(1)
         self.ahead_TT = ahead_TT.to(device)
-        self.whole = Places(self.cosines_TE[None, None], self.sines_TE[None, None], forbidden(self.ahead_TT))
+        self.whole = Places(
+            self.cosines_TE[None, None], self.sines_TE[None, None], forbidden(self.ahead_TT, dtype)
+        )
 
     def places(self, positions_KBT: Tensor | None) -> Places:
         """Places of rows with these positions, which restart with each document; None for whole rows."""
@@ -51,13 +56,13 @@ class Rotary:
         column_T = torch.arange(positions_KBT.shape[-1], device=positions_KBT.device)
         begins_KBT = column_T - positions_KBT
         other_KBTT = column_T < begins_KBT[..., None]
-        mask_RTT = forbidden(other_KBTT | self.ahead_TT).flatten(0, 1).repeat(self.heads, 1, 1)
+        mask_RTT = forbidden(other_KBTT | self.ahead_TT, self.dtype).flatten(0, 1).repeat(self.heads, 1, 1)
         return Places(self.cosines_TE[positions_KBT], self.sines_TE[positions_KBT], mask_RTT)
 
 
-def forbidden(where: Tensor) -> Tensor:
+def forbidden(where: Tensor, dtype: torch.dtype) -> Tensor:
     """Minus infinity where it holds, else 0."""
-    return torch.zeros(where.shape, device=where.device).masked_fill_(where, float("-inf"))
+    return torch.zeros(where.shape, dtype=dtype, device=where.device).masked_fill_(where, float("-inf"))
 
 
 def rotate(source: Tensor, target: Tensor, places: Places, back: bool = False) -> None:

@@ -78,15 +78,18 @@ class Stack:
                 self.first_KP[row],
                 self.second_KP[row],
             )
-        self.computed_KM = self.values_KP
+        # What matrices multiply, and where their gradients land: other buffers if they are in bfloat16.
+        self.computed_KM, self.landed_KM = self.values_KP, self.gradients_KP
         if dtype != torch.float32:
             self.computed_KM = torch.empty_like(self.values_KP[:, : layout.matrices], dtype=dtype)
+            self.landed_KM = torch.zeros_like(self.computed_KM)
         self.layer = Layer(layout.shape, layout.eps, dtype)
-        self.weights = [self._layer(number, self.computed_KM) for number in range(layout.shape.layers)]
-        self.gradients = [self._layer(number, self.gradients_KP) for number in range(layout.shape.layers)]
+        numbers = range(layout.shape.layers)
+        self.weights = [self._layer(number, self.computed_KM, self.values_KP) for number in numbers]
+        self.gradients = [self._layer(number, self.landed_KM, self.gradients_KP) for number in numbers]
         head = EMBEDDING if layout.shape.tied else HEAD
         self.head_KVD = self._view(self.computed_KM, head)
-        self.head_gradient_KVD = self._view(self.gradients_KP, head)
+        self.head_gradient_KVD = self._view(self.landed_KM, head)
         self.rotary: dict[int, Rotary] = {}
         self.lane_K1 = torch.arange(len(states), device=self.device)[:, None]
 
@@ -99,9 +102,8 @@ class Stack:
         part = buffer_KP[:, begin:end]
         return part.view(len(self.states), -1, shape[-1]) if len(shape) > 1 else part
 
-    def _layer(self, number: int, buffer_KP: Tensor) -> LayerTensors:
+    def _layer(self, number: int, buffer_KP: Tensor, vectors_KP: Tensor) -> LayerTensors:
         layer = f"model.layers.{number}"
-        vectors_KP = self.values_KP if buffer_KP is self.computed_KM else buffer_KP
         attention, mlp = f"{layer}.self_attn", f"{layer}.mlp"
         return LayerTensors(
             qkv=self._view(buffer_KP, f"{attention}.q_proj.weight", f"{attention}.v_proj.weight"),
@@ -168,7 +170,9 @@ class Stack:
         packed = any(one.batch.packed for one in asked)
         positions_KBT = self._sent(np.stack([one.batch.positions for one in asked])) if packed else None
         if length not in self.rotary:
-            self.rotary[length] = Rotary(length, shape.head, self.layout.rope_base, shape.heads, self.device)
+            self.rotary[length] = Rotary(
+                length, shape.head, self.layout.rope_base, shape.heads, self.device, self.dtype
+            )
         places = self.rotary[length].places(positions_KBT)
         kept = self._kept(asked, rows, length)
         x_KND = self._view(self.values_KP, EMBEDDING)[self.lane_K1, tokens_KN]
@@ -200,6 +204,8 @@ class Stack:
             )
         if kept is not None:
             dx_KND = dx_KND * kept.embedded
+        if self.landed_KM is not self.gradients_KP:
+            self.gradients_KP[:, : self.layout.matrices].copy_(self.landed_KM)
         self._embedding_gradient(dx_KND, tokens_KN)
         return losses_K
 
