@@ -380,6 +380,13 @@ def _typed(parameter: Parameter, names: list[Known]) -> Iterator[Offer]:
             yield from _computed()
         case Type.EVAL:
             yield from _of_kinds(names, ("eval",))
+        case Type.TOKENIZER:
+            yield from _components((Kind.TOKENIZER,))
+            for each in names:
+                if each.kind in ("corpus", "model"):
+                    yield Offer(f"{each.name}.tokenizer", ItemKind.Value, f"the tokenizer of `{each.name}`")
+        case Type.CORPORA:
+            yield from _of_kinds(names, ("corpus",))
         case Type.STRING | Type.STRINGS | Type.PATH | Type.PATHS:
             pass
     yield from _of_kinds(names, ("axis", "let", "parameter"))
@@ -499,7 +506,7 @@ def _path_parameter(signature: Signature, words: list[str]) -> Parameter | None:
         parameter = signature.parameter(words[-2])
     else:
         parameter = signature.parameters[0] if signature.positional and not words else None
-    return parameter if parameter and parameter.type in (Type.PATH, Type.PATHS) else None
+    return parameter if parameter and parameter.type in (Type.PATH, Type.PATHS, Type.TOKENIZER) else None
 
 
 def _files(folder: str, recipes: bool, path: str) -> Iterator[Offer]:

@@ -227,7 +227,7 @@ class Resolver:
     def _argument(self, node: ast.Argument, kind: Type | None, scope: Scope) -> ast.Argument:
         value = node.value
         folder = Path(value.span.source.name).parent
-        moves = kind in (Type.PATH, Type.PATHS) and not _same(folder, self.folder)
+        moves = kind in (Type.PATH, Type.PATHS, Type.TOKENIZER) and not _same(folder, self.folder)
         changed = self._moved(value, folder, scope) if moves else self.expression(value, scope)
         return ast.Argument(node.span, node.name, changed)
 

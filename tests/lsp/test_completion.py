@@ -237,3 +237,9 @@ def test_a_signature_shows_the_parameter_that_is_being_given(writing: Writing) -
     found = signature("corpus web = text(|")
     assert found["activeParameter"] == 0
     assert "EVAL after STAGE" in signature(after("expect mean("))["signatures"][0]["label"]
+
+
+def test_a_tokenizer_is_trained_or_that_of_a_corpus(writing: Writing) -> None:
+    found = writing.labels('corpus web = text("a.txt")\ncorpus skill = text("b.txt", tokenizer = |')
+    assert {"bpe", "web.tokenizer"} <= set(found)
+    assert "web" in writing.labels('corpus web = text("a.txt")\nlet words = bpe(vocab = 512, on = |')

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from small_recipes import codes_of, compiled, study_of
 
+from specc.cli.main import specc
 from specc.study import PlannedStep, Study
 
 SPEC = """
@@ -125,3 +127,22 @@ def test_too_small_a_text_is_told_once_where_the_tokenizer_is_given(folder: Path
         "bpe(vocab = 9_999)",
         "web.tokenizer",
     ]
+
+
+def test_a_recipe_that_is_shown_names_the_same_tokenizers(folder: Path) -> None:
+    words = Path(__file__).parents[2] / "ui/data/words.json"
+    (folder / "apart").mkdir()
+    (folder / "apart/tokenizer.json").write_bytes(words.read_bytes())
+    (folder / "apart/lib.spec").write_text(
+        'corpus given = text("../web/*.txt", tokenizer = "tokenizer.json")\n'
+        'corpus made = text("../web/*.txt", tokenizer = bpe(vocab = 280))\n'
+    )
+    for name in ("given", "made"):
+        text = f'use "apart/lib.spec" {{ {name} }}\n' + recipe(
+            name, f"{SKILL}, tokenizer = {name}.tokenizer)"
+        )
+        keys = {step.key for step in study_of(folder, text).steps}
+        shown = CliRunner().invoke(specc, ["show", str(folder / "case.spec")])
+        assert shown.exit_code == 0, shown.stderr
+        assert "use" not in shown.stdout
+        assert {step.key for step in study_of(folder, shown.stdout).steps} == keys
