@@ -181,9 +181,11 @@ class Arguments:
             case Type.STRING | Type.PATH:
                 return self._string(parameter, value, span)
             case Type.TOKENIZER:
-                if isinstance(value, ComponentValue) and value.signature.kind is Kind.TOKENIZER:
+                made = isinstance(value, ComponentValue) and value.signature.kind is Kind.TOKENIZER
+                if made or isinstance(value, str):
                     return value
-                return self._string(parameter, value, span)
+                forms = 'write `"tokenizer.json"`, `bpe(vocab = 4_096)`, or that of a corpus, `web.tokenizer`'
+                return self._wrong(parameter, value, span, forms)
             case Type.CORPORA:
                 items = value if isinstance(value, tuple) and value else (value,)
                 if all(_is_corpus(item) for item in items):

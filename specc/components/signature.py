@@ -29,7 +29,7 @@ class Type(Enum):
     RATE = "a learning rate, or a percentage of the peak"
     PATHS = "a quoted path or glob, or a list of them"
     PATH = "a quoted path"
-    TOKENIZER = "a tokenizer: a quoted path, `bpe(vocab = 4_096)`, or that of a corpus: `web.tokenizer`"
+    TOKENIZER = "a tokenizer, for instance `bpe(vocab = 4_096)`"
     CORPORA = "a corpus, or a list of them"
     DATA = "a data set, for instance `skill.held_out`"
     DOCUMENTS = "a data set, or a corpus"

@@ -206,7 +206,7 @@ class IdTokens:
         if not 0 <= eos < vocab:
             raise DataError(
                 f"the end token {eos} is not one of {vocab:,} tokens",
-                "give `vocab`, the number of tokens, and `eos`, the id of the end token, or a `tokenizer`",
+                "ids are counted from 0; check `vocab` and `eos`",
             )
         self.vocab = vocab
         self.eos = eos
@@ -241,7 +241,14 @@ def tokens_of(reader: Component, tokenizer_path: Path | str | None) -> Tokens:
         DataError: if the file can't be read as a tokenizer, or token files don't say what they hold.
     """
     if reader.name == TOKEN_FILES and not tokenizer_path:
-        return IdTokens(int(reader.args.get("vocab", 0)), int(reader.args.get("eos", -1)))
+        vocab, eos = int(reader.args.get("vocab", 0)), int(reader.args.get("eos", -1))
+        if vocab == 0 or eos < 0:
+            lacking = "vocab" if vocab == 0 else "eos"
+            raise DataError(
+                f"`{TOKEN_FILES}` has no `{lacking}`",
+                "give `vocab`, the number of tokens, and `eos`, the id of the end token, or a `tokenizer`",
+            )
+        return IdTokens(vocab, eos)
     return load_tokens(tokenizer_path)
 
 

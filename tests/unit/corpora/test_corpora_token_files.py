@@ -112,8 +112,13 @@ def test_a_file_that_was_cut_off_is_told(tmp_path: Path) -> None:
 
 
 def test_vocabulary_and_end_token_must_be_known(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the end token -1 is not one of 0 tokens"):
-        tokens_of(Component(name="token_files"), None)
+    for args, message in (
+        ({}, "has no `vocab`"),
+        ({"vocab": 10}, "has no `eos`"),
+        ({"vocab": 10, "eos": 10}, "the end token 10 is not one of 10 tokens"),
+    ):
+        with pytest.raises(DataError, match=message):
+            tokens_of(Component(name="token_files", args=args), None)
     with pytest.raises(DataError, match="no text"):
         encode_document(Document("text"), IdTokens(10, EOS))
 
