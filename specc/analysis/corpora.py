@@ -70,6 +70,15 @@ class Corpus:
         )
 
 
+def one_tokenizer(first: Corpus, other: Corpus) -> str:
+    """What to do about corpora with different tokenizers."""
+    advice = "give all corpora of an experiment one tokenizer"
+    one, another = first.value.span, other.value.span
+    if one.source is another.source and one.start < another.start and first.value.args.get("tokenizer"):
+        return f"{advice}: `tokenizer = {first.name}.tokenizer`"
+    return advice
+
+
 class CorpusReader:
     """Corpora of one experiment, each read once for what it depends on."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from specc.analysis.corpora import Corpus, CorpusReader
+from specc.analysis.corpora import Corpus, CorpusReader, one_tokenizer
 from specc.analysis.data_calls import as_data, inputs_of, leaves, open_leaf, with_part
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
@@ -219,7 +219,7 @@ class DataReader:
                         f"`{corpus.name}` and `{first.name}` have different tokenizers",
                         corpus.value.spans.get("tokenizer", corpus.value.span),
                         secondary=[Label(first.value.spans.get("tokenizer", first.value.span), "the other")],
-                        help="give all corpora of an experiment one tokenizer",
+                        help=one_tokenizer(first, corpus),
                     )
                     return False
         name = value.signature.name

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from specc.analysis.allocation import Solver
-from specc.analysis.corpora import Corpus, CorpusReader
+from specc.analysis.corpora import Corpus, CorpusReader, one_tokenizer
 from specc.analysis.curve import learning_rate_phases
 from specc.analysis.datasets import DataReader, DataSet, needs_a_row
 from specc.analysis.definition import Definition
@@ -235,7 +235,7 @@ class Variant:
                     f"`{corpus.name}` and `{first.name}` have different tokenizers",
                     corpus.value.spans.get("tokenizer", corpus.value.span),
                     secondary=[Label(first.value.spans.get("tokenizer", first.value.span), "the other")],
-                    help="give all corpora of an experiment one tokenizer",
+                    help=one_tokenizer(first, corpus),
                 )
         return first.facts.vocab if first else 257
 
