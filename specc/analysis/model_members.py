@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from specc.analysis.values import ERROR, ComponentValue, Value, describe
@@ -50,20 +51,18 @@ def _beside(value: ComponentValue, node: ast.Attribute, report: Report) -> Value
     return ERROR
 
 
-def _is_here(path: Path, name: str, revision: str, node: ast.Attribute, report: Report) -> bool:
-    """Whether a pinned tokenizer was fetched on this machine; `specc lock` fetches it."""
+def _fetched(name: str, revision: str, files: Sequence[str], node: ast.Attribute, report: Report) -> bool:
+    """Whether `specc lock`, if this is it, could fetch a pinned tokenizer to this machine."""
     from specc.errors import SpeccError
     from specc.locking import is_locking
 
-    if path.is_file():
-        return True
     help: str | None = "run `specc lock FILE` once on this machine, where there is a network"
     title = f"the tokenizer of the model `{name}` was not fetched on this machine"
     if is_locking():
         from specc.hub.fetch import fetch
 
         try:
-            fetch(name, revision, [FILE])
+            fetch(name, revision, files)
             return True
         except SpeccError as error:
             title, help = error.message, error.help
@@ -72,6 +71,7 @@ def _is_here(path: Path, name: str, revision: str, node: ast.Attribute, report: 
 
 
 def _pinned(value: ComponentValue, node: ast.Attribute, report: Report) -> Value:
+    from specc.checkpoints import COMPANIONS
     from specc.hub import snapshot_folder
     from specc.locking import ModelWanted, current, missing
 
@@ -87,8 +87,10 @@ def _pinned(value: ComponentValue, node: ast.Attribute, report: Report) -> Value
             )
         return ERROR
     if FILE in pinned.files:
-        path = snapshot_folder(name, pinned.revision).absolute() / FILE
-        return str(path) if _is_here(path, name, pinned.revision, node, report) else ERROR
+        folder = snapshot_folder(name, pinned.revision).absolute()
+        beside = [file for file in pinned.files if file in COMPANIONS]
+        here = all((folder / file).is_file() for file in beside)
+        return str(folder / FILE) if here or _fetched(name, pinned.revision, beside, node, report) else ERROR
     report.add(
         "E0001",
         f"`{node.owner.text}` has no tokenizer: the model `{name}` has no {FILE}",

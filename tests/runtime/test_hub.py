@@ -195,7 +195,10 @@ def test_a_pinned_tokenizer_is_fetched_on_another_machine(hub: FakeHub, tmp_path
     shutil.rmtree(cache_folder())
     (found,) = compile_file(spec).report.diagnostics
     assert found.code == "E0007"
+    assert list(cache_folder().parent.glob("hub/*")) == []
     with listening() as wanted:
         assert not compile_file(spec).report.failed
     assert not wanted
     assert not compile_file(spec).report.failed
+    fetched = {path.name for path in snapshot_folder(NAME, pinned.revision).iterdir()}
+    assert fetched == {"tokenizer.json", "generation_config.json"}
