@@ -21,7 +21,7 @@ def plain_architecture(params: TrainParams, execution: TrainExecution, folder: P
         SpeccError: if it is asked for and can't train this.
     """
     wanted = execution.implementation
-    if wanted == "transformers" or (wanted == "auto" and not execution.device.startswith("cpu")):
+    if wanted == "transformers" or (wanted != "plain" and not execution.device.startswith("cpu")):
         return None
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     architecture = architecture_of(config)

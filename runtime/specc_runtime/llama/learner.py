@@ -119,9 +119,9 @@ class PlainUpdater(Updater):
         if self.compiled is not None:  # one graph, whether rows hold several documents or not
             positions_BT = torch.from_numpy(batch.positions[rows]).to(self._device)
             return self.compiled(model.weights, tokens_BT, labels_BT, positions_BT)
-        positions_BT = torch.from_numpy(batch.positions[rows]).to(self._device) if batch.packed else None
+        apart_BT = torch.from_numpy(batch.positions[rows]).to(self._device) if batch.packed else None
         drop = self._drop if self._params.dropout > 0 else None
-        return summed_loss(model.layout.architecture, model.weights, tokens_BT, labels_BT, positions_BT, drop)
+        return summed_loss(model.layout.architecture, model.weights, tokens_BT, labels_BT, apart_BT, drop)
 
     def _drop(self, x: Tensor) -> Tensor:
         return dropout(x, self._params.dropout)
