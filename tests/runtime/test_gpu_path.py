@@ -308,6 +308,10 @@ def test_blocks_are_those_that_torch_finds_by_looking_at_every_pair() -> None:
         (ours.some, ours.some_indices, found.kv_num_blocks, found.kv_indices),
         (ours.all, ours.all_indices, found.full_kv_num_blocks, found.full_kv_indices),
     ):
+        assert torch_counts is not None
+        assert torch_indices is not None
+        assert counts.flags.c_contiguous  # the compiled kernel takes it for granted
+        assert indices.flags.c_contiguous
         assert counts.tolist() == torch_counts[:, 0].tolist()
         for row, query in np.ndindex(counts.shape):
             used = counts[row, query]

@@ -108,6 +108,11 @@ def _attend(query_BHTD: Tensor, key_BGTD: Tensor, value_BGTD: Tensor, mask: Mask
     if isinstance(mask, BlockMask):
         mixed: Any = flex_attention(query_BHTD, key_BGTD, value_BGTD, block_mask=mask, enable_gqa=grouped)
         return mixed  # type: ignore[no-any-return]  # without auxiliary results it is the tensor
+    if grouped and (mask is not None or query_BHTD.dtype == torch.float32):
+        # Of the fused kernels only flash attention knows shared heads, and that neither masks nor float32.
+        shared = query_BHTD.shape[1] // key_BGTD.shape[1]
+        key_BGTD, value_BGTD = (part.repeat_interleave(shared, dim=1) for part in (key_BGTD, value_BGTD))
+        grouped = False
     return scaled_dot_product_attention(
         query_BHTD, key_BGTD, value_BGTD, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import AutoConfig
 
 from specc.steps import TrainExecution, TrainParams
@@ -84,6 +86,12 @@ class DeviceLearner(PlainLearner):
                 updater.compute(made_up(fit.rows, self._params.sequence, packed))
         finally:
             make_room(self.device)
+
+    def restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor] | None, where: Path) -> None:
+        super().restore(weights, state, where)
+        for values in self._optimizer.state.values():  # also the number of steps, which came from a file
+            for what, value in values.items():
+                values[what] = value.to(self.device) if isinstance(value, Tensor) else value
 
     def launch(self, batch: Batch, rate: float, lineage_step: int) -> Reading:
         return self._device_updater.launch(batch, rate, lineage_step)

@@ -60,8 +60,10 @@ def document_blocks(starts_BT: NDArray[np.int64]) -> Blocks:
 
 def _ordered(chosen_BQK: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """How many are chosen along the last axis, and the indices of those, followed by the others."""
+    # The compiled kernel reads both as if they were contiguous, whatever their strides say.
+    counts = np.ascontiguousarray(chosen_BQK.sum(-1, dtype=np.int32))
     order = np.argsort(~chosen_BQK, axis=-1, kind="stable")
-    return chosen_BQK.sum(-1, dtype=np.int32), order.astype(np.int32)
+    return counts, np.ascontiguousarray(order, dtype=np.int32)
 
 
 def block_mask(blocks: tuple[Tensor, Tensor, Tensor, Tensor], starts_BT: Tensor) -> BlockMask:
