@@ -18,10 +18,25 @@ import torch
 
 from specc import faults
 from specc.errors import SpeccError
-from specc.faults import Fault
+from specc.faults import Fault, FaultKind
 
 FORKS = not torch.cuda.is_available()
 """Whether a fork of this process can train."""
+
+
+Operations = tuple[tuple[str, str], ...]
+"""Operations on files, in order: what, and the name of the file or folder."""
+
+
+def places(kind: FaultKind, seen: Operations) -> list[int]:
+    """Numbers of the operations in which a fault of a kind is worth trying.
+
+    Only what is written can be torn: all else is done as a whole before the process is killed, and that
+    is the kill in place of the next operation.
+    """
+    return [
+        number for number, (what, _) in enumerate(seen, 1) if kind != "torn" or what in ("write", "append")
+    ]
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class End:
     status: int
     error: str = ""
     message: str = ""
-    seen: tuple[tuple[str, str], ...] = ()
+    seen: Operations = ()
 
     @property
     def killed(self) -> bool:

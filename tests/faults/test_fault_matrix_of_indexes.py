@@ -13,7 +13,7 @@ from typing import Any
 import duckdb  # noqa: F401 - loaded once, not in every fork
 import pytest
 
-from forked import forked
+from forked import forked, places
 from specc.faults import Fault, FaultKind
 from specc.results import generations
 from specc.results.index import Indexer
@@ -48,9 +48,9 @@ def test_F04_F05_an_index_killed_in_any_operation_on_a_file_is_brought_up_to_dat
     tmp_path: Path, finished: Finished, kind: FaultKind
 ) -> None:
     original, expected = finished
-    count = len(forked(lambda: update(copy_of(original, tmp_path / "seen"))).seen)
-    assert count >= 8
-    for number in range(1, count + 1):
+    seen = forked(lambda: update(copy_of(original, tmp_path / "seen"))).seen
+    assert len(seen) >= 8
+    for number in places(kind, seen):
         workspace = copy_of(original, tmp_path / str(number))
         end = forked(lambda: update(workspace), Fault(kind, number))  # noqa: B023
         assert end.killed == (kind != "enospc")

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb  # noqa: F401 - loaded once, not in every fork
 import pytest
 
-from forked import forked
+from forked import Operations, forked, places
 from specc.errors import DiskFailed, DiskFull
 from specc.execute.lock import current_holder
 from specc.execute.status import read_status
@@ -48,12 +48,12 @@ def check_recovery(workspace: Path, acknowledged: set[str], expected: list[str],
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], int]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Operations]:
     """Files of a workspace after a run that nothing disturbed, and its operations on files."""
     workspace = tmp_path_factory.mktemp("undisturbed") / "workspace"
     end = forked(lambda: run_here(STUDY, workspace))
     assert {kind for kind, _ in end.seen} == {"write", "append", "sync", "rename", "folder", "remove"}
-    return files(workspace), len(end.seen)
+    return files(workspace), end.seen
 
 
 def finished_in(workspace: Path) -> set[str]:
@@ -69,10 +69,10 @@ def finished_in(workspace: Path) -> set[str]:
 @pytest.mark.conformance
 @pytest.mark.parametrize("kind", ["kill", "torn"])
 def test_F01_F03_F04_a_run_killed_in_any_operation_on_a_file_goes_on(
-    tmp_path: Path, undisturbed: tuple[list[str], int], kind: FaultKind
+    tmp_path: Path, undisturbed: tuple[list[str], Operations], kind: FaultKind
 ) -> None:
-    expected, count = undisturbed
-    for number in range(1, count + 1):
+    expected, seen = undisturbed
+    for number in places(kind, seen):
         workspace = tmp_path / str(number)
         assert forked(lambda: run_here(STUDY, workspace), Fault(kind, number)).killed  # noqa: B023
         if (workspace / "runs").exists():
@@ -83,10 +83,13 @@ def test_F01_F03_F04_a_run_killed_in_any_operation_on_a_file_goes_on(
 @pytest.mark.conformance
 @pytest.mark.parametrize(("kind", "error"), [("enospc", DiskFull), ("eio", DiskFailed)])
 def test_F07_F08_a_run_whose_disk_fails_in_any_operation_says_so_and_goes_on_later(
-    tmp_path: Path, undisturbed: tuple[list[str], int], kind: FaultKind, error: type[DiskFull | DiskFailed]
+    tmp_path: Path,
+    undisturbed: tuple[list[str], Operations],
+    kind: FaultKind,
+    error: type[DiskFull | DiskFailed],
 ) -> None:
-    expected, count = undisturbed
-    for number in range(1, count + 1):
+    expected, seen = undisturbed
+    for number in places(kind, seen):
         workspace = tmp_path / str(number)
         end = forked(lambda: run_here(STUDY, workspace), Fault(kind, number))  # noqa: B023
         assert end.error in ("", error.__name__), f"{kind}@{number}"
@@ -95,10 +98,9 @@ def test_F07_F08_a_run_whose_disk_fails_in_any_operation_says_so_and_goes_on_lat
 
 
 def test_F01_F04_a_run_killed_around_a_publication_goes_on(
-    tmp_path: Path, undisturbed: tuple[list[str], int]
+    tmp_path: Path, undisturbed: tuple[list[str], Operations]
 ) -> None:
-    expected, _ = undisturbed
-    seen = forked(lambda: run_here(STUDY, tmp_path / "seen")).seen
+    expected, seen = undisturbed
     renames = [number for number, (kind, name) in enumerate(seen, 1) if kind == "rename" and len(name) == 64]
     assert len(renames) == 2
     for number in (renames[0], renames[0] + 1):

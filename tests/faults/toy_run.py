@@ -125,7 +125,8 @@ def rows(workspace: Path) -> dict[str, list[str]]:
             if not columns or table == "planned.plans":  # a row for each run
                 continue
             chosen = ", ".join(f"{column}::VARCHAR" for column in columns)
-            found[table] = sorted(map(str, connection.execute(f"SELECT {chosen} FROM {table}").fetchall()))
+            stored = map(str, connection.execute(f"SELECT {chosen} FROM {table}").fetchall())
+            found[table] = sorted(row for row in stored if "metrics.jsonl" not in row)  # it holds times
         return found
     finally:
         connection.close()

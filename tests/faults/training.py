@@ -6,7 +6,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,7 +34,8 @@ class Case:
         packed: whether rows hold several documents.
         cut: where the training is cut in two: nowhere, inside its stage, or between two stages.
         optimizer: "sam" goes through each batch twice.
-        engine: which implementation of the model computes; "" for the default.
+        world: processes that train together.
+        engine: which implementation of the model computes.
     """
 
     epoch: int = 0
@@ -43,18 +44,16 @@ class Case:
     dropout: float = 0.0
     cut: Literal["", "segment", "stage"] = ""
     optimizer: str = "adamw"
-    engine: str = ""
+    world: int = 1
+    engine: Literal["plain", "transformers"] = "transformers"
 
     def __str__(self) -> str:
-        words = [
-            f"epoch{self.epoch}",
-            f"parts{self.parts}",
-            "packed" if self.packed else "rows",
-            self.optimizer,
-        ]
+        words = [f"epoch{self.epoch}", f"parts{self.parts}", "packed" if self.packed else "rows"]
+        words += [self.optimizer, self.engine]
         words += ["dropout"] if self.dropout else []
         words += [f"cut-at-{self.cut}"] if self.cut else []
-        return "-".join([*words, self.engine] if self.engine else words)
+        words += ["two-processes"] if self.world == 2 else []
+        return "-".join(words)
 
 
 AXES: dict[str, tuple[Any, ...]] = {
@@ -64,25 +63,26 @@ AXES: dict[str, tuple[Any, ...]] = {
     "dropout": (0.0, 0.1),
     "cut": ("", "segment", "stage"),
     "optimizer": ("adamw", "sam"),
+    "world": (1, 2),
+    "engine": ("transformers", "plain"),
 }
 
 ALL = tuple(Case(**dict(zip(AXES, values, strict=True))) for values in itertools.product(*AXES.values()))
 
 
-def pairwise(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Few of the cases, in which every pair of values of two axes meets that meets in any."""
-    open_pairs = {pair for case in cases for pair in pairs(case)}
+def covering(cases: Sequence[Case], strength: int) -> tuple[Case, ...]:
+    """Few of the cases, in which all values of any `strength` axes meet that meet in any case."""
+    meetings = {
+        case: set(itertools.combinations([(axis, getattr(case, axis)) for axis in AXES], strength))
+        for case in cases
+    }
+    missing = set().union(*meetings.values())
     chosen = []
-    while open_pairs:
-        best = max(cases, key=lambda case: len(open_pairs & pairs(case)))
-        open_pairs -= pairs(best)
+    while missing:
+        best = max(cases, key=lambda case: len(missing & meetings[case]))
+        missing -= meetings[best]
         chosen.append(best)
     return tuple(chosen)
-
-
-def pairs(case: Case) -> set[tuple[tuple[str, Any], ...]]:
-    values = [(axis, getattr(case, axis)) for axis in AXES]
-    return set(itertools.combinations(values, 2))
 
 
 class Bench:
@@ -113,10 +113,14 @@ class Bench:
             "batch": BATCH,
             "dropout": case.dropout,
             "optimizer": {"name": case.optimizer},
-            "execution": {"checkpoint_seconds": 0.0, "micro_batch": BATCH // case.parts},
+            "execution": {
+                "checkpoint_seconds": 0.0,
+                "micro_batch": BATCH // case.parts,
+                "replicas": case.world,
+                "implementation": case.engine,
+                "compiled": "off",
+            },
         }
-        if case.engine:
-            changes["execution"]["implementation"] = case.engine
         make = self.template.train
         if case.cut == "segment":
             early = make(self.model, [corpus], steps=STEPS // 2, **changes)
@@ -172,7 +176,3 @@ def left_over(store: Store) -> list[str]:
     """What lies in the workspace without being part of a finished step."""
     scratch = [path.name for path in (store.workspace / "work").iterdir()]
     return scratch + [path.name for path in store.root.rglob(".*")]
-
-
-def with_engine(cases: Sequence[Case], engine: str) -> list[Case]:
-    return [replace(case, engine=engine) for case in cases]

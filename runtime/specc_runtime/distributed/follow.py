@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from specc.faults import before_training_step
 from specc.steps import RESUME, Step, TrainParams
 from specc.store import Manifest, Store
 from specc_runtime.attempt import Attempt
@@ -54,6 +55,7 @@ def follow(group: Group, learner: Learner, mixture: Mixture, rows: int, lineage_
         match message.order:
             case Order.UPDATE:
                 step = message.lineage_step - lineage_steps
+                before_training_step(step + 1, group.rank)
                 batch, _ = mixture.batch(step * rows, (step + 1) * rows)
                 learner.update(batch, message.rate, message.lineage_step)
             case Order.WEIGHTS:
