@@ -184,7 +184,7 @@ def test_what_it_does_not_cover_is_trained_by_transformers(start: Path, tmp_path
 
 def test_a_step_records_which_implementation_trained_it(workshop: Workshop) -> None:
     parent, corpus = workshop.init(), workshop.corpus(random_documents(40, 1))
-    found = {}
+    found: dict[str, Any] = {}
     for name in ("plain", "transformers"):
         step = workshop.train(parent, [corpus], steps=3, seed=len(found), execution={"implementation": name})
         found[name] = workshop.do(step).provenance.computed["implementation"]
