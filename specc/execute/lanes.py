@@ -14,7 +14,8 @@ Notable choices:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from specc.canonical import canonical_json
 from specc.study import PlannedStep
@@ -22,15 +23,28 @@ from specc.study import PlannedStep
 Lanes = int | Literal["auto", "off"]
 """How many steps are trained together at most; `auto` where it pays."""
 
-MOST = {"cpu": 4, "cuda": 8}
-"""Lanes of a group at most under `auto`, by kind of device."""
 
-MOST_TOKENS = 1024
-"""Tokens of a training step above which lanes don't pay on a CPU."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where `auto` uses lanes.
 
-MOST_WORK = 2e9
-"""Floating-point operations of a training step above which lanes don't pay on a CPU: 0.3M parameters
-at 1,024 tokens, 1M at 300."""
+    Attributes:
+        lanes: of a group at most. tokens: of a training step at most.
+        work: floating-point operations of a training step at most.
+    """
+
+    lanes: int
+    tokens: int
+    work: float
+
+
+LIMITS = {"cpu": Limits(8, 1024, 2e9), "cuda": Limits(8, 16_384, 2e11)}
+"""Limits by kind of device.
+
+On a CPU they are where `tests/benchmarks/lanes.py` finds no more than a tenth to gain: 0.3M parameters
+at 1,024 tokens, 1M at 300. On a GPU, they are steps whose arithmetic takes less time than a GPU needs to
+be given their operations; this was not measured.
+"""
 
 PARENTS = ("parent", "checkpoint", "checkpoint0", "candidate0")
 """Inputs whose model a step's own is like."""
@@ -63,7 +77,7 @@ class LaneShapes:
         """How many lanes a group with this step has at most."""
         if isinstance(self.lanes, int):
             return self.lanes
-        return MOST["cuda" if on_gpu(self.steps[key].execution) else "cpu"]
+        return limits(self.steps[key]).lanes
 
     def size(self, key: str, ready: int, slots: int) -> int:
         """Lanes of the next group when so many steps of this shape are ready: the fewest rounds of
@@ -74,7 +88,7 @@ class LaneShapes:
     def _shape(self, step: PlannedStep) -> str | None:
         if self.lanes == "off" or step.op != "train" or not stackable(step):
             return None
-        if self.lanes == "auto" and not on_gpu(step.execution) and not small(step):
+        if self.lanes == "auto" and not small(step):
             return None
         params = step.params
         content = {name: params[name] for name in ("sequence", "batch", "optimizer")}
@@ -125,11 +139,11 @@ def stackable(step: PlannedStep) -> bool:
     )
 
 
+def limits(step: PlannedStep) -> Limits:
+    return LIMITS["cuda" if step.execution.get("device", "cpu").startswith("cuda") else "cpu"]
+
+
 def small(step: PlannedStep) -> bool:
     """Whether a training step is so small that its operations cost more than their arithmetic."""
-    tokens = step.params["batch"] * step.params["sequence"]
-    return bool(tokens <= MOST_TOKENS and step.flops * tokens <= MOST_WORK * step.tokens)
-
-
-def on_gpu(execution: Mapping[str, Any]) -> bool:
-    return str(execution.get("device", "cpu")).startswith("cuda")
+    most, tokens = limits(step), step.params["batch"] * step.params["sequence"]
+    return bool(tokens <= most.tokens and step.flops * tokens <= most.work * step.tokens)

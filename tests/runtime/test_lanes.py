@@ -338,3 +338,21 @@ def test_a_step_that_can_be_no_lane_is_trained_by_itself(workshop: Workshop) -> 
     manifest = ends[other.key]
     assert isinstance(manifest, Manifest)
     assert "lanes" not in manifest.provenance.computed
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_lanes_on_a_gpu_learn_what_they_learn_on_a_cpu(models: Workshop, dtype: str) -> None:
+    losses = {}
+    for device in (CPU, torch.device("cuda")):
+        found = [
+            open_lane(settings(number, dtype=dtype), folder(models, number, {}), device)
+            for number in range(4)
+        ]
+        lanes = [one for one in found if one is not None]
+        stack = stacked(lanes)
+        generator = np.random.default_rng(0)
+        for step in range(20):
+            together = stack.update([one.asked(packed_batch(generator), 1e-3, step) for one in lanes])
+        losses[device.type] = [loss for loss, _ in together]
+    assert losses["cuda"] == pytest.approx(losses["cpu"], rel=1e-4 if dtype == "float32" else 2e-2)

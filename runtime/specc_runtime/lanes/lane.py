@@ -39,7 +39,7 @@ class Lane:
         self.folder = folder
         self.device = device
         values, first, second = (torch.zeros(layout.size, device=device) for _ in range(3))
-        self.state = LaneState(values, first, second, updates=torch.zeros(()))
+        self.state = LaneState(values, first, second, updates=torch.zeros((), device=device))
         given: dict[str, Any] = arguments(params.optimizer)
         self.rule = LaneRule(
             beta1=given["beta1"],
