@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,9 +33,16 @@ experiment adapted {
 """
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "model"
+    save_tiny(folder, "llama", torch.bfloat16)
+    return folder
+
+
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    save_tiny(tmp_path / "model", "llama", torch.bfloat16)
+def hub(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    shutil.copytree(model, tmp_path / "model")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     with fake_hub() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
