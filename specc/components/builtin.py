@@ -245,6 +245,13 @@ TOKENIZERS = (
         (
             P("vocab", Type.INT, "number of tokens", low=257, high=1_000_000),
             P(
+                "bytes",
+                Type.INT,
+                "how much text is read of each corpus, in bytes, up to whole documents; 0 for all",
+                0,
+                low=0,
+            ),
+            P(
                 "on",
                 Type.CORPORA,
                 "what it is trained on, whatever tokenizer that has; default: the corpus that it is given to",

@@ -77,7 +77,7 @@ def train(component: Component, texts: Sequence[Text]) -> tuple[TokenizerFacts, 
     read = (
         part
         for text, files in zip(texts, contents, strict=True)
-        for part in _parts(text, [content.path for content in files])
+        for part in _parts(text, [content.path for content in files], component.args.get("bytes", 0))
     )
     tokenizer.train_from_iterator(read, trainer)
     found = tokenizer.get_vocab_size()
@@ -91,11 +91,16 @@ def train(component: Component, texts: Sequence[Text]) -> tuple[TokenizerFacts, 
     return TokenizerFacts(sha256=sha256, fingerprints=tuple(map(combined, contents))), data
 
 
-def _parts(text: Text, files: Sequence[Path]) -> Iterator[str]:
+def _parts(text: Text, files: Sequence[Path], limit: int) -> Iterator[str]:
+    """The text of documents, until there are `limit` bytes; of all if that is 0."""
+    read = 0
     for document in read_in_order(text.reader, files):
         kept = text.held_out or text.splits
         if not kept or split_of(document_id(document), text.held_out, text.splits) == "train":
             yield from document.parts
+            read += document.bytes
+            if 0 < limit <= read:
+                return
 
 
 def trained(component: Component, texts: Sequence[Text]) -> tuple[TokenizerFacts, Path]:

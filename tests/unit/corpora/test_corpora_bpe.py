@@ -130,6 +130,21 @@ def test_nothing_is_learned_from_what_is_held_out(files: tuple[Path, ...], tmp_p
     assert train(component(280), [Text(TEXT, files)])[0].sha256 != facts.sha256
 
 
+def test_the_first_documents_are_read_until_there_are_as_many_bytes(
+    files: tuple[Path, ...], tmp_path: Path
+) -> None:
+    documents = list(read_documents(TEXT, files))
+    left = tmp_path / "left"
+    left.mkdir()
+    for number, document in enumerate(documents[:3]):
+        (left / f"{number}.txt").write_text(document.text)
+    limit = sum(document.bytes for document in documents[:2]) + 1
+    some = Component(name="bpe", args={"vocab": 275, "bytes": limit})
+    facts, _ = train(some, [Text(TEXT, files)])
+    assert facts.sha256 == train(component(275), [Text(TEXT, tuple(left.iterdir()))])[0].sha256
+    assert facts.sha256 != train(component(275), [Text(TEXT, files)])[0].sha256
+
+
 def test_text_at_rest_is_read_once(
     files: tuple[Path, ...], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
