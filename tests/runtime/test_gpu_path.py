@@ -13,18 +13,21 @@ import pytest
 import torch
 from torch import Tensor
 from torch._dynamo.exc import InternalTorchDynamoError
+from torch._dynamo.utils import counters
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 from specc.steps import TrainExecution, TrainParams
 from specc.store import Store, open_workspace
 from specc_runtime.attempt import Attempt, Interrupted
 from specc_runtime.device import use_device
+from specc_runtime.gpu.forward import rotary_tables, summed_loss
 from specc_runtime.gpu.learner import LAG, DeviceLearner, device_architecture, made_up
 from specc_runtime.gpu.masks import BLOCK, block_mask, dense_mask, document_blocks, document_starts
 from specc_runtime.gpu.micro_batch import Fit, Memory, find_fit, halved
 from specc_runtime.gpu.updater import DeviceUpdater
 from specc_runtime.gpu.utilisation import peak, utilisation
 from specc_runtime.learner import Known, Lagging, Learner, Reading
+from specc_runtime.llama import Architecture, Layout
 from specc_runtime.packing import IGNORED, Batch
 from specc_runtime.train import open_learner, open_segment
 from workshop import Workshop, never, random_documents
@@ -333,6 +336,60 @@ def test_attention_by_blocks_is_attention_within_documents() -> None:
     )
     assert isinstance(by_blocks, Tensor)
     assert (by_blocks - expected).abs().max() < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of parts of torch
+def test_the_compiled_loss_looks_by_blocks_and_is_compiled_once_for_all_masks() -> None:
+    architecture = Architecture(
+        layers=2, width=32, heads=4, kv_heads=2, head=16, mlp=64, vocab=100, tied=True
+    )
+    layout = Layout(architecture)
+    flat = torch.randn(layout.size, generator=torch.Generator().manual_seed(0)) * 0.05
+    flat[layout.matrices :] = 1.0
+    weights = layout.merged(flat)
+    tables = rotary_tables(architecture, 2 * BLOCK, CPU)
+    compiled = torch.compile(summed_loss, fullgraph=True, dynamic=False)
+    torch._dynamo.reset()
+    before = counters["stats"]["unique_graphs"]
+    for rows in (2, 3):
+        positions = packed_positions(rows, 2 * BLOCK)[-2:]
+        starts = document_starts(positions)
+        blocks = [torch.from_numpy(part) for part in document_blocks(starts)]
+        starts_BT, tokens_BT = torch.from_numpy(starts), torch.from_numpy(positions % 100)
+        mask = block_mask((blocks[0], blocks[1], blocks[2], blocks[3]), starts_BT)
+        cosine, sine = (table[torch.from_numpy(positions)][:, :, None] for table in tables)
+        given = (architecture, weights, tokens_BT, tokens_BT, cosine, sine)
+        with torch.no_grad():
+            assert compiled(*given, mask).isclose(summed_loss(*given, dense_mask(starts_BT)), rtol=1e-6)
+    assert counters["stats"]["unique_graphs"] - before == 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of parts of torch
+def test_on_a_gpu_it_trains_as_transformers_does_waits_for_nothing_and_repeats_its_bits(
+    workshop: Workshop, packed: bool
+) -> None:
+    device = use_device("cuda", 1)
+    folder = workshop.store.path(workshop.init())
+    params = parameters(workshop, sequence=BLOCK, clip=0.5)
+    architecture = device_architecture(params, TrainExecution(), folder)
+    assert architecture is not None
+    given = batches(8, length=BLOCK, packed=packed)
+    reference = train(open_learner(params, TrainExecution(), folder, CPU), given)
+    found = []
+    for _ in range(2):
+        learner = DeviceLearner(architecture, params, TrainExecution(micro_batch=2), folder, device)
+        learner.update(given[0], 1e-2, 0)  # compiles
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            readings = [learner.launch(batch, 1e-2, number) for number, batch in enumerate(given[1:], 1)]
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        found.append([reading.read() for reading in readings])
+    assert found[0] == found[1]
+    assert np.allclose(found[0], reference[1:], rtol=1e-4)
 
 
 def test_utilisation_is_told_with_its_formula_or_not_at_all() -> None:

@@ -106,7 +106,9 @@ def _attend(query_BHTD: Tensor, key_BGTD: Tensor, value_BGTD: Tensor, mask: Mask
     """Attention, [B, H, T, D]: flex by blocks, else torch's fused kernel."""
     grouped = query_BHTD.shape[1] != key_BGTD.shape[1]
     if isinstance(mask, BlockMask):
-        mixed: Any = flex_attention(query_BHTD, key_BGTD, value_BGTD, block_mask=mask, enable_gqa=grouped)
+        # What the compiler fuses into the inputs comes in strides that its kernel reads wrongly on a CPU.
+        query, key, value = query_BHTD.contiguous(), key_BGTD.contiguous(), value_BGTD.contiguous()
+        mixed: Any = flex_attention(query, key, value, block_mask=mask, enable_gqa=grouped)
         return mixed  # type: ignore[no-any-return]  # without auxiliary results it is the tensor
     if grouped and (mask is not None or query_BHTD.dtype == torch.float32):
         # Of the fused kernels only flash attention knows shared heads, and that neither masks nor float32.
