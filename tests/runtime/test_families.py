@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -210,3 +212,67 @@ def test_dropout_in_a_family_without_its_places_is_told_before_anything_runs(tmp
     assert "not for those of type `gpt2`" in found.title
     spec.write_text(spec.read_text().replace("0.1", "0"))
     assert not compile_file(spec).report.failed
+
+
+def _mask() -> torch.Tensor:
+    return torch.ones(64, 64).tril().view(1, 1, 64, 64)
+
+
+OLD = {
+    "gpt2": (
+        lambda name: name.removeprefix("transformer."),
+        {f"h.{layer}.attn.bias": _mask() for layer in range(2)},
+        {"n_ctx": 64, "torch_dtype": "float32", "tie_word_embeddings": None},
+    ),
+    "gpt_neox": (
+        lambda name: name,
+        {f"gpt_neox.layers.{layer}.attention.bias": _mask() for layer in range(2)}
+        | {f"gpt_neox.layers.{layer}.attention.masked_bias": torch.tensor(-1e9) for layer in range(2)}
+        | {f"gpt_neox.layers.{layer}.attention.rotary_emb.inv_freq": torch.ones(1) for layer in range(2)},
+        {"rope_parameters": None, "rotary_pct": 0.25, "rotary_emb_base": 1000},
+    ),
+}
+"""What checkpoints of early days had: other names, masks among the weights, other keys."""
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("family", OLD)
+def test_a_checkpoint_of_early_days_computes_what_it_did(
+    workshop: Workshop, tmp_path: Path, family: str
+) -> None:
+    rename, masks, keys = OLD[family]
+    hub = tmp_path / "hub"
+    parameters = save_tiny(hub, family).num_parameters()
+    weights = {rename(name): tensor for name, tensor in load_file(hub / "model.safetensors").items()}
+    save_file(weights | masks, hub / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((hub / "config.json").read_text()) | keys
+    (hub / "config.json").write_text(
+        json.dumps({name: each for name, each in config.items() if each is not None})
+    )
+    theirs: Any = AutoModelForCausalLM.from_pretrained(hub)
+    assert checkpoint_shape(hub).parameters == parameters
+    ours = models.load(imported(workshop, hub), CPU)
+    tokens = torch.cat(documents(), 1)
+    with torch.no_grad():
+        assert torch.equal(models.logits(ours, tokens, None), theirs.eval()(tokens).logits)
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("family", ["gpt2", "gpt_neox", "gemma"])
+def test_weights_of_a_family_are_averaged_and_rounded(
+    workshop: Workshop, tmp_path: Path, family: str
+) -> None:
+    save_tiny(tmp_path / "hub", family)
+    key = imported(workshop, tmp_path / "hub").name
+    before = models.read_weights(workshop.store.path(key))
+    combined = workshop.step("combine", {"weights": ["1/2", "1/2"]}, {"checkpoint0": key, "checkpoint1": key})
+    workshop.do(combined)
+    rounded = workshop.step(
+        "transform", {"component": {"name": "quantize", "args": {"bits": 3}}}, {"checkpoint": combined.key}
+    )
+    workshop.do(rounded)
+    mean, coarse = (models.read_weights(workshop.store.path(each.key)) for each in (combined, rounded))
+    assert all(torch.equal(before[name], mean[name]) for name in before)
+    for name, value in before.items():
+        embeds = any(part in name for part in ("embed", "wte", "wpe", "lm_head"))
+        assert torch.equal(coarse[name], value) == (value.ndim < 2 or embeds), name
