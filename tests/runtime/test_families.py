@@ -218,14 +218,14 @@ def _mask() -> torch.Tensor:
     return torch.ones(64, 64).tril().view(1, 1, 64, 64)
 
 
-OLD = {
+OLD: dict[str, tuple[str, dict[str, torch.Tensor], dict[str, Any]]] = {
     "gpt2": (
-        lambda name: name.removeprefix("transformer."),
+        "transformer.",
         {f"h.{layer}.attn.bias": _mask() for layer in range(2)},
         {"n_ctx": 64, "torch_dtype": "float32", "tie_word_embeddings": None},
     ),
     "gpt_neox": (
-        lambda name: name,
+        "",
         {f"gpt_neox.layers.{layer}.attention.bias": _mask() for layer in range(2)}
         | {f"gpt_neox.layers.{layer}.attention.masked_bias": torch.tensor(-1e9) for layer in range(2)}
         | {f"gpt_neox.layers.{layer}.attention.rotary_emb.inv_freq": torch.ones(1) for layer in range(2)},
@@ -240,10 +240,11 @@ OLD = {
 def test_a_checkpoint_of_early_days_computes_what_it_did(
     workshop: Workshop, tmp_path: Path, family: str
 ) -> None:
-    rename, masks, keys = OLD[family]
+    prefix, masks, keys = OLD[family]
     hub = tmp_path / "hub"
     parameters = save_tiny(hub, family).num_parameters()
-    weights = {rename(name): tensor for name, tensor in load_file(hub / "model.safetensors").items()}
+    stored = load_file(hub / "model.safetensors")
+    weights = {name.removeprefix(prefix): tensor for name, tensor in stored.items()}
     save_file(weights | masks, hub / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((hub / "config.json").read_text()) | keys
     (hub / "config.json").write_text(
