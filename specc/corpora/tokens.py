@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from threading import local
+from queue import LifoQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from specc.corpora.contents import read_bytes
@@ -35,6 +37,9 @@ END_TOKENS = (
 
 TOKEN_FILES = "token_files"
 """Name of the reader whose documents have ids and no text."""
+
+MOST_ENTRIES = 1 << 20
+"""Entries of the vocabularies of all copies of a tokenizer, which take some hundred bytes each."""
 
 BYTES = "byte"
 """Identity of the tokens that need no tokenizer."""
@@ -131,15 +136,17 @@ class FileTokens:
         # Threads of the library's own would be dead in a process that is forked; ours end before.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self._data = data
-        self._of_thread = local()
         self._plain(self._tokenizer)
-        self._of_thread.tokenizer = self._tokenizer
         ids = self._tokenizer.get_vocab(with_added_tokens=True).values()
         self.vocab = max(ids, default=-1) + 1
         added = self._tokenizer.get_added_tokens_decoder()
         special = {token.content: number for number, token in added.items() if token.special}
         self.eos = next((special[name] for name in END_TOKENS if name in special), self.vocab)
         self.vocab = max(self.vocab, self.eos + 1)
+        self._free: LifoQueue[Tokenizer] = LifoQueue()
+        self._free.put(self._tokenizer)
+        self._left = max(1, MOST_ENTRIES // self.vocab) - 1
+        self._making = Lock()
 
     @staticmethod
     def _plain(tokenizer: Tokenizer) -> None:
@@ -148,20 +155,32 @@ class FileTokens:
         tokenizer.no_padding()
         tokenizer.encode_special_tokens = True
 
-    def _mine(self) -> Tokenizer:
-        """A tokenizer of this thread alone: threads that share one wait for its cache."""
-        found: Tokenizer | None = getattr(self._of_thread, "tokenizer", None)
-        if found is None:
+    @contextmanager
+    def _borrowed(self) -> Iterator[Tokenizer]:
+        """A tokenizer for one thread alone: threads that share one wait for its cache.
+
+        There are as many as threads ask for at once, up to what `MOST_ENTRIES` allows.
+        """
+        with self._making:
+            another = self._free.empty() and self._left > 0
+            self._left -= another
+        if another:
             from tokenizers import Tokenizer
 
-            found = self._of_thread.tokenizer = Tokenizer.from_buffer(self._data)
+            found = Tokenizer.from_buffer(self._data)
             self._plain(found)
-        return found
+        else:
+            found = self._free.get()
+        try:
+            yield found
+        finally:
+            self._free.put(found)
 
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         import numpy as np
 
-        ids = self._mine().encode(text, add_special_tokens=False).ids
+        with self._borrowed() as tokenizer:
+            ids = tokenizer.encode(text, add_special_tokens=False).ids
         return np.array(ids, dtype=token_type(self.vocab))
 
     def encode_many(
@@ -181,14 +200,12 @@ class FileTokens:
         return np.fromiter(map(len, encoded), np.int64, len(encoded))
 
     def _encode_batch(self, texts: Sequence[str], markup: bool) -> Sequence[Encoding]:
-        mine = self._mine()
-        if not markup:
-            return mine.encode_batch_fast(list(texts), add_special_tokens=False)
-        mine.encode_special_tokens = False
-        try:
-            return mine.encode_batch_fast(list(texts), add_special_tokens=False)
-        finally:
-            mine.encode_special_tokens = True
+        with self._borrowed() as tokenizer:
+            tokenizer.encode_special_tokens = not markup
+            try:
+                return tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+            finally:
+                tokenizer.encode_special_tokens = True
 
     def decode(self, ids: NDArray[np.integer[Any]]) -> str:
         text: str = self._tokenizer.decode(ids[ids != self.eos].tolist(), skip_special_tokens=False)
