@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tokenizers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from specc.corpora import encode
+from specc.corpora import tokens as tokens_module
 from specc.corpora.documents import Document, document_id, split_of
 from specc.corpora.encode import Splitting, batches, counted, encoded
 from specc.corpora.tokens import ByteTokens, Tokens, count_tokens, encode_document, load_tokens
@@ -29,14 +32,19 @@ def documents(prompts: bool) -> list[Document]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["</s>"], show_progress=False)
     tokenizer.train_from_iterator([document.text for document in documents(False)], trainer)
     path = tmp_path_factory.mktemp("trained") / "tokenizer.json"
     tokenizer.save(str(path))
-    return load_tokens(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tokenizer_file: Path) -> Tokens:
+    return load_tokens(tokenizer_file)
 
 
 @pytest.mark.parametrize("prompts", [False, True])
@@ -113,3 +121,26 @@ def test_an_error_comes_when_it_is_its_turn() -> None:
     assert [next(results), next(results), next(results)] == [0, 0, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_threads_wait_for_a_tokenizer_where_copies_would_take_too_much(
+    tokenizer_file: Path, monkeypatch: pytest.MonkeyPatch, copies: int
+) -> None:
+    made = []
+
+    class Counted:
+        @staticmethod
+        def from_buffer(data: bytes) -> Tokenizer:
+            made.append(len(data))
+            return Tokenizer.from_buffer(data)
+
+    vocab = load_tokens(tokenizer_file).vocab
+    monkeypatch.setattr(tokenizers, "Tokenizer", Counted)
+    monkeypatch.setattr(tokens_module, "MOST_ENTRIES", copies * vocab)
+    monkeypatch.setattr(encode, "BATCH_CHARACTERS", 200)
+    tokens = load_tokens(tokenizer_file)
+    alone = [block.tokens.tolist() for block, _ in encoded(documents(False), tokens, SPLITTING, False)]
+    together = [block.tokens.tolist() for block, _ in encoded(documents(False), tokens, SPLITTING, False, 6)]
+    assert alone == together
+    assert len(made) <= copies
