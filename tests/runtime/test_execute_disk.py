@@ -56,7 +56,7 @@ def fill(path: Path, leave: int) -> None:
     path.write_bytes(b"x" * (free - leave))
 
 
-def test_a_step_that_fills_the_disk_fails_and_what_was_finished_is_kept(small_disk: Path) -> None:
+def test_F07_a_step_that_fills_the_disk_fails_and_what_was_finished_is_kept(small_disk: Path) -> None:
     first, big = fake_step("first", seconds=3.0), fake_step("big", bytes=SIZE, seconds=2.0)
     study = study_of(first, big, fake_step("last", seconds=1.0))
     outcome = run_study(study, small_disk / "workspace", OPTIONS, SilentConsole())
@@ -67,7 +67,7 @@ def test_a_step_that_fills_the_disk_fails_and_what_was_finished_is_kept(small_di
     store.verify(first.key)
 
 
-def test_a_run_on_a_full_disk_ends_in_order_and_goes_on_when_there_is_room(small_disk: Path) -> None:
+def test_F07_a_run_on_a_full_disk_ends_in_order_and_goes_on_when_there_is_room(small_disk: Path) -> None:
     study = study_of(*(fake_step(str(number), ticks=1) for number in range(3)))
     workspace = small_disk / "workspace"
     ballast = small_disk / "ballast"

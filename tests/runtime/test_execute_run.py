@@ -102,7 +102,7 @@ def test_workers_that_can_not_load_what_they_need_end_the_run_with_the_place_to_
     assert "No module named 'no_such_module'" in log.read_text()
 
 
-def test_a_killed_worker_is_replaced_and_its_step_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+def test_F02_a_killed_worker_is_replaced_and_its_step_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     step = fake_step("unlucky", ticks=3, kill=int(signal.SIGKILL), kills=1)
     assert run(tmp_path, step, fake_step("after", step)).exit_code == 0
     assert labels(tmp_path, "start") == ["unlucky", "unlucky", "after"]
@@ -112,7 +112,7 @@ def test_a_killed_worker_is_replaced_and_its_step_goes_on_from_its_checkpoint(tm
     assert events == ["started", "retried", "started", "finished", "started", "finished"]
 
 
-def test_a_step_whose_worker_is_killed_each_time_fails_with_the_signal_named(
+def test_F23_a_step_whose_worker_is_killed_each_time_fails_with_the_signal_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("specc.execute.retry.FIRST_SECONDS", 0.01)
@@ -125,7 +125,7 @@ def test_a_step_whose_worker_is_killed_each_time_fails_with_the_signal_named(
     assert labels(tmp_path, "end") == ["other"]
 
 
-def test_a_full_disk_stops_the_start_of_further_steps(tmp_path: Path) -> None:
+def test_F07_a_full_disk_stops_the_start_of_further_steps(tmp_path: Path) -> None:
     steps = [fake_step("full", fail="disk", seconds=9.0), *(fake_step(str(n)) for n in range(5))]
     outcome = run(tmp_path, *steps, workers=1)
     assert outcome.exit_code == 4
@@ -133,7 +133,7 @@ def test_a_full_disk_stops_the_start_of_further_steps(tmp_path: Path) -> None:
     assert labels(tmp_path, "start") == ["full"]
 
 
-def test_a_damaged_input_is_set_aside_and_made_again_in_the_same_run(tmp_path: Path) -> None:
+def test_F14_a_damaged_input_is_set_aside_and_made_again_in_the_same_run(tmp_path: Path) -> None:
     base = fake_step("base")
     assert run(tmp_path, base).exit_code == 0
     store = Store(tmp_path)

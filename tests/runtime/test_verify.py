@@ -199,7 +199,7 @@ def test_a_file_that_may_not_be_read_is_not_taken_for_damaged(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "seconds", "incidents"), [("first", 2.0, 0), ("other", 1.0, 1), ("first", 1.0, 0)]
 )
-def test_a_key_that_is_published_again_with_other_bits_is_an_incident(
+def test_F21_a_key_that_is_published_again_with_other_bits_is_an_incident(
     tmp_path: Path, content: str, seconds: float, incidents: int
 ) -> None:
     store = Store(open_workspace(tmp_path, create=True))
