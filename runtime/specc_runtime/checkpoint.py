@@ -31,7 +31,8 @@ from specc.files import (
 )
 from specc.steps import Frozen
 from specc_runtime import model as models
-from specc_runtime.learner import Learner
+from specc_runtime.learner import Gathering, Learner, Spread
+from specc_runtime.weights import write_weights
 
 KEPT = 2
 """Scratch checkpoints that are kept: the last may be damaged by what stopped the run."""
@@ -91,10 +92,21 @@ def read_position(folder: Path) -> Position:
 def write_state(folder: Path, learner: Learner, config: Path) -> None:
     """Fill a folder with the weights, the optimizer state and a copy of `config` (config.json)."""
     with operation("write", folder / "model.safetensors"):
-        models.save_weights(learner.weights(), folder)
+        if isinstance(learner, Spread):
+            save_gathered(learner.gather_weights(), folder / "model.safetensors")
+        else:
+            models.save_weights(learner.weights(), folder)
     with operation("write", folder / OPTIMIZER):
-        save_file(learner.optimizer_state(), folder / OPTIMIZER)
+        if isinstance(learner, Spread):
+            save_gathered(learner.gather_state(), folder / OPTIMIZER)
+        else:
+            save_file(learner.optimizer_state(), folder / OPTIMIZER)
     copy_file(config, folder / "config.json")
+
+
+def save_gathered(tensors: Gathering, path: Path) -> None:
+    """Write tensors as safetensors as they come."""
+    write_weights(path, tensors.shapes, tensors.items())
 
 
 def restore_learner(folder: Path, learner: Learner, with_optimizer: bool = True) -> None:

@@ -6,7 +6,7 @@ learner goes on from what any other has left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -85,6 +85,30 @@ class Lagging(Protocol):
 
     def launch(self, batch: Batch, rate: float, lineage_step: int) -> Reading:
         """Begin an update as `Learner.update` makes it, and don't wait for it."""
+
+
+class Gathering(Protocol):
+    """Named tensors that come from several processes one after the other, so that none holds all.
+
+    Attributes:
+        shapes: of all of them, in their order.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def items(self) -> Iterable[tuple[str, Tensor]]:
+        """Each of them, once and in order, in float32; every process goes through all."""
+
+
+@runtime_checkable
+class Spread(Protocol):
+    """A learner whose model lies in several processes; it is saved without ever being whole in one."""
+
+    def gather_weights(self) -> Gathering:
+        """As `Learner.weights`, one after the other."""
+
+    def gather_state(self) -> Gathering:
+        """As `Learner.optimizer_state`, one after the other."""
 
 
 class TransformersLearner:

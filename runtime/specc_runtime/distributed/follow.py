@@ -10,7 +10,7 @@ from specc.store import Manifest, Store
 from specc_runtime.attempt import Attempt
 from specc_runtime.checkpoint import restore_learner
 from specc_runtime.distributed.group import Group, Order
-from specc_runtime.learner import Learner
+from specc_runtime.learner import Gathering, Learner, Spread
 from specc_runtime.packing import Mixture
 
 
@@ -59,11 +59,19 @@ def follow(group: Group, learner: Learner, mixture: Mixture, rows: int, lineage_
                 batch, _ = mixture.batch(step * rows, (step + 1) * rows)
                 learner.update(batch, message.rate, message.lineage_step)
             case Order.WEIGHTS:
-                learner.weights()
+                assert isinstance(learner, Spread)
+                take_part(learner.gather_weights())
             case Order.STATE:
-                learner.optimizer_state()
+                assert isinstance(learner, Spread)
+                take_part(learner.gather_state())
             case Order.RESTORE:
                 restore_learner(Path(message.text), learner, message.with_state)
                 group.wait()
             case Order.MODULE:
                 learner.module()
+
+
+def take_part(tensors: Gathering) -> None:
+    """Give this rank's parts of tensors that rank 0 gathers."""
+    for _ in tensors.items():
+        pass

@@ -90,9 +90,10 @@ class Group:
         return int(agreed)
 
     def led(self, learner: Learner) -> Learner:
-        from specc_runtime.distributed.lead import Leader
+        from specc_runtime.distributed.lead import Leader, SpreadLeader
+        from specc_runtime.learner import Spread
 
-        return Leader(learner, self)
+        return SpreadLeader(learner, learner, self) if isinstance(learner, Spread) else Leader(learner, self)
 
     def tell(self, message: Message) -> None:
         """Send an order to all other ranks; rank 0 calls this."""

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from specc_runtime.distributed.group import Group, Message, Order
-from specc_runtime.learner import Learner
+from specc_runtime.learner import Gathering, Learner, Spread
 from specc_runtime.packing import Batch
 
 
@@ -26,11 +26,9 @@ class Leader:
         return self._learner.update(batch, rate, lineage_step)
 
     def weights(self) -> dict[str, Tensor]:
-        self._group.tell(Message(Order.WEIGHTS))
         return self._learner.weights()
 
     def optimizer_state(self) -> dict[str, Tensor]:
-        self._group.tell(Message(Order.STATE))
         return self._learner.optimizer_state()
 
     def restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor] | None, where: Path) -> None:
@@ -44,3 +42,25 @@ class Leader:
 
     def provenance(self) -> dict[str, Any]:
         return self._learner.provenance() | {"replicas": self._group.size}
+
+
+class SpreadLeader(Leader):
+    """As `Leader`, of a model that is spread over the ranks; see `specc_runtime.learner.Spread`."""
+
+    def __init__(self, learner: Learner, spread: Spread, group: Group) -> None:
+        super().__init__(learner, group)
+        self._spread = spread
+
+    def weights(self) -> dict[str, Tensor]:
+        return dict(self.gather_weights().items())
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        return dict(self.gather_state().items())
+
+    def gather_weights(self) -> Gathering:
+        self._group.tell(Message(Order.WEIGHTS))
+        return self._spread.gather_weights()
+
+    def gather_state(self) -> Gathering:
+        self._group.tell(Message(Order.STATE))
+        return self._spread.gather_state()

@@ -8,7 +8,7 @@ those of one process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,23 @@ class ShardedRanks:
         return self.group.led(learner)
 
 
+class Gathered:
+    """Tensors that are spread over the ranks, whole on rank 0 and on the CPU, one after the other.
+
+    On other ranks they are empty; see `specc_runtime.learner.Gathering`.
+    """
+
+    def __init__(self, tensors: Iterable[tuple[str, Tensor]], rank: int) -> None:
+        self._tensors = dict(tensors)
+        self._rank = rank
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in self._tensors.items()}
+
+    def items(self) -> Iterator[tuple[str, Tensor]]:
+        for name, tensor in self._tensors.items():
+            value = whole(tensor.detach())
+            yield name, value.cpu().contiguous() if self._rank == 0 else value.new_empty(0)
+
+
 class ShardedLearner:
     """Trains a model of transformers that is spread over the ranks of a group.
 
@@ -103,20 +120,16 @@ class ShardedLearner:
         return self._updater.update(batch, rate, lineage_step)
 
     def weights(self) -> dict[str, Tensor]:
-        """On rank 0 all weights, on the CPU; the others give their parts, and get nothing."""
-        return self._gathered(self.model.named_parameters())
+        return dict(self.gather_weights().items())
 
     def optimizer_state(self) -> dict[str, Tensor]:
-        """As `weights`, of the optimizer's state."""
-        return self._gathered(state_tensors(self.model, self._optimizer).items())
+        return dict(self.gather_state().items())
 
-    def _gathered(self, tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
-        found = {}
-        for name, tensor in tensors:
-            value = whole(tensor.detach())
-            if self._rank == 0:
-                found[name] = value.cpu().contiguous()
-        return found
+    def gather_weights(self) -> Gathered:
+        return Gathered(self.model.named_parameters(), self._rank)
+
+    def gather_state(self) -> Gathered:
+        return Gathered(state_tensors(self.model, self._optimizer).items(), self._rank)
 
     def restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor] | None, where: Path) -> None:
         models.check_fit(self.model, weights, where)
