@@ -63,10 +63,10 @@ def evaluation(name: str, checkpoint: str, corpus: str, sequence: int, split: st
 
 
 def exact_matches(store: Store, rounds: int) -> None:
-    """Of facts of which the model knows none, at once, and of facts that it has learned in part, 250 at a time."""
+    """Of facts of which the model knows none, at once, and of facts that it has learned, 250 at a time."""
     init = do(store, "init", {"architecture": {"name": "llama", "args": FACTS_64}, "vocab": 257, "seed": 0})
     print(f"{'exact_match of 10,000 prompts':<30} {'right':>6} {'CPU s':>7}  (least and most)")
-    for title, count, steps in (("nothing learned", PROMPTS, 0), ("in part, 40 evaluations", 250, 600)):
+    for title, count, steps in (("nothing learned", PROMPTS, 0), ("learned, 40 evaluations", 250, 600)):
         corpus = do(
             store, "prepare", {"reader": {"name": "facts", "args": {"count": count, "key_length": 4}}}
         )

@@ -16,8 +16,14 @@ from specc_runtime.evaluate.batches import Batch, Rows, row_batches
 from specc_runtime.evaluate.measured import Task
 from specc_runtime.evaluate.prefixes import Worth, allowed_pairs, shared_batches
 
-LOGITS_AT_ONCE = 1 << 26
-"""Logits that are held in memory at once, where the output projection is computed piece by piece."""
+LOGITS_AT_ONCE = {"cpu": 1 << 17}
+"""Logits that are computed at once, by type of device: on a CPU few enough to stay in its cache."""
+
+MOST_LOGITS = 1 << 26
+"""The same on other devices, so that a large vocabulary doesn't fill their memory."""
+
+LEAST_TARGETS = 256
+"""Targets whose logits are computed at once at least, so that the products stay efficient."""
 
 ATTENTION_PRICE = 4
 """How much longer attention takes for a multiplication than the products with weights do."""
@@ -90,7 +96,8 @@ def predict(task: Task, batch: Batch, reduce: Reduce, cache: Any = None) -> Tens
             return reduce(logits_BTV.flatten(0, 1)[sources_N], targets_N)
         output = model.model(**given, use_cache=cache is not None, past_key_values=cache)
         hidden_ND = output.last_hidden_state.flatten(0, 1)[sources_N]
-        size = max(1, LOGITS_AT_ONCE // model.config.vocab_size)
+        most = LOGITS_AT_ONCE.get(task.device.type, MOST_LOGITS)
+        size = max(LEAST_TARGETS, most // model.config.vocab_size)
         pieces = zip(torch.split(hidden_ND, size), torch.split(targets_N, size), strict=True)
         return torch.cat([reduce(model.lm_head(hidden), targets) for hidden, targets in pieces])
 
