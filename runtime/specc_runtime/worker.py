@@ -33,6 +33,7 @@ from specc.execute.executor import MEMORY_HELP, OUT_OF_MEMORY
 from specc.steps import Step
 from specc.store import Manifest, Store
 from specc_runtime.attempt import Interrupted
+from specc_runtime.memory import is_out_of_memory
 
 Report = Callable[[dict[str, Any]], None]
 Stopping = Callable[[], bool]
@@ -110,15 +111,6 @@ def ended(step: Step, store: Store, end: Manifest | Exception) -> dict[str, Any]
             "key": getattr(end, "key", None),
         }
     return no_memory(step) if is_out_of_memory(end) else bug(step, store, end)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out; torch says so on a CPU by the text of a RuntimeError only."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
 
 
 def no_memory(step: Step) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from specc.store import Store
 from specc_runtime.attempt import Attempt
 from specc_runtime.distributed.group import Group, Message, Order
 from specc_runtime.lifetime import die_with_parent
-from specc_runtime.worker import is_out_of_memory
+from specc_runtime.memory import is_out_of_memory
 
 GRACE_SECONDS = 5.0
 """How long to wait for ranks to end by themselves, or to tell why they did."""

@@ -7,7 +7,6 @@ the same number, and with it adds in the same order, without trying again.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from pathlib import Path
 import torch
 
 from specc.canonical import digest
+from specc.corpora.measure import cache_folder
 from specc.files import write_atomic
 from specc_runtime.llama import Architecture
-from specc_runtime.worker import is_out_of_memory
+from specc_runtime.memory import is_out_of_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,12 @@ class Memory:
     """Fits found before, in the user's cache; a file that can't be read or written is no error."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or cache_folder() / "micro_batches.json"
+        folder = cache_folder("micro_batches")
+        self.path = path or (folder / "found.json" if folder is not None else None)
 
     def recall(self, case: str) -> Fit | None:
+        if self.path is None:
+            return None
         try:
             found = json.loads(self.path.read_text())[case]
             return Fit(max(1, int(found["rows"])), bool(found["checkpointed"]))
@@ -94,6 +97,8 @@ class Memory:
             return None
 
     def keep(self, case: str, fit: Fit) -> None:
+        if self.path is None:
+            return
         try:
             content = json.loads(self.path.read_text())
         except (OSError, ValueError):
@@ -104,11 +109,6 @@ class Memory:
             write_atomic(self.path, json.dumps({**content, case: kept}, indent=1) + "\n")
         except OSError:
             return
-
-
-def cache_folder() -> Path:
-    """specc's folder in the user's cache: $XDG_CACHE_HOME, or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "specc"
 
 
 def case_of(device: torch.device, architecture: Architecture, rows: int, length: int, dtype: str) -> str:

@@ -13,15 +13,16 @@ from torch._dynamo.exc import TorchDynamoException
 from torch._inductor.exc import InductorError
 
 from specc.steps import TrainParams
+from specc_runtime.gpu import compiler
 from specc_runtime.gpu.forward import Mask, rotary_tables, summed_loss
 from specc_runtime.gpu.masks import BLOCK, block_mask, dense_mask, document_blocks, document_starts
 from specc_runtime.gpu.micro_batch import Fit, halved
 from specc_runtime.gpu.uploads import Underway, Uploads
 from specc_runtime.learner import Known, Reading
 from specc_runtime.llama.learner import FlatModel, PlainUpdater
+from specc_runtime.memory import is_out_of_memory
 from specc_runtime.packing import Batch
 from specc_runtime.ranks import Ranks
-from specc_runtime.worker import is_out_of_memory
 
 Loss = Callable[..., Tensor]
 
@@ -61,7 +62,7 @@ class DeviceUpdater(PlainUpdater):
         self._may_go_without = compiled == "auto"
         self._loss: Loss = summed_loss
         if compiled != "off":
-            self._loss = torch.compile(summed_loss, fullgraph=True, dynamic=False)
+            self._loss = compiler.compiled(summed_loss)
 
     @property
     def compiled(self) -> bool:

@@ -18,11 +18,11 @@ from specc_runtime.llama.architecture import Architecture
 from specc_runtime.llama.compiled import LossFunction, compiled_loss
 from specc_runtime.llama.forward import summed_loss
 from specc_runtime.llama.layout import Layout
+from specc_runtime.memory import is_out_of_memory
 from specc_runtime.optimizer import build_optimizer
 from specc_runtime.packing import Batch
 from specc_runtime.ranks import ALONE, Ranks
 from specc_runtime.update import Updater
-from specc_runtime.worker import is_out_of_memory
 
 LOG = logging.getLogger("specc")
 
@@ -78,12 +78,12 @@ class PlainUpdater(Updater):
     """Updates a `FlatModel`; the step around the forward and backward pass is that of any model.
 
     Attributes:
-        compiled: the loss as torch has compiled it; None for the plain functions.
+        compiled_loss: the loss as torch has compiled it; None for the plain functions.
         failure: why it could not be compiled, if so.
     """
 
     model: FlatModel
-    compiled: LossFunction | None = None
+    compiled_loss: LossFunction | None = None
     failure: str | None = None
 
     def _gradients(self, batch: Batch, lineage_step: int) -> tuple[Tensor, Tensor]:
@@ -99,15 +99,15 @@ class PlainUpdater(Updater):
     def _differentiated(self, batch: Batch, rows: slice, part: float) -> tuple[Tensor, list[Tensor]]:
         """The summed loss of some rows, and the gradients of `part` times it."""
         leaves = self.model.weights.leaves()
-        drawn = torch.get_rng_state() if self.compiled is not None else None
+        drawn = torch.get_rng_state() if self.compiled_loss is not None else None
         while True:
             try:
                 loss = self._summed_loss(batch, rows)
-                return loss, list(torch.autograd.grad(loss, leaves, torch.tensor(part, device=self._device)))
+                return loss, list(torch.autograd.grad(loss, leaves, loss.new_full((), part)))
             except Exception as error:
-                if self.compiled is None or drawn is None or is_out_of_memory(error):
+                if self.compiled_loss is None or drawn is None or is_out_of_memory(error):
                     raise
-                self.compiled = None
+                self.compiled_loss = None
                 self.failure = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 LOG.warning("torch could not compile the model, which is trained without: %s", self.failure)
                 torch.set_rng_state(drawn)
@@ -116,9 +116,9 @@ class PlainUpdater(Updater):
         tokens_BT = torch.from_numpy(batch.tokens[rows]).to(self._device)
         labels_BT = torch.from_numpy(batch.labels[rows]).to(self._device)
         model = self.model
-        if self.compiled is not None:  # one graph, whether rows hold several documents or not
+        if self.compiled_loss is not None:  # one graph, whether rows hold several documents or not
             positions_BT = torch.from_numpy(batch.positions[rows]).to(self._device)
-            return self.compiled(model.weights, tokens_BT, labels_BT, positions_BT)
+            return self.compiled_loss(model.weights, tokens_BT, labels_BT, positions_BT)
         apart_BT = torch.from_numpy(batch.positions[rows]).to(self._device) if batch.packed else None
         drop = self._drop if self._params.dropout > 0 else None
         return summed_loss(model.layout.architecture, model.weights, tokens_BT, labels_BT, apart_BT, drop)
@@ -150,7 +150,7 @@ class PlainLearner:
         self._optimizer = build_optimizer(self._model, params.optimizer)
         self._updater = PlainUpdater(self._model, self._optimizer, params, execution.micro_batch, ranks)
         if execution.compiled == "on":
-            self._updater.compiled = compiled_loss(architecture, params.dropout)
+            self._updater.compiled_loss = compiled_loss(architecture, params.dropout)
         self._measured: nn.Module | None = None
         self.restore(models.read_weights(folder), None, folder)
 
@@ -224,4 +224,4 @@ class PlainLearner:
     def provenance(self) -> dict[str, Any]:
         updater = self._updater
         failed = {"compile_failure": updater.failure} if updater.failure is not None else {}
-        return {"implementation": "plain", "compiled": updater.compiled is not None} | failed
+        return {"implementation": "plain", "compiled": updater.compiled_loss is not None} | failed
