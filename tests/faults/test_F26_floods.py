@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from specc.execute.worker_log import WorkerLog
+from specc.store import Store, open_workspace
+from workshop import Workshop, random_documents
 
 PRINTER = """
 import os, sys, time
@@ -55,3 +58,14 @@ def test_F26_a_log_of_usual_size_is_left_alone(tmp_path: Path) -> None:
     WorkerLog(path, largest=10, tail=4, every=60).close()
     assert path.read_text() == "a warning\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_F26_lines_of_metrics_are_bounded_however_long_a_stage_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specc_runtime.segment.LOGGED_AT_MOST", 6)
+    workshop = Workshop(Store(open_workspace(tmp_path, create=True)))
+    step = workshop.train(workshop.init(), [workshop.corpus(random_documents(30, 1))])
+    workshop.do(step)
+    lines = (workshop.store.path(step.key) / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [4, 8, 12, 16, 20]
