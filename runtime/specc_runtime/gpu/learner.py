@@ -40,7 +40,8 @@ class DeviceLearner(PlainLearner):
         ranks: Ranks = ALONE,
         memory: Memory | None = None,
     ) -> None:
-        super().__init__(architecture, params, execution, folder, device, ranks)
+        eager = execution.model_copy(update={"compiled": "off"})  # what is compiled here is another function
+        super().__init__(architecture, params, eager, folder, device, ranks)
         on_gpu = device.type == "cuda"
         if on_gpu:
             torch.set_float32_matmul_precision("highest")  # float32 says float32, never TF32
