@@ -26,6 +26,19 @@ LANES_TOLERANCE = 1e-4
 SOURCE_GONE = ("DataError", "PluginError", "CorruptArtifact")
 """Classes of failures that say that what a step was made from isn't there any more."""
 
+DECIDING = (
+    "activation_checkpointing",
+    "adapter",
+    "attention",
+    "compiled",
+    "float32_products",
+    "implementation",
+    "micro_batch",
+    "replicas",
+    "sharding",
+)
+"""What provenance says of how a step was computed that may change rounding, but for lanes."""
+
 State = Literal["same", "close", "different", "not comparable", "failed", "damaged"]
 
 
@@ -206,12 +219,12 @@ def _judged(store: Store, scratch: Store, manifest: Manifest, seconds: float) ->
 def otherwise_computed(manifest: Manifest, again: Manifest) -> str:
     """What was another device, or another way to compute, the second time; empty if nothing was."""
     first, second = manifest.provenance, again.provenance
-    before: dict[str, Any] = {"device": first.device, "threads": first.threads} | first.computed
-    now: dict[str, Any] = {"device": second.device, "threads": second.threads} | second.computed
+    before: dict[str, Any] = first.computed | {"device": first.device, "threads": first.threads}
+    now: dict[str, Any] = second.computed | {"device": second.device, "threads": second.threads}
     told = [
         f"{name} was {before.get(name, 'none')}, is now {now.get(name, 'none')}"
-        for name in sorted(before.keys() | now.keys())
-        if name != "lanes" and before.get(name) != now.get(name)
+        for name in ("device", "threads", *DECIDING)
+        if before.get(name) != now.get(name)
     ]
     return "; ".join(told)
 

@@ -67,11 +67,15 @@ def _finished(path: Path) -> set[str]:
 
 
 def execution_again(manifest: Manifest, recorded: dict[str, Any] | None) -> dict[str, Any]:
-    """Settings to do a step again with: those recorded, and what its provenance says was used."""
+    """Settings to do a step again with: those recorded, and what its provenance says `auto` has chosen."""
     fields = EXECUTION[manifest.op].model_fields
+    used = manifest.provenance.computed
     execution = dict(recorded or {})
     if "threads" in fields:
         execution["threads"] = manifest.provenance.threads
-    computed = manifest.provenance.computed
-    execution |= {name: value for name, value in computed.items() if name in fields and name != "lanes"}
+    for name in ("implementation", "sharding", "replicas", "micro_batch"):
+        if name in fields and name in used:
+            execution[name] = used[name]
+    if "compiled" in fields and "compiled" in used:
+        execution["compiled"] = "on" if used["compiled"] else "off"
     return execution

@@ -19,12 +19,13 @@ from small_study import small_study
 from specc.execute.console import SilentConsole
 from specc.execute.run import RunOptions, run_study
 from specc.incidents import read_incidents
-from specc.steps import Step
+from specc.steps import Step, TrainExecution
 from specc.store import FileRecord, Manifest, Provenance, Store, open_workspace
 from specc.study import PlannedStep
 from specc.verify.again import LANES_TOLERANCE, Redone, Workers, chosen, do_again
 from specc.verify.checksums import check_step, set_aside
 from specc.verify.compare import Difference, compare, within
+from specc.verify.executions import execution_again
 from specc.verify.scratch import LOCK, scratch_store
 
 FAKE = Workers(2, ENTRY, ())
@@ -122,6 +123,27 @@ def test_a_corpus_whose_files_are_gone_is_not_comparable(tmp_path: Path) -> None
     (gone,) = do_again(store, [step.key], FAKE)
     assert gone.state == "not comparable"
     assert gone.message == f"{file} is gone"
+
+
+@pytest.mark.parametrize(
+    ("computed", "expected"),
+    [
+        ({"implementation": "plain", "compiled": True}, {"implementation": "plain", "compiled": "on"}),
+        ({"implementation": "stacked", "lanes": 4}, {"implementation": "stacked"}),
+        ({"attention": "sdpa", "replicas": 2, "mfu": 0.4}, {"replicas": 2}),
+        ({}, {}),
+    ],
+)
+def test_what_was_chosen_is_chosen_again(computed: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Settings are those of the run, with its choices in the place of `auto`; a worker can read them."""
+    manifest = Manifest(
+        key="k", op="train", version=2, identity={}, params={}, inputs={}, files={},
+        provenance=Provenance(versions={}, threads=3, computed=computed),
+    )  # fmt: skip
+    recorded = {"device": "cpu", "implementation": "auto", "log_every": 7}
+    execution = execution_again(manifest, recorded)
+    assert execution == recorded | {"threads": 3} | expected
+    assert TrainExecution.model_validate(execution).log_every == 7
 
 
 def test_the_steps_to_do_again_are_drawn_by_a_seed() -> None:
