@@ -7,6 +7,7 @@ What a failure leads to:
 * a damaged input: it is set aside and made again in the same run, once;
 * a full or failing disk or a workspace that can't be written: nothing more is started;
 * training that diverged: as anything else, but a selection goes on without that candidate;
+* no memory for a group of lanes: each of its steps is tried again by itself;
 * anything else: what needs the step is blocked, the rest goes on.
 """
 
@@ -16,7 +17,16 @@ import time
 from collections import Counter
 
 from specc.errors import SpeccError
-from specc.execute.executor import WORKER_LOST, Done, Event, Executor, Failed, Progress, Stopped
+from specc.execute.executor import (
+    OUT_OF_MEMORY,
+    WORKER_LOST,
+    Done,
+    Event,
+    Executor,
+    Failed,
+    Progress,
+    Stopped,
+)
 from specc.execute.interrupts import Interrupts
 from specc.execute.retry import retry_delay
 from specc.execute.schedule import LOCAL_ROLES, Schedule, State
@@ -39,6 +49,7 @@ class Drive:
     Attributes:
         halted: whether something makes it useless to start another step.
         lost: how often each step has lost its worker.
+        grouped: steps that were trained together with others.
         later: steps to be tried again, and when (monotonic seconds); they count as running until then.
     """
 
@@ -62,6 +73,7 @@ class Drive:
         self.warm: dict[int, tuple[str, ...]] = {}
         self.lost: Counter[str] = Counter()
         self.later: list[tuple[float, str]] = []
+        self.grouped: set[str] = set()
         self.remade: set[str] = set()
         self.complaints: set[tuple[str, str]] = set()
 
@@ -114,6 +126,8 @@ class Drive:
             if not steps:
                 return
             self.busy[slot] = {step.key for step in steps}
+            if len(steps) > 1:
+                self.grouped |= self.busy[slot]
             for step in steps:
                 self.watch.started(slot, step)
             self.executor.submit(slot, *steps)
@@ -146,6 +160,12 @@ class Drive:
             self.lost[event.key] += 1
             self.later.append((time.monotonic() + delay, event.key))
             self.watch.retried(event, event.message)
+            return True
+        if event.error == OUT_OF_MEMORY and event.key in self.grouped:
+            self.grouped.remove(event.key)
+            self.schedule.lanes.part(event.key)
+            self.schedule.retry(event.key)
+            self.watch.retried(event, f"{event.message}; it is trained by itself now")
             return True
         if event.error == "CorruptArtifact" and event.culprit in self.schedule.steps:
             return self.made_again(event, event.culprit)

@@ -73,6 +73,10 @@ class LaneShapes:
             self._shapes[key] = self._shape(self.steps[key])
         return self._shapes[key]
 
+    def part(self, key: str) -> None:
+        """Give a step a shape of its own: it is computed as in a group, and trained by itself."""
+        self._shapes[key] = f"alone {key}"
+
     def most(self, key: str) -> int:
         """How many lanes a group with this step has at most."""
         if isinstance(self.lanes, int):

@@ -14,6 +14,7 @@ from specc.execute.console import SilentConsole
 from specc.execute.drive import Drive
 from specc.execute.executor import Done, Event, Failed
 from specc.execute.interrupts import Interrupts
+from specc.execute.lanes import Lanes
 from specc.execute.record import RunRecord
 from specc.execute.schedule import Schedule, State
 from specc.execute.watch import Watch
@@ -36,20 +37,22 @@ class ScriptedExecutor:
     def __init__(self, slots: int, script: Script) -> None:
         self.slots = slots
         self.script = script
-        self.held: dict[int, PlannedStep] = {}
+        self.held: dict[int, tuple[PlannedStep, ...]] = {}
         self.log: list[tuple[int, str]] = []
         self.polls = 0
+        self.company: dict[str, int] = {}
 
     def idle(self) -> list[int]:
         return [slot for slot in range(self.slots) if slot not in self.held]
 
     def submit(self, slot: int, *steps: PlannedStep) -> None:
-        (self.held[slot],) = steps
-        self.log.append((slot, steps[0].key))
+        self.held[slot] = steps
+        self.log += [(slot, step.key) for step in steps]
 
     def poll(self, timeout: float) -> list[Event]:
         self.polls += 1
-        events = [self.script(slot, held) for slot, held in self.held.items()]
+        self.company = {step.key: len(held) for held in self.held.values() for step in held}
+        events = [self.script(slot, step) for slot, held in self.held.items() for step in held]
         self.held.clear()
         return events
 
@@ -65,10 +68,15 @@ class Bench:
         self.store = Store(open_workspace(workspace, create=True))
 
     def drive(
-        self, steps: list[PlannedStep], script: Script, slots: int = 1, done: set[str] | None = None
+        self,
+        steps: list[PlannedStep],
+        script: Script,
+        slots: int = 1,
+        done: set[str] | None = None,
+        lanes: Lanes = "off",
     ) -> Drive:
         study = Study(experiment="scripted", steps=tuple(steps))
-        schedule = Schedule(steps, done or set())
+        schedule = Schedule(steps, done or set(), slots, lanes=lanes)
         self.executor = ScriptedExecutor(slots, script)
         self.record = RunRecord(self.store.workspace, study)
         self.watch = Watch(study, schedule, self.record, SilentConsole(), slots, 1, None)
@@ -217,3 +225,38 @@ def test_time_left_is_scaled_by_what_finished_steps_took(bench: Bench) -> None:
     bench.drive([step("a", seconds=1), step("b", "a", seconds=10)], script)
     assert left[0] == pytest.approx(11, abs=0.1)
     assert left[1] == pytest.approx(30, abs=0.1)
+
+
+def lane(number: int) -> PlannedStep:
+    params = {"sequence": 8, "batch": 2, "optimizer": {"name": "adamw"}, "seed": number}
+    return PlannedStep(
+        key=f"lane{number}", op="train", inputs={"parent": "m"}, params=params, execution={}, label=""
+    )
+
+
+def model() -> PlannedStep:
+    params = {"architecture": {"name": "llama"}, "vocab": 2}
+    return PlannedStep(key="m", op="init", inputs={}, params=params, execution={}, label="")
+
+
+def test_each_lane_of_a_group_ends_by_itself(bench: Bench) -> None:
+    def script(slot: int, step: PlannedStep) -> Event:
+        if step.key == "lane1":
+            return Failed(slot, step.key, "Diverged", "the loss is nan")
+        return done(slot, step)
+
+    drive = bench.drive([model(), *map(lane, range(3))], script, done={"m"}, lanes=4)
+    assert bench.executor.polls == 1, "they were given to the slot together"
+    assert (drive.schedule.counts.done, drive.schedule.counts.failed) == (2, 1)
+    assert [failure.key for failure in bench.watch.failures] == ["lane1"]
+
+
+def test_lanes_without_memory_are_tried_again_one_by_one(bench: Bench) -> None:
+    def script(slot: int, step: PlannedStep) -> Event:
+        if bench.executor.company[step.key] > 1 or step.key == "lane2":
+            return Failed(slot, step.key, "OutOfMemory", "no memory left")
+        return done(slot, step)
+
+    drive = bench.drive([model(), *map(lane, range(3))], script, done={"m"}, lanes=4)
+    assert (drive.schedule.counts.done, drive.schedule.counts.failed) == (2, 1)
+    assert bench.executor.polls == 4
