@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -410,6 +411,31 @@ def test_utilisation_is_told_with_its_formula_or_not_at_all() -> None:
         "cpu": None,
     }
     assert {name: peak(name) for name in names} == names
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("words", [["--packed"], ["--lanes"]])
+def test_the_benchmark_of_a_gpu_runs_on_a_cpu(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("accelerate")
+    script = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
+    figures = tmp_path / "figures.json"
+    monkeypatch.setattr("sys.argv", [str(script), "--smoke", "--json", str(figures), *words])
+    # Deterministic kernels are switched on and off by the script; warnings are those of the Trainer.
+    before = torch.are_deterministic_algorithms_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            runpy.run_path(str(script), run_name="__main__")
+        finally:
+            torch.use_deterministic_algorithms(before)
+    found = json.loads(figures.read_text())["figures"]
+    assert found.keys() == (
+        {"1", "2", "4", "8"}
+        if words == ["--lanes"]
+        else {"specc", "specc, free", "bare loop, compiled", "HF Trainer, tuned"}
+    )
 
 
 def test_a_made_up_batch_is_as_large_as_a_real_one() -> None:

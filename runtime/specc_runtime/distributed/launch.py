@@ -178,8 +178,8 @@ def become_rank(step: Step, store: Store, number: int, folder: Path, failures: i
     """
     from specc_runtime.distributed.follow import follow_step
 
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number_of_signal in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number_of_signal, signal.SIG_IGN)
     _, execution = step.parsed()
     status = 1
     try:
