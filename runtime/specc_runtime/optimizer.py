@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,8 +14,12 @@ from specc.steps import Component
 
 
 def _adamw(model: nn.Module, args: Mapping[str, Any]) -> torch.optim.Optimizer:
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    return _adamw_of(list(model.parameters()), args)
+
+
+def _adamw_of(parameters: Sequence[nn.Parameter], args: Mapping[str, Any]) -> torch.optim.Optimizer:
+    matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
+    vectors = [parameter for parameter in parameters if parameter.ndim < 2]
     return torch.optim.AdamW(
         [
             {"params": matrices, "weight_decay": args["weight_decay"]},
@@ -25,6 +29,37 @@ def _adamw(model: nn.Module, args: Mapping[str, Any]) -> torch.optim.Optimizer:
         eps=args["eps"],
         fused=True,
     )
+
+
+class Joined(torch.optim.Optimizer):
+    """Optimizers of different parameters of a model, as one: their groups and their state together."""
+
+    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+        groups = [group for part in parts for group in part.param_groups]
+        super().__init__([parameter for group in groups for parameter in group["params"]], {})
+        self.parts = parts
+        self.param_groups = groups
+        for part in parts:
+            part.state = self.state
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # nobody wants the loss back
+        for part in self.parts:
+            part.step(closure)
+
+
+def _muon(model: nn.Module, args: Mapping[str, Any]) -> torch.optim.Optimizer:
+    edges: Any = model
+    outside = {id(end.weight) for end in (edges.get_input_embeddings(), edges.get_output_embeddings()) if end}
+    inner = [p for p in model.parameters() if p.ndim == 2 and id(p) not in outside]
+    hidden = {id(p) for p in inner}
+    others = [p for p in model.parameters() if id(p) not in hidden]
+    first = torch.optim.Muon(
+        inner,
+        weight_decay=args["weight_decay"],
+        momentum=args["momentum"],
+        adjust_lr_fn="match_rms_adamw",
+    )
+    return Joined(first, _adamw_of(others, args))
 
 
 def _sgd(model: nn.Module, args: Mapping[str, Any]) -> torch.optim.Optimizer:
@@ -40,6 +75,7 @@ Build = Callable[[nn.Module, Mapping[str, Any]], torch.optim.Optimizer]
 
 OPTIMIZERS: dict[str, Build] = {
     "adamw": _adamw,
+    "muon": _muon,
     "sam": _adamw,
     "sgd": _sgd,
 }

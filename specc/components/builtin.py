@@ -91,6 +91,17 @@ OPTIMIZERS = (
         traits=frozenset({"two_passes"}),
     ),
     Signature(
+        "muon",
+        Kind.OPTIMIZER,
+        "Momentum made orthogonal for the matrices between embedding and output head, AdamW for all else; "
+        "scaled so that learning rates of AdamW suit both.",
+        (
+            P("momentum", Type.FLOAT, "decay of the velocity of the matrices", 0.95, low=0, high=1),
+            *_ADAMW,
+        ),
+        source="Jordan et al. 2024, kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv 2502.16982",
+    ),
+    Signature(
         "sgd",
         Kind.OPTIMIZER,
         "Stochastic gradient descent with momentum.",
