@@ -49,6 +49,12 @@ be given their operations; this was not measured.
 PARENTS = ("parent", "checkpoint", "checkpoint0", "candidate0")
 """Inputs whose model a step's own is like."""
 
+KNOWN = frozenset(
+    {"steps", "sequence", "batch", "sources", "intervals", "phases", "optimizer", "optimizer_state"}
+    | {"seed", "clip", "dropout", "dtype"}
+)
+"""Parameters that the stacked implementation knows; a step with any other, not None, is not for it."""
+
 STACKED = {"implementation": "stacked"}
 """Execution settings of a step that is trained in a lane."""
 
@@ -133,7 +139,7 @@ def stackable(step: PlannedStep) -> bool:
     return (
         optimizer["name"] == "adamw"
         and not optimizer.get("plugin")
-        and params.get("until") is None
+        and all(value is None for name, value in params.items() if name not in KNOWN)
         and params.get("adapter") is None
         and execution.get("implementation", "auto") == "auto"
         and execution.get("compiled", "auto") != "on"

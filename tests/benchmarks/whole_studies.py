@@ -226,8 +226,11 @@ def compete(name: str, text: str, options: argparse.Namespace) -> None:
         Peer(study, store, folder).write()
         arms = min(options.peer_arms or len(study.arms), len(study.arms))
         script = [sys.executable, str(Path(__file__).with_name("trainer_study.py")), str(folder)]
-        theirs, printed = run([*script, "--arms", str(arms)], folder, HF_HUB_OFFLINE="1")
-        start, _ = run([*script, "--arms", "0"], folder, HF_HUB_OFFLINE="1")
+        environment = {"HF_HUB_OFFLINE": "1"}
+        if options.peer_threads:
+            environment["OMP_NUM_THREADS"] = str(options.peer_threads)
+        theirs, printed = run([*script, "--arms", str(arms)], folder, **environment)
+        start, _ = run([*script, "--arms", "0"], folder, **environment)
         scale = len(study.arms) / arms
         script_wall = start.wall + (theirs.wall - start.wall) * scale
         script_cpu = start.cpu + (theirs.cpu - start.cpu) * scale
@@ -248,6 +251,9 @@ def main() -> None:
     parser.add_argument("studies", nargs="*", default=["facts", "sweep"], choices=["facts", "sweep"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--peer-arms", type=int)
+    parser.add_argument(
+        "--peer-threads", type=int, help="1 where the machine is busy: threads that wait spin"
+    )
     parser.add_argument("--lanes", default="auto")
     options = parser.parse_args()
     if sys.platform == "linux":

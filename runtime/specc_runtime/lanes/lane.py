@@ -135,6 +135,6 @@ def stacked(lanes: Sequence[Lane]) -> Stack:
 def open_lane(params: TrainParams, folder: Path, device: torch.device) -> Lane | None:
     """The model of a folder as a lane; None if it can't be one."""
     layout = read_layout(folder)
-    if layout is None or params.optimizer.name != "adamw":
+    if layout is None or params.optimizer.name != "adamw" or params.optimizer.plugin or params.adapter:
         return None
     return Lane(layout, params, folder, device)

@@ -96,6 +96,8 @@ def test_imported_models_share_a_shape_with_what_comes_from_the_same_import_alon
         {"optimizer": {"name": "sgd"}},
         {"optimizer": {"name": "adamw", "plugin": "specc-other 1.0"}},
         {"until": {"every": 1}},
+        {"adapter": {"name": "lora"}},
+        {"something_new": 1},
         {"batch": 64},
         {"each": 10 * SMALL},
     ],
