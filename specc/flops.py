@@ -11,13 +11,16 @@ from __future__ import annotations
 from specc.shapes import ModelShape
 
 
-def training_flops_per_token(shape: ModelShape, sequence: int) -> int:
+def training_flops_per_token(shape: ModelShape, sequence: int, frozen: bool = False) -> int:
     """Operations to train on one token, forward and backward.
 
     6 N + 6 V d + 12 L a T: N parameters outside of the embeddings, V tokens in the vocabulary, d
-    the width, L layers, a the width of all heads together, T tokens in a sequence.
+    the width, L layers, a the width of all heads together, T tokens in a sequence. Where the weights
+    are frozen and an adapter is trained, 4 N + 4 V d + 12 L a T: weights get no gradients, and the
+    thin matrices are left out.
     """
-    products = 6 * shape.non_embedding + 6 * shape.vocab * shape.width
+    each = 4 if frozen else 6
+    products = each * (shape.non_embedding + shape.vocab * shape.width)
     return products + 12 * shape.layers * shape.heads * shape.head * sequence
 
 

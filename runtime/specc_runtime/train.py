@@ -75,7 +75,8 @@ def publish_segment(segment: Segment, position: Position) -> Manifest:
     write_position(attempt.artifact, position, outputs["lineage_steps"], outputs["lineage_tokens"])
     shape = models.read_shape(segment.folder)
     passes = gradient_passes(segment.params.optimizer)
-    each = passes * training_flops_per_token(shape, segment.params.sequence)
+    frozen = segment.params.adapter is not None
+    each = passes * training_flops_per_token(shape, segment.params.sequence, frozen)
     device = device_name(segment.learner.device)
     speed = outputs["tokens_per_second"] / execution.replicas
     return attempt.publish(

@@ -251,7 +251,8 @@ def stage_flops(stage: str, resolved: ResolvedPoint) -> int:
     found = resolved.stages[stage]
     shape = resolved.models[stage].shape
     passes = gradient_passes(found.settings.optimizer)
-    return passes * training_flops_per_token(shape, found.settings.sequence) * found.tokens
+    frozen = found.settings.adapter is not None
+    return passes * training_flops_per_token(shape, found.settings.sequence, frozen) * found.tokens
 
 
 def corpus_limits(definition: Definition, points: Sequence[ResolvedPoint]) -> list[tuple[Point, Finding]]:

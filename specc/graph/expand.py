@@ -375,8 +375,8 @@ class Expansion:
             planned = self.steps[key]
             settings = run.stage.settings
             tokens = (step - first) * settings.step_tokens
-            passes = gradient_passes(settings.optimizer)
-            flops = float(passes * training_flops_per_token(run.shape, settings.sequence) * tokens)
+            passes, frozen = gradient_passes(settings.optimizer), settings.adapter is not None
+            flops = float(passes * training_flops_per_token(run.shape, settings.sequence, frozen) * tokens)
             if until is not None:
                 flops += until.marks(step) * self._evaluation_flops(until.plan, settings.sequence, run.shape)
             self.steps[key] = replace(

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from specc.checkpoints import checkpoint_fingerprint
 from specc.errors import SpeccError
+from specc.flops import training_flops_per_token
 from specc.steps import RESUME, Component, TrainExecution, identity
 from specc_runtime import model as models
 from specc_runtime.adapter import add_adapter, open_adapter, target_names
@@ -39,8 +40,10 @@ def training(workshop: Workshop, parent: str, steps: int = 6, **changes: Any) ->
 
 def test_a_checkpoint_holds_the_weights_with_the_adapter_added(workshop: Workshop, base: str) -> None:
     step = training(workshop, base)
-    workshop.do(step)
+    manifest = workshop.do(step)
     folder = workshop.store.path(step.key)
+    each = training_flops_per_token(models.read_shape(folder), 16, frozen=True)
+    assert manifest.provenance.flops == 6 * 64 * each
     before, after = (models.read_weights(workshop.store.path(key)) for key in (base, step.key))
     adapter = load_file(folder / "adapter_model.safetensors")
     assert before.keys() == after.keys()

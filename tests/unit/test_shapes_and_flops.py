@@ -63,3 +63,8 @@ def test_flops_are_those_of_the_formula_at_a_published_size() -> None:
     flops = training_flops_per_token(config_shape(SMOLLM_135M), 1024)
     assert flops == pytest.approx(0.807e9 + 0.212e9, rel=1e-3)
     assert evaluation_flops_per_token(config_shape(SMOLLM_135M), 1024) == flops // 3
+
+
+def test_frozen_weights_spare_a_third_of_the_products() -> None:
+    flops = training_flops_per_token(config_shape(SMOLLM_135M), 1024, frozen=True)
+    assert flops == pytest.approx(0.807e9 * 2 / 3 + 0.212e9, rel=1e-3)
