@@ -67,8 +67,7 @@ class Spy:
         step = self.workshop.train(
             parent,
             [self.workshop.corpus(documents, name=corpus)],
-            **{"steps": STEPS, "dropout": 0.25, "execution": {"implementation": self.implementation}}
-            | changes,
+            **({"steps": STEPS, "dropout": 0.25, "execution": execution} | changes),
         )
         self.workshop.do(step)
         return self.drawn
