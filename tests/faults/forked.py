@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def forked(do: Callable[[], None], fault: Fault | None = None) -> End:
     """
     torch.set_num_threads(1)
     reading, writing = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         os.close(reading)
         become(do, fault, writing)
@@ -80,6 +81,13 @@ def forked(do: Callable[[], None], fault: Fault | None = None) -> End:
     assert status == 0, "the fork met a bug; its traceback is above"
     content = json.loads(told)
     return End(0, content["error"], content["message"], tuple(map(tuple, content["seen"])))
+
+
+def fork() -> int:
+    """As `os.fork`, without what Python 3.12 says where other threads run: they have no part in this."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def become(do: Callable[[], None], fault: Fault | None, writing: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb  # noqa: F401 - loaded once, not in every fork
 import pytest
 
-from forked import forked, places
+from forked import fork, forked, places
 from specc.faults import Fault, FaultKind
 from specc.results import generations
 from specc.results.index import Indexer
@@ -70,7 +70,7 @@ def test_F05_an_index_killed_at_any_moment_loses_no_row_and_has_none_twice(
     kills = 0
     for number in range(12):
         workspace = copy_of(original, tmp_path / str(number))
-        child = os.fork()
+        child = fork()
         if child == 0:
             update(workspace)
             os._exit(0)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from forked import fork
 from specc.corpora.contents import fingerprint
 from specc.corpora.readers import read_documents
 from specc.errors import DataError
@@ -35,7 +36,7 @@ def publish_together(store: Store, step: Step, texts: Sequence[str]) -> list[int
     start_read, start_write = os.pipe()
     children = []
     for number, text in enumerate(texts):
-        child = os.fork()
+        child = fork()
         if child == 0:
             status = 1
             try:
