@@ -32,6 +32,7 @@ from specc.corpora.tokens import IdTokens, Tokens, token_type, tokens_of
 from specc.errors import DataError
 from specc.files import copy_file, rename, write_atomic, write_file
 from specc.hub.datasets import ContentDigest, network_allowed
+from specc.hub.tokenizer import fetched
 from specc.steps import TRAINED, Frozen, PrepareExecution, PrepareParams
 from specc.store import Manifest
 from specc_runtime.arrays import GrowingArrays
@@ -138,7 +139,7 @@ def prepare(attempt: Attempt) -> Manifest:
     if params.reader.name == DECLARED:
         raise only_declared(arguments(params.reader))
     files = tuple(Path(file) for file in execution.files)
-    tokenizer = Path(execution.tokenizer_path) if execution.tokenizer_path is not None else None
+    tokenizer = fetched(Path(execution.tokenizer_path) if execution.tokenizer_path is not None else None)
     if TRAINED in attempt.step.inputs:
         tokenizer = attempt.input(TRAINED)[0] / TOKENIZER
     tokens = tokens_of(params.reader, tokenizer)

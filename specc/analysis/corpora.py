@@ -113,6 +113,7 @@ class CorpusReader:
         from specc.corpora.measure import measure
         from specc.corpora.recent import StillCounting, ask
         from specc.corpora.tokens import with_ids
+        from specc.hub.tokenizer import check_fetched
 
         args = value.args
         reader = reader_of(value)
@@ -133,6 +134,8 @@ class CorpusReader:
                 where = value.spans.get("files", value.span)
             elif given:
                 tokenizer = str(folder_of(value, "tokenizer") / given)
+                if reader.name != HF:
+                    check_fetched(tokenizer)
             if reader.name == CHAT:
                 reader = with_template(reader, value, tokenizer)
             reader = with_ids(reader, tokenizer)

@@ -52,28 +52,22 @@ def _beside(value: ComponentValue, node: ast.Attribute, report: Report) -> Value
 
 
 def _fetched(name: str, revision: str, files: Sequence[str], node: ast.Attribute, report: Report) -> bool:
-    """Whether `specc lock`, if this is it, could fetch a pinned tokenizer to this machine."""
+    """Whether `specc lock` could fetch a pinned tokenizer, and what belongs to it, to this machine."""
     from specc.errors import SpeccError
-    from specc.locking import is_locking
+    from specc.hub.fetch import fetch
 
-    help: str | None = "run `specc lock FILE` once on this machine, where there is a network"
-    title = f"the tokenizer of the model `{name}` was not fetched on this machine"
-    if is_locking():
-        from specc.hub.fetch import fetch
-
-        try:
-            fetch(name, revision, files)
-            return True
-        except SpeccError as error:
-            title, help = error.message, error.help
-    report.add("E0007", title, node.span, help=help)
-    return False
+    try:
+        fetch(name, revision, files)
+        return True
+    except SpeccError as error:
+        report.add("E0007", error.message, node.span, help=error.help)
+        return False
 
 
 def _pinned(value: ComponentValue, node: ast.Attribute, report: Report) -> Value:
     from specc.checkpoints import COMPANIONS
     from specc.hub import snapshot_folder
-    from specc.locking import ModelWanted, current, missing
+    from specc.locking import ModelWanted, current, is_locking, missing
 
     name, asked = str(value.args["name"]), str(value.args.get("revision", ""))
     pinned = current().model(name, asked)
@@ -89,8 +83,9 @@ def _pinned(value: ComponentValue, node: ast.Attribute, report: Report) -> Value
     if FILE in pinned.files:
         folder = snapshot_folder(name, pinned.revision).absolute()
         beside = [file for file in pinned.files if file in COMPANIONS]
-        here = all((folder / file).is_file() for file in beside)
-        return str(folder / FILE) if here or _fetched(name, pinned.revision, beside, node, report) else ERROR
+        if is_locking() and not all((folder / file).is_file() for file in beside):
+            return str(folder / FILE) if _fetched(name, pinned.revision, beside, node, report) else ERROR
+        return str(folder / FILE)
     report.add(
         "E0001",
         f"`{node.owner.text}` has no tokenizer: the model `{name}` has no {FILE}",

@@ -33,16 +33,16 @@ def pinned(
     """
     from specc.corpora.measure import CorpusFacts, SplitFacts
     from specc.corpora.records import fields
-    from specc.corpora.tokens import load_tokens
     from specc.hub.datasets import part_key
     from specc.hub.fetch import check_name
+    from specc.hub.tokenizer import tokenizer_identity
     from specc.locking import DatasetWanted, current, missing
 
     given = {"text": "", "prompt": "", "completion": "", "options": ""} | reader.args
     fields(given, HF, "column")
     name, asked = str(reader.args["name"]), str(reader.args.get("revision", ""))
     check_name(name, "data set")
-    key = part_key(reader, load_tokens(tokenizer).identity, held_out, splits)
+    key = part_key(reader, tokenizer_identity(tokenizer), held_out, splits)
     entry = current().dataset(name, asked)
     part = entry.parts.get(key) if entry is not None else None
     if entry is None or part is None:

@@ -27,3 +27,14 @@ def cached_file(name: str, revision: str, file: str) -> Path | None:
     """A file of a model at a commit; None if it was not fetched."""
     path = snapshot_folder(name, revision) / file
     return path if path.is_file() else None
+
+
+def place_of(path: Path | str) -> tuple[str, str, str] | None:
+    """Model, commit and file that a path in the cache stands for; None for any other path."""
+    try:
+        parts = Path(path).relative_to(cache_folder().absolute()).parts
+    except ValueError:
+        return None
+    if len(parts) != 4 or parts[1] != "snapshots" or not parts[0].startswith("models--"):
+        return None
+    return parts[0].removeprefix("models--").replace("--", "/"), parts[2], parts[3]

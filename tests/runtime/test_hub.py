@@ -18,11 +18,23 @@ from specc.checkpoints import checkpoint_fingerprint, checkpoint_shape, companio
 from specc.errors import DataError
 from specc.exporting import export_checkpoint
 from specc.exporting.tokenizer import byte_tokenizer
+from specc.files import file_digest
 from specc.graph.cost import Rates
 from specc.graph.expand import expand
 from specc.hub.cache import cache_folder, snapshot_folder
 from specc.hub.fetch import fetch, pin_model
-from specc.locking import Lock, ModelWanted, listening, read_lock, write_lock
+from specc.hub.tokenizer import fetched
+from specc.locking import (
+    DatasetLock,
+    DatasetWanted,
+    Lock,
+    ModelWanted,
+    PartLock,
+    SplitLock,
+    listening,
+    read_lock,
+    write_lock,
+)
 from specc.steps import Step
 from specc_runtime import model as models
 from tiny_models import save_tiny
@@ -194,7 +206,7 @@ def test_a_pinned_tokenizer_is_fetched_on_another_machine(hub: FakeHub, tmp_path
     assert not compile_file(spec).report.failed
     shutil.rmtree(cache_folder())
     (found,) = compile_file(spec).report.diagnostics
-    assert found.code == "E0007"
+    assert "was not fetched on this machine" in found.title
     assert list(cache_folder().parent.glob("hub/*")) == []
     with listening() as wanted:
         assert not compile_file(spec).report.failed
@@ -202,3 +214,43 @@ def test_a_pinned_tokenizer_is_fetched_on_another_machine(hub: FakeHub, tmp_path
     assert not compile_file(spec).report.failed
     fetched = {path.name for path in snapshot_folder(NAME, pinned.revision).iterdir()}
     assert fetched == {"tokenizer.json", "generation_config.json"}
+
+
+def test_a_data_set_that_is_pinned_is_planned_without_the_tokenizer_that_it_was_counted_with(
+    hub: FakeHub, workshop: Workshop, tmp_path: Path
+) -> None:
+    folder = tmp_path / "published"
+    save_tiny(folder, "llama")
+    (folder / "tokenizer.json").write_text(json.dumps(byte_tokenizer()))
+    hub.folders[NAME] = folder
+    spec = tmp_path / "adapted.spec"
+    reader = 'hf("someone/texts", text = "text", tokenizer = base.tokenizer)'
+    spec.write_text(SPEC.replace("markov(tokens = 2K tokens, held_out = 10%)", reader))
+    pinned = pin_model(NAME)
+    lock = Lock(models={NAME: pinned})
+    write_lock(spec, lock)
+    with listening() as wanted:
+        compile_file(spec)
+    (missing,) = wanted
+    assert isinstance(missing, DatasetWanted)
+    counts = {"documents": 10, "tokens": 2_000, "bytes": 9_000}
+    sha = pinned.files["tokenizer.json"]
+    part = PartLock(
+        what="texts",
+        content="0" * 64,
+        tokenizer=sha,
+        vocab=257,
+        splits={"train": SplitLock(**counts), "held_out": SplitLock(documents=0, tokens=0, bytes=0)},
+    )
+    data = DatasetLock(revision="1" * 40, parts={missing.key: part})
+    write_lock(spec, lock.model_copy(update={"datasets": {"someone/texts": data}}))
+    shutil.rmtree(cache_folder())
+    hub.asked.clear()
+    found = compile_file(spec)
+    assert not found.report.failed, found.report.diagnostics
+    (prepared,) = (step for step in expand(found.experiments[0], Rates()).steps if step.op == "prepare")
+    assert prepared.params["tokenizer"] == sha
+    assert hub.asked == []
+    path = fetched(Path(prepared.execution["tokenizer_path"]))
+    assert path is not None
+    assert file_digest(path) == sha

@@ -71,8 +71,8 @@ def test_the_tokenizer_of_a_pinned_model_is_read_where_it_was_fetched_to(folder:
     pin(spec, {"tokenizer.json": "2" * 64})
     (found,) = compile_file(spec).report.diagnostics
     assert (found.code, found.title) == (
-        "E0007",
-        "the tokenizer of the model `a/b` was not fetched on this machine",
+        "E0006",
+        "corpus `web`: the tokenizer of the model `a/b` was not fetched on this machine",
     )
     save_tokenizer(snapshot_folder("a/b", "1" * 40))
     assert not compile_file(spec).report.failed
