@@ -15,6 +15,7 @@ def model_card(
     name: str,
     lineage: Lineage,
     dtype: str,
+    with_tokenizer: bool = True,
     arms: Iterable[str] = (),
     settings: Mapping[str, str] | None = None,
     spec: str = "",
@@ -22,11 +23,12 @@ def model_card(
     """The card in Markdown, with the metadata of the hub before it.
 
     Args:
-        name: readable name of the step. arms: labels of the arms that it belongs to.
+        name: readable name of the step. with_tokenizer: whether one lies beside the weights.
+        arms: labels of the arms that it belongs to.
         settings: resolved settings of its stage, where the recipe's run is known. spec: path of the recipe.
     """
     step = lineage.steps[0]
-    parts = [_metadata(lineage), f"# {name}\n", _summary(step, lineage, dtype), _loading()]
+    parts = [_metadata(lineage), f"# {name}\n", _summary(step, lineage, dtype), _loading(with_tokenizer)]
     if lineage.trained:
         parts.append(_tokens(lineage))
     parts.append(_provenance(step, lineage, tuple(arms), settings or {}, spec))
@@ -52,13 +54,14 @@ def _summary(step: Manifest, lineage: Lineage, dtype: str) -> str:
     )
 
 
-def _loading() -> str:
+def _loading(with_tokenizer: bool) -> str:
+    model = 'model = AutoModelForCausalLM.from_pretrained(".")'
+    if not with_tokenizer:
+        head = "It has read token ids that were made elsewhere; a tokenizer is not here.\n\n"
+        return f"{head}```python\nfrom transformers import AutoModelForCausalLM\n\n{model}\n```\n"
     return (
-        "```python\n"
-        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-        'model = AutoModelForCausalLM.from_pretrained(".")\n'
-        'tokenizer = AutoTokenizer.from_pretrained(".")\n'
-        "```\n"
+        "```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        f'{model}\ntokenizer = AutoTokenizer.from_pretrained(".")\n```\n'
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from specc.checkpoints import COMPANIONS, checkpoint_dtype, read_config, stored_weights
 from specc.errors import DataError, QueryError, WorkspaceError, disk_errors
 from specc.exporting.card import model_card
-from specc.exporting.lineage import TOKENIZER, Lineage, lineage_of
+from specc.exporting.lineage import TOKEN_IDS, TOKENIZER, Lineage, lineage_of
 from specc.exporting.tokenizer import byte_tokenizer, write_tokenizer
 from specc.files import sync_file, sync_folder
 from specc.shapes import NAMES
@@ -70,7 +70,8 @@ def export_checkpoint(
         aside.mkdir()
         try:
             _fill(aside, store, lineage, kind)
-            card = model_card(manifest.label or key[:12], lineage, kind, arms, settings, spec)
+            speaks = (aside / TOKENIZER).exists()
+            card = model_card(manifest.label or key[:12], lineage, kind, speaks, arms, settings, spec)
             (aside / "README.md").write_text(card, encoding="utf-8")
             for path in aside.iterdir():
                 sync_file(path)
@@ -162,9 +163,13 @@ def _end_token(lineage: Lineage) -> int | None:
 
 
 def _write_own_tokenizer(folder: Path, store: Store, lineage: Lineage, context: int) -> None:
+    """Write the tokenizer of the corpora; there is none of token ids that were made elsewhere."""
     read = _first_data(lineage)
     assert read is not None
-    path = store.path(read.key) / TOKENIZER
+    origin = store.path(read.key)
+    if (origin / TOKEN_IDS).exists():
+        return
+    path = origin / TOKENIZER
     tokenizer = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else byte_tokenizer()
     write_tokenizer(folder, tokenizer, int(read.outputs["eos"]), context)
 

@@ -14,6 +14,9 @@ CHECKPOINTS = ("init", "import", "train", "combine", "transform", "select")
 TOKENIZER = "tokenizer.json"
 """The tokenizer beside prepared tokens; bytes if there is none."""
 
+TOKEN_IDS = "token_ids.json"
+"""What lies there instead, where token ids were made elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lineage:

@@ -60,6 +60,17 @@ def test_the_tokens_of_bytes_are_the_bytes(workshop: Workshop, trained: str, tmp
     assert len(tokenizer) == 257
 
 
+def test_token_ids_made_elsewhere_have_no_tokenizer(workshop: Workshop, trained: str, tmp_path: Path) -> None:
+    (corpus,) = (key for role, key in workshop.store.manifest(trained).inputs.items() if role == "corpus0")
+    (workshop.store.path(corpus) / "token_ids.json").write_text('{"vocab": 257, "eos": 256}')
+    made = export_checkpoint(workshop.store, trained, tmp_path / "out")
+    assert "tokenizer.json" not in made.files
+    assert load(made.folder).config.eos_token_id == EOS
+    card = (made.folder / "README.md").read_text()
+    assert "AutoTokenizer" not in card
+    assert "made elsewhere" in card
+
+
 def test_the_card_says_where_a_model_comes_from(workshop: Workshop, trained: str, tmp_path: Path) -> None:
     folder = export_checkpoint(
         workshop.store,
