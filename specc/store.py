@@ -62,9 +62,9 @@ class Provenance(Frozen):
         started: UTC time, ISO 8601. wall_seconds, cpu_seconds: of the whole step.
         flops: floating-point operations, by the formula in `specc.flops`.
         resumed: how often the step went on from a checkpoint of an interrupted attempt.
-        computed: how a training step computed: `implementation`, `attention`, and where they apply
-            `compiled`, `lanes` (models trained together), `world_size` (processes). Such choices
-            change rounding at most.
+        computed: how a step computed: of training `implementation`, `attention`, and where they apply
+            `compiled`, `lanes` (models trained together), `replicas` (processes); an evaluation:
+            `batch_tokens`. Such choices change rounding at most.
     """
 
     versions: dict[str, str]

@@ -73,7 +73,7 @@ def execution_again(manifest: Manifest, recorded: dict[str, Any] | None) -> dict
     execution = dict(recorded or {})
     if "threads" in fields:
         execution["threads"] = manifest.provenance.threads
-    for name in ("implementation", "sharding", "replicas", "micro_batch"):
+    for name in ("batch_tokens", "implementation", "micro_batch", "replicas", "sharding"):
         if name in fields and name in used:
             execution[name] = used[name]
     if "compiled" in fields and "compiled" in used:

@@ -57,7 +57,7 @@ def learned(shop: Workshop) -> str:
 
 
 def measured(shop: Workshop, name: str, checkpoint: str, corpus: str, **changes: Any) -> Manifest:
-    execution = {"batch_tokens": changes.pop("batch_tokens", 8192)}
+    execution = {"batch_tokens": changes.pop("batch_tokens", 8192), "device": changes.pop("device", "cpu")}
     params: dict[str, Any] = {
         "evaluator": {"name": name},
         "data": {"corpus": "corpus0", "split": "train"},
@@ -311,6 +311,23 @@ def test_several_evaluations_of_a_checkpoint_load_it_once(
     ):
         measured(shop, name, checkpoint, corpus)
     assert loaded == [learned, other]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_gpu_finds_what_a_cpu_finds(shop: Workshop, learned: str, dtype: str) -> None:
+    """In float32 the same continuations, and losses to rounding; in bfloat16 losses to its precision."""
+    corpus = shop.corpus(questions(18), prompt=22, name="devices")
+    losses, said = [], []
+    for device in ("cpu", "cuda"):
+        loss = measured(shop, "loss", learned, corpus, device=device, dtype=dtype)
+        exact = measured(shop, "exact_match", learned, corpus, device=device, dtype=dtype)
+        losses.append(loss.outputs["value"])
+        said.append([line["prediction"] for line in lines(shop, exact)])
+        for manifest in (loss, exact):
+            (shop.store.path(manifest.key) / "manifest.json").unlink()
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4 if dtype == "float32" else 3e-2)
+    assert dtype == "bfloat16" or said[0] == said[1]
 
 
 def test_a_batch_is_made_of_what_it_says() -> None:

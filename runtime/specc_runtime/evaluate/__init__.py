@@ -65,7 +65,13 @@ def evaluate(attempt: Attempt) -> Manifest:
     }
     (attempt.artifact / "result.json").write_text(json.dumps(result) + "\n")
     flops = evaluation_flops_per_token(models.read_shape(folder), params.sequence) * measured.tokens
-    return attempt.publish(result, device=device_name(device), threads=execution.threads, flops=float(flops))
+    return attempt.publish(
+        result,
+        device=device_name(device),
+        threads=execution.threads,
+        flops=float(flops),
+        computed={"batch_tokens": execution.batch_tokens},
+    )
 
 
 def open_task(attempt: Attempt, params: EvalParams, model: nn.Module, vocab: int, batch_tokens: int) -> Task:
