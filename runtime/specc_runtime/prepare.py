@@ -147,10 +147,8 @@ def prepare(attempt: Attempt) -> Manifest:
         raise _changed(f"the tokenizer {tokenizer}")
     splitting = Splitting(params.held_out, [(split.name, split.share) for split in params.splits])
     with Preparing(attempt, tokens, splitting) as preparing:
-        # Only what is tokenised by a library is faster on several threads.
-        threads = execution.threads if tokenizer is not None else 1
         with network_allowed():
-            preparing.write(read_documents(params.reader, files), threads)
+            preparing.write(read_documents(params.reader, files), execution.threads)
         outputs = preparing.outputs()
     if execution.content and preparing.content() != execution.content:
         preparing.forget()
@@ -168,7 +166,7 @@ def prepare(attempt: Attempt) -> Manifest:
         write_file(attempt.artifact / IDS, json.dumps({"vocab": tokens.vocab, "eos": tokens.eos}))
     return attempt.publish(
         {"vocab": tokens.vocab, "eos": tokens.eos, **outputs},
-        threads=threads,
+        threads=execution.threads,
         resumed=preparing.resumed,
     )
 

@@ -90,16 +90,18 @@ def encoded(
 
     Args:
         options: whether their options are encoded too.
+        threads: how many may work at once.
     """
     work = partial(_encode, tokens=tokens, splitting=splitting, options=options)
-    return in_order(work, batches(documents), threads)
+    return in_order(work, batches(documents), tokens.threads(threads))
 
 
 def counted(
     documents: Iterable[Document], tokens: Tokens, splitting: Splitting, threads: int = 1
 ) -> Iterator[Counts]:
     """What batches of documents hold, without making their tokens."""
-    return in_order(partial(_count, tokens=tokens, splitting=splitting), batches(documents), threads)
+    work = partial(_count, tokens=tokens, splitting=splitting)
+    return in_order(work, batches(documents), tokens.threads(threads))
 
 
 def encoded_blocks(documents: Iterable[tuple[Document, str]], tokens: Tokens) -> Iterator[Block]:
@@ -108,6 +110,7 @@ def encoded_blocks(documents: Iterable[tuple[Document, str]], tokens: Tokens) ->
     Options are kept in blocks of which all documents have some.
     """
     identities: list[str] = []
+    tokens.threads(1)
 
     def noted() -> Iterator[Document]:
         for document, identity in documents:

@@ -22,7 +22,7 @@ from specc.corpora.contents import by_content, combined, fingerprint
 from specc.corpora.declared import DECLARED, declared_facts
 from specc.corpora.documents import Document
 from specc.corpora.readers import read_in_order
-from specc.corpora.tokens import BYTES, Tokens, tokens_of
+from specc.corpora.tokens import Tokens, tokens_of
 from specc.errors import DataError, SpeccError
 from specc.files import write_atomic
 from specc.processors import default_workers
@@ -159,7 +159,7 @@ def count_documents(
     from specc.corpora.encode import Splitting, counted
 
     splitting = Splitting(held_out, splits)
-    threads = 1 if tokens.identity == BYTES else default_workers()
+    threads = default_workers()
     totals = [[0, 0, 0] for _ in splitting.names]
     prompts = options = False
     for found in counted(documents, tokens, splitting, threads):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from specc.corpora.contents import read_bytes
 from specc.corpora.documents import Document
+from specc.corpora.word_memory import WordMemory, cuts_words
 from specc.errors import DataError
 from specc.steps import Component
 
@@ -38,6 +39,9 @@ END_TOKENS = (
 TOKEN_FILES = "token_files"
 """Name of the reader whose documents have ids and no text."""
 
+FEW_THREADS = 4
+"""Up to so many threads of the library are no faster than one that remembers words."""
+
 MOST_ENTRIES = 1 << 20
 """Entries of the vocabularies of all copies of a tokenizer, which take some hundred bytes each."""
 
@@ -59,6 +63,10 @@ class Tokens(Protocol):
     def vocab(self) -> int: ...
     @property
     def eos(self) -> int: ...
+
+    def threads(self, most: int) -> int:
+        """How many threads are best, of at most so many, and get ready for them."""
+        ...
 
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         """Token ids of a text, without an end token; of the type that `token_type` names."""
@@ -89,6 +97,9 @@ class ByteTokens:
     identity = BYTES
     vocab = 257
     eos = 256
+
+    def threads(self, most: int) -> int:
+        return 1
 
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         import numpy as np
@@ -147,6 +158,16 @@ class FileTokens:
         self._free.put(self._tokenizer)
         self._left = max(1, MOST_ENTRIES // self.vocab) - 1
         self._making = Lock()
+        self._cuts_words = cuts_words(data)
+        self._words: WordMemory | None = None
+
+    def threads(self, most: int) -> int:
+        self._words = WordMemory(self._ids) if self._cuts_words and most <= FEW_THREADS else None
+        return 1 if self._words is not None else most
+
+    def _ids(self, text: str) -> list[int]:
+        with self._borrowed() as tokenizer:
+            return list(tokenizer.encode(text, add_special_tokens=False).ids)
 
     @staticmethod
     def _plain(tokenizer: Tokenizer) -> None:
@@ -179,25 +200,33 @@ class FileTokens:
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         import numpy as np
 
-        with self._borrowed() as tokenizer:
-            ids = tokenizer.encode(text, add_special_tokens=False).ids
-        return np.array(ids, dtype=token_type(self.vocab))
+        return np.array(self._ids(text), dtype=token_type(self.vocab))
 
     def encode_many(
         self, texts: Sequence[str], markup: bool = False
     ) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
         import numpy as np
 
-        encoded = self._encode_batch(texts, markup)
-        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-        ids = chain.from_iterable(encoding.ids for encoding in encoded)
-        return np.fromiter(ids, token_type(self.vocab), int(lengths.sum())), lengths
+        words = self._words
+        if words is None or markup:
+            found = [encoding.ids for encoding in self._encode_batch(texts, markup)]
+        else:
+            others = iter(self._encode_batch([text for text in texts if not text.isascii()], markup))
+            found = [words.ids(text) if text.isascii() else next(others).ids for text in texts]
+        lengths = np.fromiter(map(len, found), np.int64, len(found))
+        ids = np.fromiter(chain.from_iterable(found), token_type(self.vocab), int(lengths.sum()))
+        return ids, lengths
 
     def count_many(self, texts: Sequence[str], markup: bool = False) -> NDArray[np.int64]:
         import numpy as np
 
-        encoded = self._encode_batch(texts, markup)
-        return np.fromiter(map(len, encoded), np.int64, len(encoded))
+        words = self._words
+        if words is None or markup:
+            counts: Iterator[int] = map(len, self._encode_batch(texts, markup))
+        else:
+            others = iter(self._encode_batch([text for text in texts if not text.isascii()], markup))
+            counts = (words.count(text) if text.isascii() else len(next(others)) for text in texts)
+        return np.fromiter(counts, np.int64, len(texts))
 
     def _encode_batch(self, texts: Sequence[str], markup: bool) -> Sequence[Encoding]:
         with self._borrowed() as tokenizer:
@@ -228,6 +257,9 @@ class IdTokens:
         self.vocab = vocab
         self.eos = eos
         self.identity = f"ids {vocab} {eos}"
+
+    def threads(self, most: int) -> int:
+        return 1
 
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         raise _no_text()
