@@ -14,7 +14,7 @@ from torch.nn.functional import silu
 
 from specc.shapes import ModelShape
 from specc_runtime.lanes.dropping import Drawn
-from specc_runtime.lanes.rotary import Places, rotate
+from specc_runtime.lanes.rotary import Places, rotated
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Saved:
     weights_RTT: Tensor
     attended_KNA: Tensor
     between: Normed
-    gate_up_KNM: Tensor
+    gate_KNM: Tensor
+    up_KNM: Tensor
     opened_KNM: Tensor
     inner_KNM: Tensor
 
@@ -110,10 +111,9 @@ class Layer:
         qkv_KNA = torch.bmm(before.y, weights.qkv.mT)
         heads = self._heads(qkv_KNA, size)
         turned = shape.heads + shape.kv_heads
-        rotated = torch.empty((turned, *heads.shape[1:]), dtype=self.dtype, device=x_KND.device)
-        rotate(heads[:turned], rotated, places)
-        q_RTE = rotated[: shape.heads].view(-1, length, shape.head)
-        k_RTE = self._repeated(rotated[shape.heads :])
+        placed = rotated(heads[:turned], places)
+        q_RTE = placed[: shape.heads].view(-1, length, shape.head)
+        k_RTE = self._repeated(placed[shape.heads :])
         v_RTE = self._repeated(heads[turned:].contiguous())
         weights_RTT, attended_RTE = self._attend(q_RTE, k_RTE, v_RTE, places.mask, drawn)
         by_head = attended_RTE.view(shape.heads, count, rows, length, shape.head)
@@ -121,8 +121,8 @@ class Layer:
         middle_KND = added(x_KND, attended_KNA, weights.out, None if drawn is None else drawn.attended)
         between = norm(middle_KND, weights.between, self.eps, self.dtype)
         gate_up_KNM = torch.bmm(between.y, weights.gate_up.mT)
-        gate_KNM, up_KNM = gate_up_KNM.chunk(2, -1)
-        opened_KNM = silu(gate_KNM)
+        gate_KNM, up_KNM = gate_up_KNM[..., : shape.mlp].contiguous(), gate_up_KNM[..., shape.mlp :]
+        opened_KNM = silu(gate_KNM)  # twice as fast as of a part of each row
         inner_KNM = opened_KNM * up_KNM
         if drawn is not None:
             inner_KNM = (inner_KNM * drawn.inner).to(self.dtype)
@@ -135,7 +135,8 @@ class Layer:
             weights_RTT,
             attended_KNA,
             between,
-            gate_up_KNM,
+            gate_KNM,
+            up_KNM,
             opened_KNM,
             inner_KNM,
         )
@@ -154,7 +155,7 @@ class Layer:
         """Turn the gradient behind the layer, in place, into that before it; sets the weights' gradients.
 
         Args:
-            places: with rotations scaled by the layer's `scale`, for queries and keys both need it.
+            places: with rotations back, scaled by the layer's `scale`, which queries and keys both need.
         """
         shape, (count, rows, length) = self.shape, size
         dout_KND = self._dropped(dx_KND, None if drawn is None else drawn.fed)
@@ -162,11 +163,12 @@ class Layer:
         dinner_KNM = torch.bmm(dout_KND, weights.down)
         if drawn is not None:
             dinner_KNM = (dinner_KNM * drawn.inner).to(self.dtype)
-        gate_KNM, up_KNM = saved.gate_up_KNM.chunk(2, -1)
-        dgate_up_KNM = torch.empty_like(saved.gate_up_KNM)
-        dgate_KNM, dup_KNM = dgate_up_KNM.chunk(2, -1)
-        torch.mul(dinner_KNM, saved.opened_KNM, out=dup_KNM)
-        torch.ops.aten.silu_backward.grad_input(dinner_KNM.mul_(up_KNM), gate_KNM, grad_input=dgate_KNM)
+        dgate_up_KNM = torch.empty(
+            (*saved.gate_KNM.shape[:2], 2 * shape.mlp), dtype=self.dtype, device=dx_KND.device
+        )
+        torch.mul(dinner_KNM, saved.opened_KNM, out=dgate_up_KNM[..., shape.mlp :])
+        dopened_KNM = dinner_KNM.mul_(saved.up_KNM)
+        dgate_up_KNM[..., : shape.mlp] = torch.ops.aten.silu_backward(dopened_KNM, saved.gate_KNM)
         weight_gradient(dgate_up_KNM, saved.between.y, gradients.gate_up)
         norm_back(
             dx_KND,
@@ -214,7 +216,7 @@ class Layer:
             torch.bmm(dscores_RTT.mT, saved.q_RTE, out=drotated[shape.heads :].view(saved.k_RTE.shape))
         else:
             drotated[shape.heads :] = self._gathered(torch.bmm(dscores_RTT.mT, saved.q_RTE), dheads)
-        rotate(drotated, dheads[:turned], places, back=True)
+        dheads[:turned] = rotated(drotated, places)
         dheads[turned:] = self._gathered(dv_RTE, dheads)
 
     def _heads(self, qkv_KNA: Tensor, size: tuple[int, int, int]) -> Tensor:

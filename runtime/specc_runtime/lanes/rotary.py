@@ -13,7 +13,8 @@ class Places:
     """Where the tokens of a training step stand.
 
     Attributes:
-        cosines, sines: [K, B, T, E / 2], or [1, 1, T, E / 2] where all rows are alike.
+        cosines, sines: [K, B, T, E], or [1, 1, T, E] where all rows are alike; the first half of the
+            sines is negative.
         mask: what is added to scores: 0 or minus infinity; [T, T], or [H * K * B, T, T].
     """
 
@@ -21,9 +22,9 @@ class Places:
     sines: Tensor
     mask: Tensor
 
-    def scaled(self, by: float) -> Places:
-        """The same with rotations that also scale."""
-        return Places(self.cosines * by, self.sines * by, self.mask)
+    def back(self, scale: float) -> Places:
+        """The same with rotations the other way round that also scale."""
+        return Places(self.cosines * scale, self.sines * -scale, self.mask)
 
 
 def angles(length: int, head: int, base: float) -> Tensor:
@@ -40,9 +41,9 @@ class Rotary:
     ) -> None:
         self.heads = heads
         self.dtype = dtype
-        turned_TE = angles(length, head, base)
-        self.cosines_TE = turned_TE.cos().to(device, dtype)
-        self.sines_TE = turned_TE.sin().to(device, dtype)
+        turned = angles(length, head, base)
+        self.cosines_TE = torch.cat((turned.cos(), turned.cos()), -1).to(device, dtype)
+        self.sines_TE = torch.cat((-turned.sin(), turned.sin()), -1).to(device, dtype)
         ahead_TT = torch.ones(length, length, dtype=torch.bool).triu(1)
         self.ahead_TT = ahead_TT.to(device)
         self.whole = Places(
@@ -65,12 +66,10 @@ def forbidden(where: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros(where.shape, dtype=dtype, device=where.device).masked_fill_(where, float("-inf"))
 
 
-def rotate(source: Tensor, target: Tensor, places: Places, back: bool = False) -> None:
-    """Write `source` [heads, K, B, T, E], each half-pair of a head turned by its position, to `target`."""
-    first, second = source.chunk(2, -1)
-    to_first, to_second = target.chunk(2, -1)
-    sign = -1.0 if back else 1.0
-    torch.mul(first, places.cosines, out=to_first)
-    to_first.addcmul_(second, places.sines, value=-sign)
-    torch.mul(second, places.cosines, out=to_second)
-    to_second.addcmul_(first, places.sines, value=sign)
+def rotated(heads: Tensor, places: Places) -> Tensor:
+    """Heads [heads, K, B, T, E], each pair of numbers half a head apart turned by its position."""
+    first, second = heads.chunk(2, -1)
+    turned = torch.mul(
+        heads, places.cosines, out=torch.empty(heads.shape, dtype=heads.dtype, device=heads.device)
+    )
+    return turned.addcmul_(torch.cat((second, first), -1), places.sines)

@@ -196,7 +196,7 @@ class Stack:
             last_KD,
             self._view(self.gradients_KP, NORM),
         )
-        back = places.scaled(self.layer.scale)
+        back = places.back(self.layer.scale)
         for number in reversed(range(shape.layers)):
             drawn = None if kept is None else kept.layers[number]
             self.layer.backward(
