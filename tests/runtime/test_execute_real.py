@@ -61,7 +61,9 @@ def test_a_study_trains_and_measures_in_workers_as_it_does_in_one_process(tmp_pa
     assert contents(tmp_path / "workers", study) == contents(tmp_path / "here", study)
 
 
-def test_a_run_whose_worker_was_killed_and_that_was_interrupted_ends_in_the_same_bits(tmp_path: Path) -> None:
+def test_F02_F17_a_run_whose_worker_was_killed_and_that_was_preempted_ends_in_the_same_bits(
+    tmp_path: Path,
+) -> None:
     study = small_study(seeds=1, segments=1, length=600, checkpoint_seconds=0.3)
     trained = next(step for step in study.steps if step.op == "train")
     workspace = tmp_path / "disturbed"
@@ -78,12 +80,13 @@ def test_a_run_whose_worker_was_killed_and_that_was_interrupted_ends_in_the_same
             for worker in children(server):
                 os.kill(worker, signal.SIGKILL)
         await_checkpoint_after(first)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGUSR1)  # as a batch system does
 
     disturber = threading.Thread(target=disturb)
     disturber.start()
     options = RunOptions(workers=1)
-    assert run_study(study, workspace, options, SilentConsole()).state == "interrupted"
+    preempted = run_study(study, workspace, options, SilentConsole())
+    assert (preempted.state, preempted.exit_code) == ("interrupted", 75)
     disturber.join()
     assert run_study(study, workspace, options, SilentConsole()).state == "done"
     assert Store(workspace).manifest(trained.key).provenance.resumed == 2
