@@ -265,6 +265,34 @@ def test_ranks_end_with_the_first(trainings: Trainings) -> None:
     apart.await_that(lambda: not any(alive(pid) for pid in ranks), 5.0)
 
 
+def test_a_rank_whose_end_is_not_noticed_ends_the_first_as_well() -> None:
+    """As where a kernel of a GPU waits for it."""
+
+    def wait_for_ever() -> None:
+        other = os.fork()
+        if other == 0:
+            os._exit(0)
+        launch.watch([other], threading.Event(), grace_seconds=0.1)
+        time.sleep(60)
+
+    began = time.monotonic()
+    assert Apart(wait_for_ever).end() == ""
+    assert time.monotonic() - began < 30
+
+
+def test_ranks_that_are_well_are_watched_in_peace() -> None:
+    def work() -> None:
+        over = threading.Event()
+        other = Apart(lambda: time.sleep(0.4))
+        launch.watch([other.pid], over, grace_seconds=0.1)
+        time.sleep(0.3)
+        over.set()
+        other.end()
+        time.sleep(0.4)
+
+    assert Apart(work).end() == "done"
+
+
 @pytest.mark.conformance
 @pytest.mark.parametrize(
     ("error", "told"),
@@ -300,7 +328,7 @@ def test_ranks_started_afresh_compute_what_forked_ones_do(
 
 @pytest.mark.conformance
 def test_a_run_goes_on_after_one_of_the_processes_of_a_step_was_killed(tmp_path: Path) -> None:
-    study = Machine(replicas=2).run_by(small_study(seeds=1, segments=1, length=600, checkpoint_seconds=0.3))
+    study = Machine(replicas=2).run_by(small_study(seeds=1, segments=1, length=250, checkpoint_seconds=0.3))
     trained = next(step for step in study.steps if step.op == "train")
     checkpoints = Store(tmp_path / "workspace").work(trained.key) / "checkpoints"
     killed = []

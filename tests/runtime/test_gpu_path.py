@@ -17,7 +17,7 @@ from torch._dynamo.exc import InternalTorchDynamoError
 from torch._dynamo.utils import counters
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
-from specc.steps import TrainExecution, TrainParams
+from specc.steps import Component, TrainExecution, TrainParams
 from specc.store import Store, open_workspace
 from specc_runtime.attempt import Attempt, Interrupted
 from specc_runtime.device import use_device
@@ -373,7 +373,8 @@ def test_on_a_gpu_it_trains_as_transformers_does_waits_for_nothing_and_repeats_i
     workshop: Workshop, packed: bool
 ) -> None:
     device = use_device("cuda", 1)
-    folder = workshop.store.path(workshop.init())
+    wide = {"layers": 2, "width": 64, "heads": 4, "kv_heads": 2, "context": BLOCK}
+    folder = workshop.store.path(workshop.init(Component(name="llama", args=wide)))
     params = parameters(workshop, sequence=BLOCK, clip=0.5)
     architecture = device_architecture(params, TrainExecution(), folder)
     assert architecture is not None

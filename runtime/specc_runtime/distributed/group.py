@@ -67,8 +67,8 @@ class Group:
         # Loopback: nothing of it can be reached from another machine.
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         store = dist.FileStore(str(meeting), size)  # type: ignore[attr-defined]  # it is exported
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE)
-        self._sums = dist.new_group(backend="nccl") if device.type == "cuda" else dist.group.WORLD
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
 
     def passes(self, micro_batches: Sequence[slice]) -> Sequence[tuple[slice, float]]:
         return [(rows, 1.0) for rows in micro_batches[self.rank :: self.size]]
@@ -76,7 +76,7 @@ class Group:
     def add(self, tensors: Sequence[Tensor]) -> None:
         for bucket in buckets(tensors):
             flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
-            dist.all_reduce(flat, op=dist.ReduceOp.SUM, group=self._sums)
+            dist.all_reduce(flat, op=dist.ReduceOp.SUM)
             parts = torch.split(flat, [tensor.numel() for tensor in bucket])
             for tensor, part in zip(bucket, parts, strict=True):
                 tensor.copy_(part.view_as(tensor))

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -95,9 +96,13 @@ def joined(attempt: Attempt) -> Iterator[Group]:
     start = fork if can_fork() else spawn
     ranks = [start(attempt.step, attempt.store, number, folder) for number in range(1, execution.replicas)]
     group: Group | None = None
+    watched = threading.Event()
     try:
+        if torch.device(execution.device).type == "cuda":
+            watch([rank.pid for rank in ranks], watched)
         group = join(execution, 0, folder)
         yield group
+        watched.set()
         group.tell(Message(Order.END))
         for rank in ranks:
             await_end(rank)
@@ -108,11 +113,35 @@ def joined(attempt: Attempt) -> Iterator[Group]:
             raise_failure_of(ranks, error)
         raise
     finally:
+        watched.set()
         for rank in ranks:
             rank.kill()
         if group is not None:
             group.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def watch(pids: list[int], over: threading.Event, grace_seconds: float = 2 * GRACE_SECONDS) -> None:
+    """End this process if another rank ends and this one does not notice, until `over` is set.
+
+    Between CPUs a cut connection is an error at once. A kernel of a GPU that waits for a rank which
+    is no more waits for ever, and the main thread with it.
+    """
+
+    def look() -> None:
+        while not over.wait(0.25):
+            if any(has_ended(pid) for pid in pids) and not over.wait(grace_seconds):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=look, name="watch", daemon=True).start()
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a child has ended; it can still be waited for."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False  # it was waited for, so its end is known
 
 
 def join(execution: TrainExecution, rank: int, folder: Path) -> Group:

@@ -82,11 +82,25 @@ class DeviceLearner(PlainLearner):
         """Compute and drop the gradients of a batch of so many rows, packed and not."""
         updater = self._device_updater
         updater.use(fit)
+        reserved = self._reserved()
         try:
             for packed in (False, True):
                 updater.compute(made_up(fit.rows, self._params.sequence, packed))
         finally:
+            del reserved
             make_room(self.device)
+
+    def _reserved(self) -> Tensor:
+        """Memory that is needed beside a forward and a backward pass.
+
+        That is the optimizer's two numbers for each weight, which come with the first update, and 3% of
+        the device for what is lost between blocks.
+        """
+        total = 0
+        if self.device.type == "cuda":
+            total = torch.cuda.get_device_properties(self.device).total_memory
+        spare = total * 3 // 100
+        return torch.empty(2 * self._model.flat.nbytes + spare, dtype=torch.uint8, device=self.device)
 
     def restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor] | None, where: Path) -> None:
         super().restore(weights, state, where)

@@ -28,6 +28,9 @@ Loss = Callable[..., Tensor]
 
 COMPILER_ERRORS = (TorchDynamoException, InductorError)
 
+SMALLEST_HEAD = 16
+"""Size of an attention head that the kernel of `flex_attention` takes."""
+
 log = logging.getLogger(__name__)
 
 
@@ -55,7 +58,8 @@ class DeviceUpdater(PlainUpdater):
     ) -> None:
         super().__init__(model, optimizer, params, fit.rows, ranks)
         self.fit = fit
-        self._blocks = blocks and params.sequence % BLOCK == 0
+        fits = params.sequence % BLOCK == 0 and model.layout.architecture.head >= SMALLEST_HEAD
+        self._blocks = blocks and fits and compiled != "off"
         self._uploads = Uploads(self._device)
         self._tables = rotary_tables(model.layout.architecture, params.sequence, self._device)
         self.trouble = ""
@@ -90,7 +94,7 @@ class DeviceUpdater(PlainUpdater):
                 raise
             self.trouble = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
             log.warning("training goes on uncompiled, several times slower: %s", self.trouble)
-            self._loss = summed_loss
+            self._loss, self._blocks = summed_loss, False
             return super()._backward(batch, rows, weight)
 
     def use(self, fit: Fit) -> None:
