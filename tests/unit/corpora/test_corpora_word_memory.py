@@ -54,8 +54,6 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> tuple[FileTokens, FileTo
 PIECES = st.sampled_from(
     ["'s", "'ll", "'", " ", "  ", "\n", "\t", "\x1c", "a", "Bc", "12", "_", "<|endoftext|>", "ü"]
 )
-    ["'s", "'ll", "'", " ", "  ", "\n", "\t", "\x1c", "a", "Bc", "12", "_", "<|endoftext|>", "ü"]
-)
 
 
 @settings(max_examples=150, deadline=None)
