@@ -1,8 +1,8 @@
 """The command line: one function a command, each importing only what it needs.
 
 Output that was asked for goes to stdout; progress, warnings and errors go to stderr. Exit codes:
-0 done, 1 the recipe is wrong, 2 wrong usage, 3 an expectation is not met, 4 a step failed,
-130 interrupted, 75 interrupted by SIGTERM or SIGUSR1 (a batch system may start it again).
+0 done, 1 the recipe is wrong, 2 wrong usage, 3 an expectation is not met, 4 a step failed or is not what
+it was, 130 interrupted, 75 interrupted by SIGTERM or SIGUSR1 (a batch system may start it again).
 """
 
 from __future__ import annotations
