@@ -39,7 +39,7 @@ from specc.steps import PARAMS, Component, Step, identity, step_key
 from specc.store import Provenance, Store, open_workspace
 from specc_runtime.attempt import Attempt
 from specc_runtime.checkpoint import Position
-from specc_runtime.device import device_name
+from specc_runtime.device import device_name, use_device
 from specc_runtime.gpu.learner import DeviceLearner, device_architecture
 from specc_runtime.gpu.utilisation import FORMULA, peak
 from specc_runtime.model import read_shape
@@ -157,6 +157,7 @@ class Contender:
 
     Attributes:
         go: makes so many training steps and returns their losses, not yet read where that would wait.
+        ready: prepares so many training steps, outside of the time that is measured.
         deterministic: whether the same bits come out every time.
     """
 
@@ -164,11 +165,14 @@ class Contender:
     go: Callable[[int], Any]
     read: Callable[[Any], list[float]]
     deterministic: bool = False
+    ready: Callable[[int], None] = lambda steps: None
     windows: list[Window] = field(default_factory=list)
 
     def round(self, setting: Setting) -> None:
         torch.use_deterministic_algorithms(self.deterministic)
+        self.ready(setting.warm)
         warm = self.read(self.go(setting.warm))
+        self.ready(setting.steps)
         settle(setting.device)
         if setting.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(setting.device)
@@ -268,14 +272,15 @@ def by_bare_loop(setting: Setting, micro: int) -> Contender:
 
     cut: dict[int, tuple[list[tuple[Tensor, Tensor, Tensor | None]], int]] = {}
 
-    def prepare(number: int) -> None:
-        batch = batch_of(number)
-        parts = []
-        for first in range(0, setting.batch, micro):
-            rows = slice(first, first + micro)
-            positions = pinned(batch.positions[rows]) if batch.packed else None
-            parts.append((pinned(batch.tokens[rows]), pinned(batch.labels[rows]), positions))
-        cut[number] = (parts, batch.targets)
+    def ready(steps: int) -> None:
+        for number in range(done, done + steps):
+            batch = batch_of(number)
+            parts = []
+            for first in range(0, setting.batch, micro):
+                rows = slice(first, first + micro)
+                positions = pinned(batch.positions[rows]) if batch.packed else None
+                parts.append((pinned(batch.tokens[rows]), pinned(batch.labels[rows]), positions))
+            cut[number] = (parts, batch.targets)
 
     def go(steps: int) -> list[Tensor]:
         nonlocal done
@@ -297,13 +302,9 @@ def by_bare_loop(setting: Setting, micro: int) -> Contender:
             optimizer.zero_grad()
             losses.append(total)
         done += steps
-        for number in range(done, min(setting.total, done + max(setting.steps, setting.warm))):
-            prepare(number)
         return losses
 
-    for number in range(setting.warm):
-        prepare(number)
-    return Contender("bare loop, compiled", go, lambda losses: [float(loss) for loss in losses])
+    return Contender("bare loop, compiled", go, lambda losses: [float(loss) for loss in losses], ready=ready)
 
 
 class Rows(Dataset[dict[str, Tensor]]):
@@ -562,6 +563,7 @@ def main() -> None:
     if not options.smoke and not torch.cuda.is_available():
         raise SystemExit("there is no GPU here; `--smoke` tries the script on a CPU")
     with tempfile.TemporaryDirectory() as folder:
+        use_device("cpu" if options.smoke else "cuda", 1)
         setting = setting_of(options, Store(open_workspace(Path(folder) / "workspace", create=True)))
         print(
             f"{device_name(setting.device)}, python {platform.python_version()}, torch {torch.__version__}, "
