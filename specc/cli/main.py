@@ -235,6 +235,7 @@ def plan(
     default=1,
     show_default=True,
     envvar="SPECC_REPLICAS",
+    show_envvar=True,
     help="Processes that train each model together, one GPU each where there are some.",
 )
 @click.option(
