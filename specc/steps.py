@@ -332,11 +332,12 @@ class TrainExecution(Frozen):
             in which numbers are added, as micro-batches do.
         sharding: whether each of them holds the whole model and optimizer ("replicate") or a part of
             them ("shard"); "auto" shards from a billion parameters.
-        implementation: whose forward and backward pass; "auto" takes the plain one on a CPU wherever it
+        implementation: whose forward and backward pass; "auto" takes the plain one wherever it
             covers the model and the optimizer. "stacked" is that of lanes, which a run gives to steps
             that may be trained together; what it can't do is done as with "auto".
-        compiled: whether the plain one is compiled by torch ("on", "off"); "auto" does not, for only the
-            length of a training could tell whether it pays, and bits must not depend on that.
+        compiled: whether the plain one is compiled by torch ("on", "off"); "auto" does so on a GPU, and not
+            on a CPU, for only the length of a training could tell whether it pays, and bits must not
+            depend on that.
         log_every: training steps between two lines of metrics.
         checkpoint_seconds: seconds between two scratch checkpoints.
     """

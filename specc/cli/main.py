@@ -245,7 +245,11 @@ def plan(
     show_default=True,
     help="Whether replicas hold whole models or parts of them; auto: parts from 1B parameters.",
 )
-@click.option("--micro-batch", type=click.IntRange(1), help="Sequences in a forward pass; all by default.")
+@click.option(
+    "--micro-batch",
+    type=click.IntRange(1),
+    help="Sequences in a forward pass; default: all, on a GPU what fits.",
+)
 @click.option(
     "--implementation",
     type=click.Choice(["auto", "plain", "transformers"]),
@@ -259,7 +263,7 @@ def plan(
     type=click.Choice(["auto", "on", "off"]),
     default="auto",
     show_default=True,
-    help="Whether torch compiles the plain one; pays where small models train for minutes; auto: off.",
+    help="Whether torch compiles the plain one; pays where small models train for minutes; auto: on a GPU.",
 )
 @click.option(
     "--lanes",
