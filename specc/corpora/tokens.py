@@ -39,7 +39,7 @@ END_TOKENS = (
 TOKEN_FILES = "token_files"
 """Name of the reader whose documents have ids and no text."""
 
-FEW_THREADS = 4
+FEW_THREADS = 2
 """Up to so many threads of the library are no faster than one that remembers words."""
 
 MOST_ENTRIES = 1 << 20

@@ -1,6 +1,6 @@
 """How fast corpora are tokenised and counted, in how much memory, and what a second plan costs.
 
-    python -m tests.benchmarks.corpora [--gigabytes 1] [--threads 1 2] [--vocab 4096|0] [--folder DIR]
+    python -m tests.benchmarks.corpora [--gigabytes 1] [--threads 1 4] [--vocab 4096|0] [--folder DIR]
 
 The corpus is JSON lines, made of the Python library's own source text until it is large enough, each
 document made different by a number. Every line of the report is a process of its own, so that its peak
@@ -139,7 +139,7 @@ def report(folder: Path, gigabytes: float, threads: list[int], vocab: int) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--gigabytes", type=float, default=0.1)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--vocab", type=int, default=4096, help="of the tokenizer; 0 for bytes alone")
     parser.add_argument("--folder", type=Path, help="where data is made; default: a temporary folder")
     parser.add_argument("--step", nargs=4, help=argparse.SUPPRESS)
