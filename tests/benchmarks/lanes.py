@@ -5,7 +5,8 @@
 Each cell is the throughput in total of K lanes over that of the learner which trains a step by itself
 (`--lanes off`), and in brackets its least and most over the rounds: CPU time of one thread, packed rows
 of 64 tokens, all contenders in turns in one process. The dtype that a recipe gets by default is
-float32 below 0.2M parameters, and bfloat16 from there. Losses of lanes and learner are compared first.
+float32 below 0.2M parameters, and bfloat16 from there. Beside it stands that of
+training by transformers' own forward pass. All losses are compared first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -36,6 +38,7 @@ MODELS = {
 LENGTH, VOCAB = 64, 257
 TOKENS = (256, 512, 1024, 2048)
 LANES = (1, 2, 4, 8)
+COLUMNS = ("transformers", *(f"K={count}" for count in LANES))
 CPU = torch.device("cpu")
 
 
@@ -73,10 +76,10 @@ def contenders(places: list[Path], tokens: int, dtype: str) -> dict[str, tuple[i
     batches = [
         [make_batch(np.random.default_rng((seed, turn)), tokens) for seed in range(8)] for turn in range(4)
     ]
-    learner = open_learner(params, TrainExecution(compiled="off"), places[0], CPU)
 
-    def alone(step: int) -> float:
-        return learner.update(batches[step % 4][0], 1e-3, step)[0]
+    def alone(implementation: Literal["auto", "transformers"]) -> Callable[[int], float]:
+        learner = open_learner(params, TrainExecution(implementation=implementation), places[0], CPU)
+        return lambda step: learner.update(batches[step % 4][0], 1e-3, step)[0]
 
     def together(count: int) -> Callable[[int], float]:
         lanes = [lane for place in places[:count] if (lane := open_lane(params, place, CPU)) is not None]
@@ -91,7 +94,8 @@ def contenders(places: list[Path], tokens: int, dtype: str) -> dict[str, tuple[i
 
         return update
 
-    return {"alone": (1, alone)} | {f"K={count}": (count, together(count)) for count in LANES}
+    single = {"alone": (1, alone("auto")), "transformers": (1, alone("transformers"))}
+    return single | {f"K={count}": (count, together(count)) for count in LANES}
 
 
 def measure(places: list[Path], tokens: int, dtype: str, rounds: int) -> dict[str, list[float]]:
@@ -129,7 +133,7 @@ def main() -> None:
     options = parser.parse_args()
     use_device("cpu", 1)
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, one thread")
-    print(f"{'':24}" + "".join(f"{f'K={count}':>20}" for count in LANES))
+    print(f"{'':24}" + "".join(f"{name:>20}" for name in COLUMNS))
     with tempfile.TemporaryDirectory() as folder:
         for size in options.models:
             places = [make_model(Path(folder), size, seed) for seed in range(8)]
@@ -138,7 +142,7 @@ def main() -> None:
                     ratios = measure(places, tokens, dtype, options.rounds)
                     cells = [
                         f"{statistics.median(found):.2f} [{min(found):.2f}, {max(found):.2f}]"
-                        for found in (ratios[f"K={count}"] for count in LANES)
+                        for found in (ratios[name] for name in COLUMNS)
                     ]
                     label = f"{size} {dtype} {tokens}"
                     print(f"{label:24}" + "".join(f"{cell:>20}" for cell in cells), flush=True)
