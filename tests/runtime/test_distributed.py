@@ -283,12 +283,13 @@ def test_a_rank_whose_end_is_not_noticed_ends_the_first_as_well() -> None:
 def test_ranks_that_are_well_are_watched_in_peace() -> None:
     def work() -> None:
         over = threading.Event()
-        other = Apart(lambda: time.sleep(0.4))
-        launch.watch([other.pid], over, grace_seconds=0.1)
-        time.sleep(0.3)
+        other = Apart(lambda: time.sleep(60))
+        launch.watch([other.pid], over, grace_seconds=0.0)
+        time.sleep(0.6)
         over.set()
+        other.kill()
         other.end()
-        time.sleep(0.4)
+        time.sleep(0.6)
 
     assert Apart(work).end() == "done"
 
