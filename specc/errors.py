@@ -16,6 +16,7 @@ Mistakes in a recipe are not exceptions but diagnostics (`specc.diagnostics`).
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -96,7 +97,7 @@ def disk_errors(where: object) -> Iterator[None]:
         text = str(error)
         if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "os error 28" in text:
             raise DiskFull(
-                f"no space left on the device that holds {where}",
+                f"no space left on the device that holds {where}{_free(where)}",
                 "free some space, then run again: finished steps are kept",
             ) from error
         if number == errno.EIO or "os error 5)" in text:
@@ -110,3 +111,12 @@ def disk_errors(where: object) -> Iterator[None]:
                 "name a writable folder with `--workspace`",
             ) from error
         raise
+
+
+def _free(where: object) -> str:
+    """How much space is left there for whoever is no administrator, in words; "" if nobody can tell."""
+    try:
+        found = os.statvfs(str(where))
+    except OSError:
+        return ""
+    return f" ({found.f_bavail * found.f_frsize / 1e6:,.1f} MB free)"

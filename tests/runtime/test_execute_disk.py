@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ def test_F07_a_step_that_fills_the_disk_fails_and_what_was_finished_is_kept(smal
     outcome = run_study(study, small_disk / "workspace", OPTIONS, SilentConsole())
     assert outcome.exit_code == 4
     assert [(failure.label, failure.error) for failure in outcome.failures] == [("big", "DiskFull")]
+    assert re.search(r"no space left on .*workspace \(\d\.\d MB free\)", outcome.failures[0].message)
     store = Store(small_disk / "workspace")
     assert list(store.keys()) == [first.key]
     store.verify(first.key)
