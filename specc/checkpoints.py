@@ -7,7 +7,7 @@ checkpoint that asks for code of its own, or stores its weights as pickles, is r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,13 +112,16 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     return files
 
 
-def checkpoint_fingerprint(folder: Path) -> str:
+def checkpoint_fingerprint(folder: Path, weights: Sequence[Path] | None = None) -> str:
     """Digest of what a checkpoint is: the used part of its configuration and all its weights.
 
+    Args:
+        weights: the files that hold them; None for all that are there.
     Raises:
         DataError: as `read_config` and `weight_files`.
     """
-    return _fingerprint(read_config(folder), {path.name: file_digest(path) for path in weight_files(folder)})
+    files = weight_files(folder) if weights is None else weights
+    return _fingerprint(read_config(folder), {path.name: file_digest(path) for path in files})
 
 
 def _fingerprint(config: Mapping[str, Any], weights: Mapping[str, str]) -> str:

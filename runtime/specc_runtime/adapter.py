@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from specc.checkpoints import OPTIMIZER
 from specc.components import arguments
 from specc.errors import SpeccError
+from specc.files import operation, write_file
 from specc.steps import Component, TrainExecution, TrainParams
 from specc_runtime import model as models
 from specc_runtime.dropout import add_dropout
@@ -176,8 +177,9 @@ class AdapterLearner(TransformersLearner):
             f"base_model.model.{name.replace(f'.{NAME}.', '.')}": each.detach().contiguous()
             for name, each in adapted(self.model).items()
         }
-        save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+        with operation("write", folder / "adapter_model.safetensors"):
+            save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         content = self.config.to_dict() | {"inference_mode": True}
         content = {name: sorted(each) if isinstance(each, set) else each for name, each in content.items()}
         text = json.dumps(content, indent=2, sort_keys=True, default=str) + "\n"
-        (folder / "adapter_config.json").write_text(text)
+        write_file(folder / "adapter_config.json", text)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 
 from specc.checkpoints import (
-    checkpoint_dtype,
     checkpoint_fingerprint,
     checkpoint_shape,
     companions,
@@ -21,9 +21,11 @@ from specc.checkpoints import (
 )
 from specc.errors import DataError
 from specc.families import LLAMA_LIKE
+from specc.files import copy_file, write_file
 from specc.hub.fetch import fetch
 from specc.steps import ImportExecution, ImportParams
 from specc.store import Manifest
+from specc.tensors import common_type, read_header
 from specc_runtime import model as models
 from specc_runtime.attempt import Attempt
 from specc_runtime.init import shape_outputs
@@ -43,18 +45,19 @@ def import_checkpoint(attempt: Attempt) -> Manifest:
         source = fetch(execution.repository, execution.revision, execution.files)
         origin = {"origin": f"{execution.repository}@{execution.revision}"}
     config = read_config(source)
-    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-    (attempt.artifact / "config.json").write_text(text)
+    pinned = [source / name for name in execution.files if name.endswith(".safetensors")]
+    weights = pinned if execution.repository else weight_files(source)
+    write_file(attempt.artifact / "config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
     if config["model_type"] in LLAMA_LIKE:
-        for path in weight_files(source):
+        for path in weights:
             attempt.stop_if_asked()
-            shutil.copyfile(path, attempt.artifact / path.name)
+            copy_file(path, attempt.artifact / path.name)
         read = checkpoint_fingerprint(attempt.artifact)
     else:
-        _rewrite(source, attempt.artifact)
-        read = checkpoint_fingerprint(source)
+        read = checkpoint_fingerprint(source, weights)
+        _rewrite(weights, attempt.artifact)
     for name in params.companions:
-        shutil.copyfile(source / name, attempt.artifact / name)
+        copy_file(source / name, attempt.artifact / name)
     if read != params.fingerprint or companions(attempt.artifact) != params.companions:
         raise DataError(
             f"the checkpoint {source} has changed since the recipe was compiled"
@@ -65,33 +68,36 @@ def import_checkpoint(attempt: Attempt) -> Manifest:
     return attempt.publish({**shape_outputs(checkpoint_shape(attempt.artifact)), **origin})
 
 
-def _rewrite(source: Path, target: Path) -> None:
-    """Store the weights under the names that transformers gives them, in the type they have.
+def _rewrite(weights: Sequence[Path], target: Path) -> None:
+    """Store weights under the names that transformers gives them, in the type they have.
 
     Checkpoints of some families were saved under other names, which transformers knows.
 
+    Args:
+        target: folder that holds config.json, and gets the weights.
     Raises:
         DataError: if weights are missing.
     """
-    load: Callable[..., Any] = AutoModelForCausalLM.from_pretrained
+    config: Any = AutoConfig.from_pretrained(target, local_files_only=True, trust_remote_code=False)
+    headers = [tensor for path in weights for tensor in read_header(path).values()]
+    stored: dict[str, Tensor] = {}
+    for path in weights:
+        stored |= load_file(path)
+    family: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    dtype = getattr(torch, common_type(headers))
     try:
-        model, found = load(
-            source,
-            config=AutoConfig.from_pretrained(target, local_files_only=True, trust_remote_code=False),
-            dtype=getattr(torch, checkpoint_dtype(source)),
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
+        model, found = family.from_pretrained(
+            None, config=config, state_dict=stored, dtype=dtype, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"the weights in {source} can't be loaded: {error}", "check that config.json belongs to them"
+            f"the weights in {weights[0].parent} can't be loaded: {error}",
+            "check that config.json belongs to them",
         ) from error
     missing = sorted(found["missing_keys"]) + sorted(str(each[0]) for each in found["mismatched_keys"])
     if missing:
         raise DataError(
-            f"`{missing[0]}` is missing in {source}, or of another shape",
+            f"`{missing[0]}` is missing in {weights[0].parent}, or of another shape",
             "check that config.json belongs to these weights",
         )
-    models.save(model, target)
+    models.save_weights(models.weights(model), target)

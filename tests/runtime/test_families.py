@@ -115,6 +115,17 @@ def test_what_type_the_weights_are_stored_in_stays(workshop: Workshop, tmp_path:
         assert torch.equal(stored[name].float(), parameter)
 
 
+def test_a_checkpoint_in_pieces_needs_no_index(workshop: Workshop, tmp_path: Path) -> None:
+    original = save_tiny(tmp_path / "hub", "gpt2")
+    original.save_pretrained(tmp_path / "hub", max_shard_size="8KB")
+    (tmp_path / "hub" / "model.safetensors").unlink()
+    (tmp_path / "hub" / "model.safetensors.index.json").unlink()
+    assert len(list((tmp_path / "hub").glob("*.safetensors"))) > 2
+    stored = models.read_weights(imported(workshop, tmp_path / "hub"))
+    for name, parameter in original.named_parameters():
+        assert torch.equal(stored[name], parameter)
+
+
 def test_every_key_that_describes_a_family_is_known() -> None:
     ignored = {
         *PreTrainedConfig().to_dict(),
