@@ -51,7 +51,8 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     """Replace a file's content so that a reader sees the old or the new, never a part.
 
     Raises:
-        DiskFull, DiskFailed, WorkspaceError: if it can't be written; the old content is then intact.
+        DiskFull, DiskFailed, WorkspaceError: if it can't be written, or made durable; a reader still
+            sees the old content, or all of the new.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path.parent):
