@@ -99,6 +99,16 @@ def test_it_trains_as_transformers_does(workshop: Workshop, packed: bool) -> Non
     assert learner.provenance()["micro_batch"] == 3
 
 
+def test_in_bfloat16_it_is_as_near_to_float32_as_autocast_is(workshop: Workshop) -> None:
+    folder = workshop.store.path(workshop.init())
+    given = batches(6)
+    exact = train(device_learner(workshop, folder, parameters(workshop)), given)
+    params = parameters(workshop, dtype="bfloat16")
+    ours = train(device_learner(workshop, folder, params), given)
+    assert ours != exact
+    assert np.allclose([loss for loss, _ in ours], [loss for loss, _ in exact], rtol=1e-3, atol=0)
+
+
 def test_layers_that_are_computed_again_give_the_same(workshop: Workshop) -> None:
     folder = workshop.store.path(workshop.init())
     params = parameters(workshop)
