@@ -29,21 +29,23 @@ class Limits:
     """Where `auto` uses lanes.
 
     Attributes:
-        lanes: of a group at most. tokens: of a training step at most.
-        work: floating-point operations of a training step at most.
+        lanes: of a group at most. together: tokens of a training step of all its lanes at most.
+        tokens: of a training step at most. work: floating-point operations of one at most.
     """
 
     lanes: int
+    together: int
     tokens: int
     work: float
 
 
-LIMITS = {"cpu": Limits(8, 1024, 2e9), "cuda": Limits(8, 16_384, 2e11)}
+LIMITS = {"cpu": Limits(8, 3072, 1024, 2e9), "cuda": Limits(8, 131_072, 16_384, 2e11)}
 """Limits by kind of device.
 
-On a CPU they are where `tests/benchmarks/lanes.py` finds no more than a tenth to gain: 0.3M parameters
-at 1,024 tokens, 1M at 300. On a GPU, they are steps whose arithmetic takes less time than a GPU needs to
-be given their operations; this was not measured.
+On a CPU they are where `tests/benchmarks/lanes.py` finds a tenth to a fifth to gain, 0.3M parameters at
+1,024 tokens or 1M at 300, and where more lanes no longer fit into the cache and gain less. On a GPU they
+are steps whose arithmetic takes less time than a GPU needs to be given their operations; that was not
+measured.
 """
 
 PARENTS = ("parent", "checkpoint", "checkpoint0", "candidate0")
@@ -87,7 +89,8 @@ class LaneShapes:
         """How many lanes a group with this step has at most."""
         if isinstance(self.lanes, int):
             return self.lanes
-        return limits(self.steps[key]).lanes
+        step = self.steps[key]
+        return max(1, min(limits(step).lanes, limits(step).together // tokens_of(step)))
 
     def size(self, key: str, ready: int, slots: int) -> int:
         """Lanes of the next group when so many steps of this shape are ready: the fewest rounds of
@@ -155,5 +158,11 @@ def limits(step: PlannedStep) -> Limits:
 
 def small(step: PlannedStep) -> bool:
     """Whether a training step is so small that its operations cost more than their arithmetic."""
-    most, tokens = limits(step), step.params["batch"] * step.params["sequence"]
-    return bool(tokens <= most.tokens and step.flops * tokens <= most.work * step.tokens)
+    most, tokens = limits(step), tokens_of(step)
+    return tokens <= most.tokens and step.flops * tokens <= most.work * step.tokens
+
+
+def tokens_of(step: PlannedStep) -> int:
+    """Tokens of each training step."""
+    batch, sequence = step.params["batch"], step.params["sequence"]
+    return int(batch * sequence)

@@ -153,6 +153,11 @@ def test_ready_steps_are_divided_evenly_among_idle_slots(
     assert len({key for group in given for key in group}) == sum(expected)
 
 
+@pytest.mark.parametrize(("batch", "expected"), [(8, 8), (16, 6), (24, 4), (32, 3)])
+def test_lanes_of_larger_steps_are_fewer(batch: int, expected: int) -> None:
+    assert len(ready(expected * 10, "auto", 1, batch=batch).take_group((), {})) == expected
+
+
 def test_lanes_are_computed_alike_alone_and_in_company_and_others_as_before() -> None:
     [lone] = ready(1, "auto", 1).take_group((), {})
     assert lone.execution["implementation"] == "stacked"
