@@ -19,6 +19,7 @@ def use_device(name: str, threads: int) -> torch.device:
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision("highest")  # float32 is float32: no TF32 on a GPU
     # Nothing here reads memory that was not written, so filling it with NaN would only cost time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property
     torch.set_num_threads(threads)

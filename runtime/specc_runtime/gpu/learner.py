@@ -43,8 +43,6 @@ class DeviceLearner(PlainLearner):
         eager = execution.model_copy(update={"compiled": "off"})  # what is compiled here is another function
         super().__init__(architecture, params, eager, folder, device, ranks)
         on_gpu = device.type == "cuda"
-        if on_gpu:
-            torch.set_float32_matmul_precision("highest")  # float32 says float32, never TF32
         rows = math.ceil(params.batch / ranks.size)
         self._device_updater = DeviceUpdater(
             self._model,
