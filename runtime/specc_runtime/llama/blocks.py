@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, embedding, linear, silu
 
-from specc_runtime.llama.passes import NormAndPass, RotaryHeads, SwiGLU, swap_halves
+from specc_runtime.llama.passes import GatedProjection, NormAndPass, RotaryHeads, swap_halves
 
 
 def project(x_NI: Tensor, weight_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
@@ -71,13 +71,13 @@ def rotary_heads(heads_RTHD: Tensor, cosine: Tensor, sine: Tensor, rotated: int)
     return both
 
 
-def swiglu(gate_up_NM: Tensor) -> Tensor:
-    """silu(gate) times up, of the two side by side: [N, 2 m] -> [N, m] (Shazeer 2020, arXiv 2002.05202)."""
+def gated(x_ND: Tensor, gate_up_MD: Tensor) -> Tensor:
+    """silu(gate) times up of two projections in one matrix: [N, m] (Shazeer 2020, arXiv 2002.05202)."""
     if torch.compiler.is_compiling():
-        gate, up = gate_up_NM.chunk(2, -1)
+        gate, up = project(x_ND, gate_up_MD).chunk(2, -1)
         return silu(gate) * up
-    apply: Any = SwiGLU.apply
-    opened: Tensor = apply(gate_up_NM)
+    apply: Any = GatedProjection.apply
+    opened: Tensor = apply(x_ND, gate_up_MD)
     return opened
 
 

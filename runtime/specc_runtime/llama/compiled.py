@@ -54,6 +54,12 @@ def compiled_loss(architecture: Architecture, probability: float) -> LossFunctio
     return compiled
 
 
+def why_not_compiled(error: Exception) -> str:
+    """A line on what went wrong: torch's own says in its first line only which of its parts met it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if not line.endswith("raised:")), type(error).__name__)
+
+
 @cache
 def _prepare() -> None:
     """Settings of the compiler: this process alone, its files in the user's cache, dropout as without it."""

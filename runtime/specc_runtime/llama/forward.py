@@ -20,12 +20,12 @@ from specc_runtime.llama.attention import (
 )
 from specc_runtime.llama.blocks import (
     embed,
+    gated,
     norm_and_pass,
     project,
     rms_norm,
     rotary_heads,
     summed_cross_entropy,
-    swiglu,
 )
 from specc_runtime.llama.layout import LayerWeights, LlamaWeights
 from specc_runtime.llama.rows import Rows, make_rows
@@ -126,7 +126,7 @@ def _norm_heads(a: Architecture, heads_RTHD: Tensor, query_norm: Tensor, key_nor
 def _add_mlp(a: Architecture, layer: LayerWeights, x: Tensor, drop: Drop | None) -> Tensor:
     """The residual stream [N, d] after the MLP branch of a layer."""
     normed, x = norm_and_pass(x, layer.mlp_norm, a.norm_eps, layer.gate_up.dtype)
-    inner = swiglu(project(normed, layer.gate_up))
+    inner = gated(normed, layer.gate_up)
     if drop is not None:
         inner = drop(inner)
     branch = project(inner, layer.down)

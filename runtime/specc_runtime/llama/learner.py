@@ -15,7 +15,7 @@ from transformers import AutoConfig
 from specc.steps import TrainExecution, TrainParams
 from specc_runtime import model as models
 from specc_runtime.llama.architecture import Architecture
-from specc_runtime.llama.compiled import LossFunction, compiled_loss
+from specc_runtime.llama.compiled import LossFunction, compiled_loss, why_not_compiled
 from specc_runtime.llama.forward import summed_loss
 from specc_runtime.llama.layout import Layout
 from specc_runtime.memory import is_out_of_memory
@@ -108,7 +108,7 @@ class PlainUpdater(Updater):
                 if self.compiled_loss is None or drawn is None or is_out_of_memory(error):
                     raise
                 self.compiled_loss = None
-                self.failure = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                self.failure = why_not_compiled(error)
                 LOG.warning("torch could not compile the model, which is trained without: %s", self.failure)
                 torch.set_rng_state(drawn)
 

@@ -50,25 +50,32 @@ class NormAndPass(Function):
         return out, both.sum(-2), None, None
 
 
-class SwiGLU(Function):
-    """silu(gate) times up, of the two side by side: [.., 2 m] -> [.., m]."""
+class GatedProjection(Function):
+    """silu(x Wg^T) times x Wu^T for Wg over Wu in one matrix: [.., N, d], [.., 2 m, d] -> [.., N, m].
+
+    Gate and up are tensors of their own: where rows of m numbers lie between others, each row ends in
+    numbers that fill no vector register, and their exponentials are taken one by one.
+    """
 
     @staticmethod
-    def forward(ctx: Any, gate_up: Tensor) -> Tensor:
-        gate, up = gate_up.chunk(2, -1)
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        to_gate, to_up = weight.chunk(2, -2)
+        gate, up = torch.matmul(x, to_gate.mT), torch.matmul(x, to_up.mT)
         opened = silu(gate)
-        ctx.save_for_backward(gate_up, opened)
+        ctx.save_for_backward(x, weight, gate, up, opened)
         return opened * up
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        gate_up, opened = ctx.saved_tensors
-        gate, up = gate_up.chunk(2, -1)
-        out = torch.empty_like(gate_up)
-        to_gate, to_up = out.chunk(2, -1)
-        torch.mul(grads[0], opened, out=to_up)
-        torch.ops.aten.silu_backward.grad_input(grads[0] * up, gate, grad_input=to_gate)
-        return out
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        x, weight, gate, up, opened = ctx.saved_tensors
+        (grad,) = grads
+        to_gate, to_up = weight.chunk(2, -2)
+        into_up = grad * opened
+        into_gate = torch.ops.aten.silu_backward(grad * up, gate)
+        accumulate = torch.addmm if x.ndim == 2 else torch.baddbmm
+        back = accumulate(torch.matmul(into_up, to_up), into_gate, to_gate)
+        into_weight = torch.cat((torch.matmul(into_gate.mT, x), torch.matmul(into_up.mT, x)), -2)
+        return back, into_weight
 
 
 class RotaryHeads(Function):
