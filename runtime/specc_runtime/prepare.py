@@ -43,7 +43,7 @@ from specc_runtime.prepared import IDS, TOKENIZER
 DOCUMENTS_PER_CHECK = 256
 """Documents that are passed over between two looks at whether the step is to stop."""
 
-CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_SECONDS = 20.0
 """Time between two records of how far the step is."""
 
 UNFINISHED = "parts"

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -185,3 +190,49 @@ def test_a_corpus_that_changed_on_the_way_begins_anew(
     assert manifest.provenance.resumed == 0
     found = {name: record.sha256 for name, record in manifest.files.items()}
     assert found == digests(elsewhere(workshop, "undisturbed"), folder)
+
+
+@pytest.mark.conformance
+def test_a_process_that_is_killed_leaves_what_the_next_one_goes_on_with(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    rows = [{"q": f"question {n} " * 40, "a": f"ü{n}"} for n in range(8_000)]
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    params = {
+        "reader": {"name": "jsonl", "args": {"prompt": "q", "completion": "a"}},
+        "fingerprint": fingerprint([tmp_path / "data.jsonl"]),
+        "held_out": Fraction(1, 4),
+    }
+    step = workshop.step("prepare", params, execution={"files": [str(tmp_path / "data.jsonl")]})
+    undisturbed = elsewhere(workshop, "undisturbed").do(step).files
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from specc.corpora import encode; from specc.steps import Step; from specc.store import Store\n"
+        "from specc_runtime import prepare; from specc_runtime.run import run_step\n"
+        "encode.BATCH_DOCUMENTS = 1000; prepare.CHECKPOINT_SECONDS = 0.0\n"
+        "step = Step.model_validate_json(sys.argv[2])\n"
+        "run_step(step, Store(Path(sys.argv[1])), lambda message: None, lambda: False)\n"
+    )
+    command = [sys.executable, "-c", script, str(workshop.store.workspace), step.model_dump_json()]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    progress = workshop.store.work(step.key) / preparing.UNFINISHED / preparing.PROGRESS
+    kept = 0
+    for _ in range(2):
+        with subprocess.Popen(command, env=environment) as process:
+            while process.poll() is None and _documents(progress) < kept + 2_000:
+                time.sleep(0.002)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        assert _documents(progress) > kept
+        kept = _documents(progress)
+    manifest = workshop.do(step)
+    assert manifest.files == undisturbed
+    assert manifest.provenance.resumed == 2
+
+
+def _documents(progress: Path) -> int:
+    """How many documents a record of progress speaks of; 0 without one."""
+    try:
+        return int(json.loads(progress.read_bytes())["documents"])
+    except FileNotFoundError:
+        return 0
