@@ -223,7 +223,7 @@ def test_memory_that_runs_out_later_halves_the_rows_and_repeats_the_step(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = workshop.store.path(workshop.init())
-    params = parameters(workshop)
+    params = parameters(workshop, sequence=40)
     honest = DeviceUpdater._backward
     calls: list[int] = []
 
@@ -233,13 +233,15 @@ def test_memory_that_runs_out_later_halves_the_rows_and_repeats_the_step(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return honest(self, batch, rows, weight)
 
-    given = batches(3)
+    given = batches(3, length=40)
     expected = train(device_learner(workshop, folder, params, micro_batch=2), given)
-    learner = device_learner(workshop, folder, params, micro_batch=4)
+    learner = device_learner(workshop, folder, params)
+    assert learner.provenance()["micro_batch"] == 4
     monkeypatch.setattr(DeviceUpdater, "_backward", once)
     found = train(learner, given)
     assert calls == [4, 4, 2, 2, 2, 2]
     assert np.allclose(found, expected, rtol=1e-5)
+    assert device_learner(workshop, folder, params).provenance()["micro_batch"] == 2
 
 
 def test_a_compiler_that_fails_is_done_without_unless_it_was_asked_for(

@@ -53,16 +53,17 @@ class DeviceLearner(PlainLearner):
             execution.compiled,
             blocks=on_gpu,
         )
+        self._memory = memory or Memory()
+        self._case = case_of(device, architecture, rows, params.sequence, params.dtype)
         self._searched = execution.micro_batch is None
         if self._searched:
-            fit = self._found_fit(rows, architecture, memory or Memory())
+            fit = self._found_fit(rows, architecture)
             self._device_updater.use(Fit(ranks.least(fit.rows), ranks.least(not fit.checkpointed) == 0))
 
-    def _found_fit(self, rows: int, architecture: Architecture, memory: Memory) -> Fit:
+    def _found_fit(self, rows: int, architecture: Architecture) -> Fit:
         """Rows that fit, remembered or found by trying."""
         params = self._params
-        case = case_of(self.device, architecture, rows, params.sequence, params.dtype)
-        known = memory.recall(case)
+        known = self._memory.recall(self._case)
         if known is not None:
             return Fit(min(rows, known.rows), known.checkpointed)
         room = math.inf
@@ -73,7 +74,7 @@ class DeviceLearner(PlainLearner):
             self._try,
             lambda count: least_bytes(architecture, count * params.sequence) > room,
         )
-        memory.keep(case, fit)
+        self._memory.keep(self._case, fit)
         return fit
 
     def _try(self, fit: Fit) -> None:
@@ -107,7 +108,12 @@ class DeviceLearner(PlainLearner):
                 values[what] = value.to(self.device) if isinstance(value, Tensor) else value
 
     def launch(self, batch: Batch, rate: float, lineage_step: int) -> Reading:
-        return self._device_updater.launch(batch, rate, lineage_step)
+        updater = self._device_updater
+        before = updater.fit
+        reading = updater.launch(batch, rate, lineage_step)
+        if updater.fit != before and self._searched:  # memory ran out: a later run begins with what fits
+            self._memory.keep(self._case, updater.fit)
+        return reading
 
     def update(self, batch: Batch, rate: float, lineage_step: int) -> tuple[float, float]:
         return self.launch(batch, rate, lineage_step).read()
