@@ -184,3 +184,27 @@ def test_weights_are_rounded_as_torch_rounds_them(tmp_path: Path) -> None:
             assert found[name].dtype == expected.dtype
             assert torch.equal(found[name].isnan(), expected.isnan())
             assert torch.equal(found[name].nan_to_num(0.0), expected.nan_to_num(0.0))
+
+
+def test_what_a_selection_chose_is_exported_with_its_own_lineage(
+    workshop: Workshop, trained: str, tmp_path: Path
+) -> None:
+    corpus = workshop.corpus(random_documents(30, 1), random_documents(5, 2), name="measured")
+    inputs = {}
+    for number, checkpoint in enumerate((workshop.init(), trained)):
+        params = {
+            "evaluator": {"name": "loss"},
+            "data": {"corpus": "corpus0", "split": "held_out"},
+            "sequence": 64,
+        }
+        step = workshop.step("eval", params, {"checkpoint": checkpoint, "corpus0": corpus})
+        workshop.do(step)
+        inputs |= {f"candidate{number}": checkpoint, f"result{number}": step.key}
+    labels = {"labels": {"0": "untrained", "1": "trained"}}
+    best = workshop.step("select", {"better": "lower"}, inputs, labels)
+    assert workshop.do(best).outputs["chosen"] == trained
+    folder = export_checkpoint(workshop.store, best.key, tmp_path / "out").folder
+    with torch.no_grad():
+        ours = models.logits(models.load(workshop.store.path(trained), CPU), TOKENS, None)
+        assert torch.equal(load(folder)(TOKENS).logits, ours)
+    assert "| train | corpus0 |" in (folder / "README.md").read_text()
