@@ -190,7 +190,7 @@ def test_what_a_selection_chose_is_exported_with_its_own_lineage(
     workshop: Workshop, trained: str, tmp_path: Path
 ) -> None:
     corpus = workshop.corpus(random_documents(30, 1), random_documents(5, 2), name="measured")
-    inputs = {}
+    inputs: dict[str, str] = {}
     for number, checkpoint in enumerate((workshop.init(), trained)):
         params = {
             "evaluator": {"name": "loss"},
