@@ -13,7 +13,7 @@ from specc.errors import SpeccError
 from specc.faults import Fault, FaultKind
 from specc.steps import Step
 from specc.store import Store
-from training import ALL, STEPS, Bench, Case, covering, do_all, left_over, outcome
+from training import ALL, AXES, STEPS, Bench, Case, covering, do_all, left_over, outcome
 
 pytestmark = pytest.mark.skipif(not FORKS, reason="autograd can't be forked where there is a GPU")
 
@@ -87,6 +87,12 @@ ON_THE_WAY = {"": (8,), "segment": (3, 8), "stage": (3,)}
 def test_F02_kinds_in_which_any_three_properties_meet_end_in_the_same_bits(bench: Bench, part: int) -> None:
     for case in covering(ALL, 3)[part::PARTS]:
         check_kills(bench, case, ON_THE_WAY[case.cut])
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("cut", AXES["cut"])
+def test_F02_a_lane_killed_on_the_way_ends_in_the_same_bits(bench: Bench, cut: Any) -> None:
+    check_kills(bench, Case(epoch=1, dropout=0.1, cut=cut, engine="stacked"), ON_THE_WAY[cut])
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ class Case:
         cut: where the training is cut in two: nowhere, inside its stage, or between two stages.
         optimizer: "sam" goes through each batch twice.
         world: processes that train together.
-        engine: which implementation of the model computes.
+        engine: which implementation of the model computes; "stacked" is that of lanes.
     """
 
     epoch: int = 0
@@ -45,7 +45,7 @@ class Case:
     cut: Literal["", "segment", "stage"] = ""
     optimizer: str = "adamw"
     world: int = 1
-    engine: Literal["plain", "transformers"] = "transformers"
+    engine: Literal["plain", "transformers", "stacked"] = "transformers"
 
     def __str__(self) -> str:
         words = [f"epoch{self.epoch}", f"parts{self.parts}", "packed" if self.packed else "rows"]
