@@ -19,6 +19,7 @@ from torch import Tensor
 from apart import Apart, alive, children
 from small_study import small_study
 from specc.cli.machine import Machine
+from specc.errors import DataError
 from specc.execute.console import SilentConsole
 from specc.execute.run import RunOptions, run_study
 from specc.steps import Step
@@ -278,6 +279,26 @@ def test_a_rank_whose_end_is_not_noticed_ends_the_first_as_well() -> None:
     began = time.monotonic()
     assert Apart(wait_for_ever).end() == ""
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("name", ["ready", "join"])
+def test_a_rank_that_fails_before_it_meets_the_others_is_not_waited_for(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    honest, first = getattr(launch, name), os.getpid()
+
+    def failing(*given: Any) -> Any:
+        if os.getppid() != first:  # neither the test's process nor the first rank, which is its child
+            raise DataError("it fails here", "")
+        return honest(*given)
+
+    monkeypatch.setattr(launch, name, failing)
+    monkeypatch.setattr(launch, "GRACE_SECONDS", 0.2)
+    workshop = trainings.workshop()
+    step = trainings.step(workshop, {"replicas": 2})
+    end = Apart(lambda: workshop.do(step)).end()
+    assert end == "DataError: it fails here" if name == "ready" else end in ("", "DataError: it fails here")
 
 
 def test_ranks_that_are_well_are_watched_in_peace() -> None:

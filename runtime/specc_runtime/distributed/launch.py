@@ -96,13 +96,13 @@ def joined(attempt: Attempt) -> Iterator[Group]:
     start = fork if can_fork() else spawn
     ranks = [start(attempt.step, attempt.store, number, folder) for number in range(1, execution.replicas)]
     group: Group | None = None
-    watched = threading.Event()
+    over = threading.Event()
+    watching = watch([rank.pid for rank in ranks], over)
     try:
-        if torch.device(execution.device).type == "cuda":
-            watch([rank.pid for rank in ranks], watched)
+        await_ready(ranks, folder)
         group = join(execution, 0, folder)
         yield group
-        watched.set()
+        over.set()
         group.tell(Message(Order.END))
         for rank in ranks:
             await_end(rank)
@@ -113,7 +113,8 @@ def joined(attempt: Attempt) -> Iterator[Group]:
             raise_failure_of(ranks, error)
         raise
     finally:
-        watched.set()
+        over.set()
+        watching.join()
         for rank in ranks:
             rank.kill()
         if group is not None:
@@ -121,11 +122,13 @@ def joined(attempt: Attempt) -> Iterator[Group]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def watch(pids: list[int], over: threading.Event, grace_seconds: float = 2 * GRACE_SECONDS) -> None:
+def watch(
+    pids: list[int], over: threading.Event, grace_seconds: float = 2 * GRACE_SECONDS
+) -> threading.Thread:
     """End this process if another rank ends and this one does not notice, until `over` is set.
 
-    Between CPUs a cut connection is an error at once. A kernel of a GPU that waits for a rank which
-    is no more waits for ever, and the main thread with it.
+    Between CPUs a cut connection is an error at once, once there is one. A kernel of a GPU that waits
+    for a rank which is no more waits for ever, and the main thread with it.
     """
 
     def look() -> None:
@@ -133,7 +136,29 @@ def watch(pids: list[int], over: threading.Event, grace_seconds: float = 2 * GRA
             if any(has_ended(pid) for pid in pids) and not over.wait(grace_seconds):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    threading.Thread(target=look, name="watch", daemon=True).start()
+    thread = threading.Thread(target=look, name="watch", daemon=True)
+    thread.start()
+    return thread
+
+
+def await_ready(ranks: list[Rank], folder: Path) -> None:
+    """Wait until all other ranks are about to meet; a meeting with one that is no more would never end.
+
+    Raises:
+        WorkerLost, SpeccError, MemoryError, RankFailed: if one has ended instead.
+    """
+    while not all(ready(folder, rank.number).exists() for rank in ranks):
+        for rank in ranks:
+            if rank.ended():
+                error = RankFailed(f"process {rank.number + 1} ended with status {rank.status}")
+                raise_failure_of(ranks, error)
+                raise error
+        time.sleep(0.001)
+
+
+def ready(folder: Path, rank: int) -> Path:
+    """File that a rank makes when it is about to meet the others."""
+    return folder / f"ready-{rank}"
 
 
 def has_ended(pid: int) -> bool:
@@ -212,6 +237,7 @@ def become_rank(step: Step, store: Store, number: int, folder: Path, failures: i
     _, execution = step.parsed()
     status = 1
     try:
+        ready(folder, number).touch()
         group = join(execution, number, folder)
         follow_step(step, store, group)
         status = 0
