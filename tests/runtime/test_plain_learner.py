@@ -200,7 +200,7 @@ def test_training_goes_on_without_a_compiler_that_fails(
 
     def failing(*args: object) -> Tensor:
         torch.rand(7)  # what was drawn before it failed is drawn again
-        raise RuntimeError("no such compiler\nmore about it")
+        raise RuntimeError("backend='inductor' raised:\nno such compiler\nmore about it")
 
     monkeypatch.setattr("specc_runtime.llama.learner.compiled_loss", lambda *args: failing)
     rows = batches(3)
@@ -215,18 +215,16 @@ def test_training_goes_on_without_a_compiler_that_fails(
 
 
 @pytest.mark.conformance
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of parts of torch
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
-@pytest.mark.parametrize("changes", [{"dropout": 0.2}, {"dtype": "bfloat16"}], ids=["dropout", "bfloat16"])
-def test_compiled_training_differs_by_rounding_and_not_from_itself(
-    start: Path, changes: dict[str, Any]
-) -> None:
+def test_compiled_training_differs_by_rounding_and_not_from_itself(start: Path) -> None:
+    """With dropout, which draws the same with a compiler as without."""
     rows = batches(20)
     curves = []
     for compiled in ("on", "on", "off"):
         execution = TrainExecution(compiled=compiled)
-        learner = open_learner(parameters(**changes), execution, start, CPU)
+        learner = open_learner(parameters(dropout=0.2), execution, start, CPU)
         curves.append(train(learner, rows))
         assert learner.provenance()["compiled"] == (compiled == "on")
     assert curves[0] == curves[1]
-    tolerance = 1e-2 if "dtype" in changes else 1e-5
-    torch.testing.assert_close(torch.tensor(curves[0]), torch.tensor(curves[2]), rtol=tolerance, atol=0)
+    torch.testing.assert_close(torch.tensor(curves[0]), torch.tensor(curves[2]), rtol=1e-5, atol=0)
