@@ -39,7 +39,7 @@ class Limits:
     work: float
 
 
-LIMITS = {"cpu": Limits(8, 3072, 1024, 2e9), "cuda": Limits(8, 131_072, 16_384, 2e11)}
+LIMITS = {"cpu": Limits(8, 2048, 1024, 2e9), "cuda": Limits(8, 131_072, 16_384, 2e11)}
 """Limits by kind of device.
 
 On a CPU they are where `tests/benchmarks/lanes.py` finds a tenth to a fifth to gain, 0.3M parameters at

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from small_study import small_study
+from small_study import STEPS, small_study
 from specc.execute.console import SilentConsole
 from specc.execute.lanes import Lanes
 from specc.execute.run import RunOptions, run_study
 from specc.store import Store
 from specc.study import Study
+from specc.verify.again import do_again
 from test_execute_real import children, contents
 
 pytestmark = pytest.mark.conformance
@@ -42,12 +43,15 @@ def test_results_depend_on_whether_lanes_are_on_and_not_on_how_steps_were_groupe
         if step.op == "train":
             lanes.append(grouped.manifest(step.key).provenance.computed["lanes"])
             assert "lanes" not in apart.manifest(step.key).provenance.computed
-            weights = [load_file(store.path(step.key) / "model.safetensors") for store in (grouped, apart)]
-            for name, mine in weights[0].items():  # AdamW makes much of the gradient of a rare token
-                assert float((mine - weights[1][name]).norm()) <= 1e-3 * float(mine.norm())
-            losses = [store.manifest(step.key).outputs["loss"] for store in (grouped, apart)]
-            assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+            if step.params["steps"] == STEPS:  # later, this stage multiplies every rounding
+                weights = [
+                    load_file(store.path(step.key) / "model.safetensors") for store in (grouped, apart)
+                ]
+                for name, mine in weights[0].items():
+                    assert float((mine - weights[1][name]).norm()) <= 1e-5 * float(mine.norm())
     assert lanes == [3] * 6
+    trained = [step.key for step in study.steps if step.op == "train"]
+    assert [one.state for one in do_again(grouped, trained[:1])] == ["same"]
 
 
 def test_lanes_whose_worker_was_killed_end_in_the_same_bits(tmp_path: Path) -> None:
