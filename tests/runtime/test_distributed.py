@@ -19,7 +19,7 @@ from torch import Tensor
 from apart import Apart, alive, children
 from small_study import small_study
 from specc.cli.machine import Machine
-from specc.errors import DataError
+from specc.errors import DataError, SpeccError
 from specc.execute.console import SilentConsole
 from specc.execute.run import RunOptions, run_study
 from specc.steps import Step
@@ -372,6 +372,16 @@ def test_a_run_goes_on_after_one_of_the_processes_of_a_step_was_killed(tmp_path:
     assert Store(tmp_path / "workspace").manifest(trained.key).provenance.resumed == 1
     assert len(killed) == 1
     assert not alive(killed[0])
+
+
+def test_more_processes_than_gpus_are_refused(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop = trainings.workshop()
+    step = trainings.step(workshop, {"replicas": 3, "device": "cuda"})
+    for count, advice in ((0, "--device cpu"), (2, "--replicas 2")):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)  # noqa: B023
+        with pytest.raises(SpeccError, match=f"there are {count} GPUs here, and 3 processes") as refused:
+            workshop.do(step)
+        assert advice in (refused.value.help or "")
 
 
 def test_a_training_that_diverges_says_so_whoever_takes_part(trainings: Trainings) -> None:

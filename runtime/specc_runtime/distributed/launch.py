@@ -92,6 +92,7 @@ def joined(attempt: Attempt) -> Iterator[Group]:
         SpeccError, MemoryError: what went wrong in one of them.
     """
     execution: TrainExecution = attempt.execution
+    check_devices(execution)
     folder = Path(tempfile.mkdtemp(dir=attempt.work, prefix="ranks-"))
     start = fork if can_fork() else spawn
     ranks = [start(attempt.step, attempt.store, number, folder) for number in range(1, execution.replicas)]
@@ -120,6 +121,22 @@ def joined(attempt: Attempt) -> Iterator[Group]:
         if group is not None:
             group.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_devices(execution: TrainExecution) -> None:
+    """Refuse to start more processes than there are GPUs for.
+
+    Raises:
+        SpeccError: saying how many there are.
+    """
+    if torch.device(execution.device).type != "cuda":
+        return
+    found = torch.cuda.device_count()
+    if found < execution.replicas:
+        raise SpeccError(
+            f"there are {found} GPUs here, and {execution.replicas} processes that need one each",
+            f"train with `--replicas {found}`" if found else "train with `--device cpu`",
+        )
 
 
 def watch(
