@@ -152,6 +152,7 @@ def test_a_damaged_checkpoint_is_noticed_and_made_again(copy: Study) -> None:
 def test_the_plan_says_when_results_come_from_other_versions(copy: Study) -> None:
     for path in (copy.folder / ".specc" / "store").glob("*/*/manifest.json"):
         manifest = json.loads(path.read_text())
+        del manifest["sha256"]  # manifests of earlier versions have no checksum of themselves
         manifest["provenance"]["versions"]["torch"] = "0.1.0"
         path.chmod(0o644)
         path.write_text(json.dumps(manifest))

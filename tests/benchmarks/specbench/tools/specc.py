@@ -15,7 +15,8 @@ MODEL = "model tiny = llama(layers = 1, width = 16, heads = 1, context = 32 toke
 CORPUS = 'corpus {name} = jsonl("data/{name}.jsonl", text = "body", held_out = 20%, max_epochs = 100)'
 
 WITH_VERSION = (
-    "import specc.steps; specc.steps.VERSIONS['eval'] += {version} - 1; from specc.cli.main import main; main()"
+    "import specc.steps; specc.steps.VERSIONS['eval'] += {version} - 1; "
+    "from specc.cli.main import main; main()"
 )
 """specc, in which the operation `eval` has another version, as in a release that changes what it computes."""
 
