@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,7 @@ def test_a_hub_that_does_not_answer_is_told(
     hub: FakeHub, monkeypatch: pytest.MonkeyPatch, workshop: Workshop
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the library asks again, with growing waits
     with pytest.raises(DataError, match="can't be fetched"):
         pin_model(NAME)
     execution = {"repository": NAME, "revision": "0" * 40, "files": ("config.json",)}
