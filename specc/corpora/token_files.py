@@ -105,14 +105,16 @@ def _pieces(path: Path, file: IO[bytes], dtype: str) -> Iterator[NDArray[Any]]:
 
 def _header(path: Path, start: bytes, file: IO[bytes]) -> tuple[np.dtype[Any], int]:
     """Type and number of the elements of a .npy file of one dimension."""
-    short = start[6] == 1
+    short = start[6:7] == b"\x01"
     size = start + file.read(2 if short else 4)
     length = int.from_bytes(size[8:], "little")
     text = BytesIO(size[8:] + file.read(min(length, LONGEST_HEADER)))
     read = np.lib.format.read_array_header_1_0 if short else np.lib.format.read_array_header_2_0
     try:
         shape, _, kind = read(text)
-    except (ValueError, EOFError) as error:
+        if any(size < 0 for size in shape):
+            raise ValueError("its shape is negative")
+    except Exception as error:  # the header is parsed as Python, and fails in many ways
         raise DataError(f"{path} can't be read as a .npy file: {error}", "check that it is whole") from error
     if len(shape) != 1 or kind.kind not in "iu":
         dimensions = "one dimension" if len(shape) == 1 else f"{len(shape)} dimensions"

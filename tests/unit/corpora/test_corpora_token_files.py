@@ -86,6 +86,14 @@ def test_what_is_prepared_are_the_ids_with_their_end_tokens(tmp_path: Path) -> N
         (b"\x01\x00\x09\x00\x01", {}, "middle of a number of 2 bytes"),
         (b"\x93NUMPY\x01\x00\x08\x00{'a': 1}", {}, r"can't be read as a \.npy file"),
         (b"\x93NUMPY\x01\x00", {}, r"can't be read as a \.npy file"),
+        (b"\x93NUMPY", {}, r"can't be read as a \.npy file"),
+        (b"\x93NUMPY\x01\x00\x08\x00((((((((", {}, r"can't be read as a \.npy file"),
+        (b"\x93NUMPY\x01\x00\x08\x00{[]:1}  ", {}, r"can't be read as a \.npy file"),
+        (
+            b"\x93NUMPY\x01\x00\x3c\x00{'descr': '<u2', 'fortran_order': False, 'shape': (-5,)}    ",
+            {},
+            "its shape is negative",
+        ),
         (b"", {}, "no documents"),
     ],
 )
