@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +188,16 @@ def test_generation_stops_at_the_end_token(workshop: Workshop) -> None:
     assert sum(len(line["prediction"]) == 2 for line in samples(workshop, manifest)) > 12
 
 
-def options_corpus(workshop: Workshop, tmp_path: Path) -> tuple[str, list[dict[str, Any]]]:
-    options = ["A", "BB", "AB", "CCCC"]
-    rows = [{"q": f"{chr(97 + n)}b", "a": options[n % 4], "o": options} for n in range(20)]
+def options_corpus(
+    workshop: Workshop,
+    tmp_path: Path,
+    options: Sequence[str] = ("A", "BB", "AB", "CCCC"),
+    prompts: bool = True,
+) -> tuple[str, list[dict[str, Any]]]:
+    rows: list[dict[str, Any]] = [
+        {"q": f"{chr(97 + n)}b" if prompts else "", "a": options[n % len(options)], "o": list(options)}
+        for n in range(20)
+    ]
     file = tmp_path / "options.jsonl"
     file.write_text("\n".join(json.dumps(row) for row in rows))
     reader = {"name": "jsonl", "args": {"prompt": "q", "completion": "a", "options": "o"}}
@@ -226,6 +234,30 @@ def test_choice_takes_the_likeliest_option(workshop: Workshop, tmp_path: Path, n
     right = [option == row["a"] for option, row in zip(chosen, rows, strict=True)]
     assert manifest.outputs["value"] == pytest.approx(np.mean(right))
     assert manifest.outputs["metric"] == "accuracy"
+
+
+def test_options_without_a_prompt_are_scored_by_themselves(workshop: Workshop, tmp_path: Path) -> None:
+    checkpoint = trained(workshop)
+    options = [f"{letter}{letter.lower()}{other}" for letter in "ABCDEFGH" for other in "xyz"]
+    corpus, rows = options_corpus(workshop, tmp_path, options, prompts=False)
+    manifest = workshop.do(evaluation(workshop, "choice", checkpoint, corpus, data={"split": "train"}))
+    model = reloaded(workshop.store.path(checkpoint))
+    scores = []
+    for option in options:
+        tokens = torch.tensor([[*option.encode()]])
+        with torch.no_grad():
+            log_p = model(tokens).logits[0].log_softmax(-1)
+        scores.append(sum(log_p[t - 1, tokens[0, t]].item() for t in (1, 2)))
+    # What is chosen does not depend on which option is the correct one.
+    chosen = options[scores.index(max(scores))]
+    assert {line["prediction"] for line in samples(workshop, manifest)} == {chosen}
+    assert manifest.outputs["value"] == np.mean([row["a"] == chosen for row in rows])
+
+
+def test_one_token_without_a_prompt_has_no_likelihood(workshop: Workshop, tmp_path: Path) -> None:
+    corpus, _ = options_corpus(workshop, tmp_path, ["A", "BB"], prompts=False)
+    with pytest.raises(DataError, match="an option of one token"):
+        workshop.do(evaluation(workshop, "choice", workshop.init(), corpus, data={"split": "train"}))
 
 
 def test_choice_needs_options(workshop: Workshop) -> None:

@@ -20,10 +20,11 @@ def choice(task: Task) -> Measured:
 
     The log-likelihood of an option's tokens (without the end token) is divided by its length in
     `normalise` units: "none", "tokens" or "bytes" of its text, as `acc` and `acc_norm` of the
-    lm-evaluation-harness do. The first of equal options is taken.
+    lm-evaluation-harness do. The first of equal options is taken. Where the prompt has no token, the
+    first token of an option is context, as that of a document is in `loss`.
 
     Raises:
-        DataError: if the documents have no options.
+        DataError: if the documents have no options, or one that leaves nothing to score.
     """
     options = task.options
     if options is None:
@@ -34,12 +35,17 @@ def choice(task: Task) -> Measured:
     decode = open_tokens(task.folder).decode
     rows: list[Tokens] = []
     firsts, units, starts = [], [], [0]
-    for number, (document, length) in enumerate(task.documents()):
-        prompt = document[:length]
+    for number, (document, _) in enumerate(task.documents()):
+        prompt = document[: task.split.prompts[number]]
         for tokens, size in options.of(number):
             kept = prompt[-max(1, task.sequence - len(tokens)) :]
+            if len(kept) + len(tokens) < 2:
+                raise DataError(
+                    f"document {task.document_id(number)} has no prompt, and an option of one token",
+                    "nothing comes before the token, so it has no likelihood; give prompts to such options",
+                )
             rows.append(np.concatenate([kept, tokens]))
-            firsts.append(len(kept))
+            firsts.append(max(len(kept), 1))
             units.append({"none": 1, "tokens": len(tokens), "bytes": size}[given["normalise"]])
         starts.append(len(rows))
     losses, _, computed = target_losses(task, Rows(rows, np.array(firsts, dtype=np.int64)))
