@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -19,6 +20,20 @@ from specc.files import sync_file, sync_folder
 from specc.shapes import NAMES
 from specc.store import Manifest, Store
 from specc.tensors import FLOATS, write_tensors
+
+REFUSALS = frozenset(
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOENT,
+        errno.EEXIST,
+        errno.ENOTDIR,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+    }
+)
+"""Errors that another name for the folder mends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +68,8 @@ def export_checkpoint(
         dtype: of the weights; None for what the lineage's model was stored in.
         arms, settings, spec: for the card, see `model_card`.
     Raises:
-        QueryError: if the step makes no checkpoint, is not done, or the folder holds something.
+        QueryError: if the step makes no checkpoint, is not done, or the folder holds something or can't
+            be made.
         CorruptArtifact: if a file differs from its checksum.
         DiskFull, WorkspaceError: nothing is left behind then.
     """
@@ -61,13 +77,9 @@ def export_checkpoint(
         raise QueryError(f"step {key[:12]} is not done", "run the recipe first: `specc run FILE`")
     lineage = lineage_of(store, key)
     manifest = store.verify(key)
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise QueryError(f"{folder} exists, and nothing is overwritten", "name a folder that doesn't exist")
     kind = dtype or _own_type(store, lineage)
-    aside = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
     with disk_errors(folder.parent):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside.mkdir()
+        aside = _folder_beside(folder)
         try:
             _fill(aside, store, lineage, kind)
             speaks = (aside / TOKENIZER).exists()
@@ -84,6 +96,31 @@ def export_checkpoint(
     files = sorted(folder.iterdir())
     size = sum(path.stat().st_size for path in files)
     return Exported(folder, key, manifest.label, kind, size, tuple(path.name for path in files))
+
+
+def _folder_beside(folder: Path) -> Path:
+    """A new folder in which another one is filled.
+
+    Raises:
+        QueryError: if that one holds something, is the working folder, or can't be made.
+    """
+    aside = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
+    other = "name a folder that doesn't exist"
+    try:
+        if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+            raise QueryError(f"{folder} exists, and nothing is overwritten", other)
+        if folder.exists() and folder.samefile(os.curdir):
+            raise QueryError(f"{folder} is the working folder, which can't be replaced", other)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside.mkdir()
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        reason = (error.strerror or str(error)).lower()
+        raise QueryError(
+            f"{folder} can't be made: {error.filename}: {reason}", "name another folder"
+        ) from error
+    return aside
 
 
 def _rename(aside: Path, folder: Path) -> None:

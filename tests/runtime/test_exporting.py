@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from specc.checkpoints import COMPANIONS, checkpoint_fingerprint, companions
 from specc.errors import CorruptArtifact, QueryError
 from specc.exporting import export_checkpoint
+from specc.store import Store
 from specc.tensors import read_header, write_tensors
 from specc_runtime import model as models
 from tiny_models import save_tiny
@@ -138,6 +139,21 @@ def test_nothing_is_overwritten(workshop: Workshop, trained: str, tmp_path: Path
         with pytest.raises(QueryError, match="nothing is overwritten"):
             export_checkpoint(workshop.store, trained, tmp_path / taken)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_a_folder_that_can_not_be_made_is_told(
+    workshop: Workshop, trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    for place, message in (("file/inside", "can't be made"), ("long" * 100, "can't be made")):
+        with pytest.raises(QueryError, match=message):
+            export_checkpoint(workshop.store, trained, tmp_path / place)
+    (tmp_path / "here").mkdir()
+    store = Store(workshop.store.workspace.absolute())
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(QueryError, match="is the working folder"):
+        export_checkpoint(store, trained, Path("."))
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_what_is_no_checkpoint_or_not_done_is_told(workshop: Workshop, tmp_path: Path) -> None:
