@@ -25,6 +25,8 @@ def lock_file(file: str, anew: bool, max_arms: int, as_json: bool) -> int:
     print(render(compilation.report, colored(sys.stderr)), end="", file=sys.stderr)
     if as_json:
         print(json.dumps(lock.model_dump(mode="json"), indent=1, sort_keys=True))
+    elif compilation.report.failed and not lock.models and not lock.datasets:
+        pass  # what it takes from the hub is not known
     elif not lock.models and not lock.datasets:
         print(f"{printable(file)} takes nothing from the hub; there is nothing to pin")
     else:

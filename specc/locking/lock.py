@@ -154,8 +154,8 @@ def read_lock(spec: Path | str) -> Lock:
         return Lock.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DataError(f"{path} is no lock file: `{place}`: {first['msg'].lower()}", remake) from error
+        place = f"`{'.'.join(map(str, first['loc']))}`: " if first["loc"] else ""
+        raise DataError(f"{path} is no lock file: {place}{first['msg'].lower()}", remake) from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no lock file: {error}", remake) from error
 

@@ -94,10 +94,18 @@ def test_a_failure_leaves_the_lock_as_it_was(hub: FakeHub, spec: Path) -> None:
 
 
 def test_a_recipe_that_takes_nothing_from_the_hub_gets_no_lock(hub: FakeHub, spec: Path) -> None:
-    spec.write_text(SPEC.replace('hub("someone/tiny")', "llama(layers = 1, width = 16, heads = 2)"))
+    own = "llama(layers = 1, width = 16, heads = 2, context = 64 tokens)"
+    spec.write_text(SPEC.replace('hub("someone/tiny")', own))
     assert "nothing to pin" in run("lock", spec).stdout
     assert not lock_path(spec).exists()
     assert hub.asked == []
+
+
+def test_a_recipe_that_is_not_there_is_not_said_to_take_nothing(tmp_path: Path) -> None:
+    told = run("lock", tmp_path / "none.spec")
+    assert told.exit_code == 1
+    assert "can't read" in told.stderr
+    assert told.stdout == ""
 
 
 def test_other_mistakes_of_the_recipe_are_told(hub: FakeHub, spec: Path) -> None:

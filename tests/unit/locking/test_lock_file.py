@@ -65,7 +65,7 @@ def test_a_recipe_without_a_lock_has_an_empty_one(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("{", "no lock file"),
-        ("[]", "no lock file"),
+        ("[]", "no lock file: input should be"),
         ('{"format": 2, "future": 1}', "newer specc"),
         ('{"models": {"a": {"revision": "main"}}}', r"models\.a\.revision"),
         ('{"unknown": 1}', "unknown"),
