@@ -290,7 +290,7 @@ def open_workspace(path: Path, create: bool = False) -> Path:
     if marker.exists():
         try:
             version = int(json.loads(marker.read_text())["version"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise WorkspaceError(
                 f"{marker} can't be read as a workspace's format",
                 "if this folder is no workspace, name another with `--workspace`",

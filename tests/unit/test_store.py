@@ -81,6 +81,7 @@ def test_a_workspace_leaves_the_ignore_list_of_a_folder_as_it_is(tmp_path: Path)
     [
         (json.dumps({"version": FORMAT + 1}), "this specc knows up to"),
         ('{"version": "new"}', "can't be read as a workspace's format"),
+        ('{"version": Infinity}', "can't be read as a workspace's format"),
         ("[]", "can't be read as a workspace's format"),
         ("{", "can't be read as a workspace's format"),
     ],
