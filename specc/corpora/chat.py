@@ -163,13 +163,26 @@ def _messages(
                 f"{where}: message {number} has no `role` and `content` that are strings",
                 'a message looks like {"role": "user", "content": "..."}',
             )
-        found = next((word for word in reserved if word in message["content"]), None)
+        found = next((word for text in _texts(message) for word in reserved if word in text), None)
         if found is not None:
             raise DataError(
                 f"{where}: message {number} holds the special token `{found}`",
                 "take it out: in a conversation it would end a turn, or begin one",
             )
     return messages
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a JSON value: a template may write any of them."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                yield text
+            case dict() as members:
+                waiting += [*members, *members.values()]
+            case list() as items:
+                waiting += items
 
 
 def _first_line(error: Exception) -> str:

@@ -129,6 +129,11 @@ def test_documents_of_one_and_of_several_answers_lie_in_one_block(folder: Path) 
         ([{"role": "user", "content": 3}], "message 1 has no `role` and `content`"),
         (TALK[:1], "nothing is said by the assistant"),
         ([{"role": "user", "content": "a<|im_end|>b"}], "message 1 holds the special token `<|im_end|>`"),
+        ([{"role": "user<|im_end|>", "content": "a"}], "message 1 holds the special token `<|im_end|>`"),
+        (
+            [{"role": "user", "content": "a", "calls": [{"name": "<|im_start|>"}]}],
+            "message 1 holds the special token `<|im_start|>`",
+        ),
     ],
 )
 def test_what_is_no_conversation_is_told_with_its_line(folder: Path, talk: Any, complaint: str) -> None:
