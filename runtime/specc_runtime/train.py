@@ -79,13 +79,16 @@ def publish_segment(segment: Segment, position: Position) -> Manifest:
     each = passes * training_flops_per_token(shape, segment.params.sequence, frozen)
     device = device_name(segment.learner.device)
     speed = outputs["tokens_per_second"] / execution.replicas
+    asked = {} if execution.micro_batch is None else {"micro_batch": execution.micro_batch}
     return attempt.publish(
         outputs,
         device=device,
         threads=execution.threads,
         flops=float(each * trained(segment, position)),
         resumed=position.resumed,
-        computed=segment.learner.provenance() | utilisation(device, segment.params.dtype, each, speed),
+        computed=asked
+        | segment.learner.provenance()
+        | utilisation(device, segment.params.dtype, each, speed),
     )
 
 

@@ -8,6 +8,7 @@ What a failure leads to:
 * a full or failing disk or a workspace that can't be written: nothing more is started;
 * training that diverged: as anything else, but a selection goes on without that candidate;
 * no memory for a group of lanes: each of its steps is tried again by itself;
+* lanes that lose their worker twice: so too, for one of them may be what ends it;
 * anything else: what needs the step is blocked, the rest goes on.
 """
 
@@ -158,18 +159,24 @@ class Drive:
         delay = retry_delay(event.error, self.lost[event.key])
         if delay is not None:
             self.lost[event.key] += 1
+            if self.lost[event.key] > 1 and event.key in self.grouped:
+                self.apart(event.key)
             self.later.append((time.monotonic() + delay, event.key))
             self.watch.retried(event, event.message)
             return True
         if event.error == OUT_OF_MEMORY and event.key in self.grouped:
-            self.grouped.remove(event.key)
-            self.schedule.lanes.part(event.key)
+            self.apart(event.key)
             self.schedule.retry(event.key)
             self.watch.retried(event, f"{event.message}; it is trained by itself now")
             return True
         if event.error == "CorruptArtifact" and event.culprit in self.schedule.steps:
             return self.made_again(event, event.culprit)
         return False
+
+    def apart(self, key: str) -> None:
+        """Train a step by itself from now on."""
+        self.grouped.remove(key)
+        self.schedule.lanes.part(key)
 
     def made_again(self, event: Failed, culprit: str) -> bool:
         """Set a damaged input aside and have it made again, unless that was tried before.

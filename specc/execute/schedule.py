@@ -179,7 +179,9 @@ class Schedule:
         if shape not in sizes:
             sizes[shape] = self.lanes.size(first.key, 1 + self.ready_lanes[shape], self.slots)
         while len(group) < sizes[shape] and (other := self.first_ready(heap)) is not None:
-            group.append(self.taken(other))
+            heappop(heap)
+            if self.lanes.of(other) == shape:  # else it was given a shape of its own since it came here
+                group.append(self.taken(other))
         return [replace(step, execution=step.execution | STACKED) for step in group]
 
     def take(self, warm: Iterable[str] = ()) -> PlannedStep | None:

@@ -106,6 +106,7 @@ def test_two_processes_train_what_one_trains(trainings: Trainings) -> None:
     two = trainings.of({"micro_batch": 2, "replicas": 2})
     two.check_agrees(one)
     assert two.manifest.provenance.computed["replicas"] == 2
+    assert one.manifest.provenance.computed["micro_batch"] == 2
     assert one.losses[-1] < one.losses[0]
 
 

@@ -340,6 +340,15 @@ def test_a_step_that_can_be_no_lane_is_trained_by_itself(workshop: Workshop) -> 
     assert "lanes" not in manifest.provenance.computed
 
 
+def test_a_model_of_another_shape_is_trained_by_itself(workshop: Workshop) -> None:
+    corpus = workshop.corpus(random_documents(30, 0), name="hand0")
+    wide = Component(name="llama", args=TINY.args | {"mlp": 64})
+    steps = [workshop.train(model, [corpus], steps=2) for model in (workshop.init(), workshop.init(wide))]
+    ends = together(workshop, steps)
+    manifests = [end for step in steps if isinstance(end := ends[step.key], Manifest)]
+    assert [one.provenance.computed.get("lanes") for one in manifests] == [1, None]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_lanes_on_a_gpu_learn_what_they_learn_on_a_cpu(models: Workshop, dtype: str) -> None:

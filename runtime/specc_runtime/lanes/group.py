@@ -17,6 +17,7 @@ from specc.store import Manifest, Store
 from specc_runtime.attempt import Attempt
 from specc_runtime.lanes.lane import Lane, open_lane, stacked
 from specc_runtime.lanes.stack import Stack
+from specc_runtime.memory import is_out_of_memory
 from specc_runtime.run import run_step
 from specc_runtime.segment import Segment, Turn
 from specc_runtime.train import open_segment, publish_segment
@@ -106,9 +107,12 @@ class Group:
         except NoLane:
             self.alone.append(step)
             return
-        segment.__enter__()
         lane = segment.learner
         assert isinstance(lane, Lane), "as_lane makes nothing else"
+        if self.members and lane.layout != self.members[0].lane.layout:
+            self.alone.append(step)  # selections have chosen models of different shapes
+            return
+        segment.__enter__()
         self.members.append(Member(step, segment, lane))
 
     def _take_turns(self) -> bool:
@@ -135,7 +139,7 @@ class Group:
         try:
             results = stack.update(asked)
         except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             self._part()
             return
@@ -163,14 +167,6 @@ def as_lane(params: TrainParams, execution: TrainExecution, folder: Path, device
     if lane is None:
         raise NoLane
     return lane
-
-
-def out_of_memory(error: Exception) -> bool:
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
 
 
 def train_together(

@@ -12,7 +12,7 @@ import pytest
 from specc.errors import DiskFull
 from specc.execute.console import SilentConsole
 from specc.execute.drive import Drive
-from specc.execute.executor import Done, Event, Failed
+from specc.execute.executor import WORKER_LOST, Done, Event, Failed
 from specc.execute.interrupts import Interrupts
 from specc.execute.lanes import Lanes
 from specc.execute.record import RunRecord
@@ -260,3 +260,14 @@ def test_lanes_without_memory_are_tried_again_one_by_one(bench: Bench) -> None:
     drive = bench.drive([model(), *map(lane, range(3))], script, done={"m"}, lanes=4)
     assert (drive.schedule.counts.done, drive.schedule.counts.failed) == (2, 1)
     assert bench.executor.polls == 4
+
+
+def test_a_lane_that_ends_its_worker_takes_no_other_down_with_it(bench: Bench) -> None:
+    def script(slot: int, step: PlannedStep) -> Event:
+        if "lane1" in {other.key for other in bench.executor.held[slot]}:
+            return Failed(slot, step.key, WORKER_LOST, "killed")
+        return done(slot, step)
+
+    drive = bench.drive([model(), *map(lane, range(3))], script, done={"m"}, lanes=4)
+    assert [failure.key for failure in bench.watch.failures] == ["lane1"]
+    assert drive.schedule.counts.done == 2

@@ -183,6 +183,22 @@ def test_steps_that_were_done_failed_or_wait_again_are_in_no_group() -> None:
     assert schedule.take_group((), {}) == []
 
 
+def test_a_step_that_was_parted_is_in_no_group_of_those_it_was_with() -> None:
+    later = [train(f"u{number}", "n", seconds=5.0) for number in range(3)]
+    steps = [model("m"), model("n"), train("t0", "m"), train("t1", "m"), *later]
+    schedule = Schedule(steps, {"m"}, 2, lanes=4)
+    assert [step.key for step in schedule.take_group((), {})] == ["n"]
+    assert [
+        step.key for step in schedule.take_group((), dict.fromkeys([schedule.lanes.of("t0") or ""], 2))
+    ] == ["t0", "t1"]
+    for key in ("t0", "t1"):
+        schedule.lanes.part(key)
+        schedule.retry(key)
+    schedule.finish("n")
+    assert groups(schedule, 2) == [["u0", "u1"], ["u2"]]
+    assert groups(schedule, 2) == [["t0"], ["t1"]]
+
+
 def test_models_are_made_before_the_first_is_trained_so_that_there_is_company() -> None:
     steps = [one for n in range(3) for one in (model(f"m{n}", seed=n), train(f"t{n}", f"m{n}"))]
     schedule = Schedule(steps, (), lanes=4)
