@@ -57,6 +57,12 @@ KNOWN = frozenset(
 )
 """Parameters that the stacked implementation knows; a step with any other, not None, is not for it."""
 
+LINE = 16
+"""Numbers of four bytes in a cache line."""
+
+LEAST_HALVED = 2048
+"""Tokens of a training step times those of a sequence, from which lanes in bfloat16 are alike."""
+
 STACKED = {"implementation": "stacked"}
 """Execution settings of a step that is trained in a lane."""
 
@@ -149,7 +155,22 @@ def stackable(step: PlannedStep) -> bool:
         and execution.get("micro_batch") is None
         and execution.get("replicas", 1) == 1
         and execution.get("threads", 1) == 1
+        and alike(step)
     )
+
+
+def alike(step: PlannedStep) -> bool:
+    """Whether a lane has the same bits alone as in company, where that is promised: on a CPU.
+
+    Products depend on where in a cache line their numbers begin, so what a lane holds of each tensor must
+    fill whole lines. Tiny products in bfloat16 go another way when there are several (torch 2.13: above
+    4,096 multiplications in all; attention makes tokens x sequence x width of a lane).
+    """
+    if step.execution.get("device", "cpu") != "cpu":
+        return True
+    tokens = tokens_of(step)
+    halved = step.params.get("dtype") == "bfloat16"
+    return tokens % LINE == 0 and not (halved and tokens * step.params["sequence"] < LEAST_HALVED)
 
 
 def limits(step: PlannedStep) -> Limits:

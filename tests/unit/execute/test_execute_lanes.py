@@ -114,6 +114,23 @@ def test_a_step_that_is_to_be_computed_in_some_way_is_no_lane(setting: str) -> N
     assert shapes(model("m"), replace(step, execution=step.execution | {setting: asked})) == [None]
 
 
+@pytest.mark.parametrize(
+    ("changes", "alike"),
+    [
+        ({"batch": 3, "sequence": 15}, False),
+        ({"batch": 3, "sequence": 16}, True),
+        ({"batch": 2, "sequence": 16, "dtype": "bfloat16"}, False),
+        ({"batch": 2, "sequence": 32, "dtype": "bfloat16"}, True),
+        ({"batch": 3, "sequence": 15, "device": "cuda"}, True),
+    ],
+    ids=str,
+)
+def test_on_a_cpu_only_steps_whose_bits_do_not_depend_on_company_are_lanes(
+    changes: dict[str, Any], alike: bool
+) -> None:
+    assert [shape is not None for shape in shapes(model("m"), train("a", "m", **changes))] == [alike]
+
+
 def test_a_number_takes_large_steps_too_and_off_takes_none() -> None:
     steps = (model("m"), train("a", "m"), train("b", "m", batch=512))
     assert None not in shapes(*steps, lanes=2)
