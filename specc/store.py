@@ -64,7 +64,8 @@ class Provenance(Frozen):
         resumed: how often the step went on from a checkpoint of an interrupted attempt.
         computed: how a step computed: of training `implementation`, `attention`, and where they apply
             `compiled`, `lanes` (models trained together), `replicas` (processes); an evaluation:
-            `batch_tokens`. Such choices change rounding at most.
+            `batch_tokens`. Such choices change rounding at most. `earlier` has those of attempts before
+            the last, if they were others.
     """
 
     versions: dict[str, str]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from safetensors import SafetensorError
@@ -64,6 +65,7 @@ class Position(Frozen):
         metrics_bytes: size of the metrics log that belongs to this position.
         resumed: how often the segment went on from a scratch checkpoint.
         judged: what an early stop knows so far; None without one.
+        ways: how it was computed so far, one after the other; see `Segment.way`.
     """
 
     step: int
@@ -74,6 +76,7 @@ class Position(Frozen):
     metrics_bytes: int = 0
     resumed: int = 0
     judged: Judged | None = None
+    ways: tuple[dict[str, Any], ...] = ()
 
 
 def write_position(folder: Path, position: Position, lineage_steps: int, lineage_tokens: int) -> None:

@@ -17,6 +17,7 @@ from specc.files import write_atomic
 from specc.steps import TrainExecution, TrainParams
 from specc_runtime.attempt import Attempt, Interrupted
 from specc_runtime.checkpoint import Checkpoints, Judged, Position
+from specc_runtime.device import device_name
 from specc_runtime.early_stop import EarlyStop
 from specc_runtime.learner import Known, Lagging, Learner, Reading
 from specc_runtime.metrics import MetricsLog
@@ -55,6 +56,7 @@ class Tally:
     before: float
     resumed: int
     judged: Judged | None
+    ways: tuple[dict[str, Any], ...] = ()
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -68,6 +70,7 @@ class Tally:
             before=position.seconds,
             resumed=resumed,
             judged=position.judged,
+            ways=position.ways,
         )
 
     def add(self, batch: Batch, counted: dict[str, int]) -> None:
@@ -90,6 +93,7 @@ class Tally:
             metrics_bytes=metrics_bytes,
             resumed=self.resumed,
             judged=self.judged,
+            ways=self.ways,
         )
 
 
@@ -251,8 +255,17 @@ class Segment:
 
     def save(self) -> None:
         """Save a scratch checkpoint of this moment."""
+        if (way := self.way()) not in self.tally.ways[-1:]:
+            self.tally.ways += (way,)
         self.checkpoints.save(self.learner, self.tally.position(self.log.sync()))
         self._saved = time.monotonic()
+
+    def way(self) -> dict[str, Any]:
+        """How this attempt computes: all that may change rounding."""
+        execution = self.execution
+        asked = {} if execution.micro_batch is None else {"micro_batch": execution.micro_batch}
+        place = {"device": device_name(self.learner.device), "threads": execution.threads}
+        return place | asked | self.learner.provenance()
 
     def _ended(self) -> bool:
         """Whether the stage has come to its end; judges the model first, where that is due."""

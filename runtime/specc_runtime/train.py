@@ -23,7 +23,7 @@ from specc_runtime import model as models
 from specc_runtime.attempt import Attempt
 from specc_runtime.checkpoint import Position, read_position, restore_learner, write_position, write_state
 from specc_runtime.dataset import order_of
-from specc_runtime.device import device_name, use_device
+from specc_runtime.device import use_device
 from specc_runtime.dropout import add_dropout
 from specc_runtime.early_stop import EarlyStop
 from specc_runtime.gpu.utilisation import utilisation
@@ -77,19 +77,26 @@ def publish_segment(segment: Segment, position: Position) -> Manifest:
     passes = gradient_passes(segment.params.optimizer)
     frozen = segment.params.adapter is not None
     each = passes * training_flops_per_token(shape, segment.params.sequence, frozen)
-    device = device_name(segment.learner.device)
+    computed = segment.way()
+    device, threads = computed.pop("device"), computed.pop("threads")
     speed = outputs["tokens_per_second"] / execution.replicas
-    asked = {} if execution.micro_batch is None else {"micro_batch": execution.micro_batch}
     return attempt.publish(
         outputs,
         device=device,
-        threads=execution.threads,
+        threads=threads,
         flops=float(each * trained(segment, position)),
         resumed=position.resumed,
-        computed=asked
-        | segment.learner.provenance()
+        computed=computed
+        | earlier_ways(segment, position)
         | utilisation(device, segment.params.dtype, each, speed),
     )
+
+
+def earlier_ways(segment: Segment, position: Position) -> dict[str, Any]:
+    """How attempts before the last have computed, as far as that was another way; lanes are one way."""
+    last = segment.way() | {"lanes": None}
+    earlier = [way for way in position.ways if way | {"lanes": None} != last]
+    return {"earlier": earlier} if earlier else {}
 
 
 def trained(segment: Segment, position: Position) -> int:

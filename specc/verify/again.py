@@ -121,6 +121,11 @@ def hindrance(store: Store, manifest: Manifest, execution: dict[str, Any] | None
     told = [f"{package} {made}; here is {here or 'none'}" for package, made, here in other if here != made]
     if told:
         return f"made with {', '.join(told)}"
+    computed = manifest.provenance.computed
+    now = computed | {"device": manifest.provenance.device, "threads": manifest.provenance.threads}
+    for way in computed.get("earlier", ()):
+        if changed := differing(way, now):
+            return f"it was interrupted, and another run went on in another way: {changed}"
     for role, key in manifest.inputs.items():
         if role != RESUME and not store.has(key):
             return f"its input `{role}`, step {key[:12]}, is gone"
@@ -221,6 +226,11 @@ def otherwise_computed(manifest: Manifest, again: Manifest) -> str:
     first, second = manifest.provenance, again.provenance
     before: dict[str, Any] = first.computed | {"device": first.device, "threads": first.threads}
     now: dict[str, Any] = second.computed | {"device": second.device, "threads": second.threads}
+    return differing(before, now)
+
+
+def differing(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Two ways to compute, where they are not the same."""
     told = [
         f"{name} was {before.get(name, 'none')}, is now {now.get(name, 'none')}"
         for name in ("device", "threads", *DECIDING)

@@ -321,6 +321,16 @@ def test_lanes_that_were_stopped_go_on_to_the_same_bits_in_other_company(
         assert workshop.weights(step.key) == whole.weights(step.key)
 
 
+def test_a_step_that_goes_on_in_another_way_says_how_it_began(workshop: Workshop) -> None:
+    steps = four(workshop)[:2]
+    together(workshop, steps, stop_after=4)
+    in_a_group = together(workshop, steps[:1], stop_after=4)
+    assert isinstance(in_a_group[steps[0].key], Interrupted)
+    began = [workshop.do(step).provenance.computed["earlier"] for step in steps]
+    assert [[way["implementation"] for way in ways] for ways in began] == [["stacked"] * 2, ["stacked"]]
+    assert [way["lanes"] for way in began[0]] == [2, 1]
+
+
 def test_an_input_that_is_missing_ends_its_step_alone(workshop: Workshop) -> None:
     steps = four(workshop)[:2]
     lost = steps[0].model_copy(update={"inputs": steps[0].inputs | {"corpus0": "0" * 64}})

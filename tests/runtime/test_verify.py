@@ -75,7 +75,7 @@ def test_steps_that_give_other_bits_are_caught_and_all_others_are_the_same(tmp_p
 
 def test_what_can_not_be_done_as_it_was_is_not_compared(tmp_path: Path) -> None:
     parent = fake_step("parent")
-    names = ("orphan", "old", "foreign", "operation", "broken")
+    names = ("orphan", "old", "foreign", "operation", "switched", "broken")
     steps = {name: fake_step(name, *([parent] if name == "orphan" else [])) for name in names}
     store = ran(tmp_path, parent, *steps.values())
 
@@ -86,14 +86,18 @@ def test_what_can_not_be_done_as_it_was_is_not_compared(tmp_path: Path) -> None:
     rewrite("old", provenance=Provenance(versions={"torch": "1.0"}))
     rewrite("foreign", provenance=Provenance(versions={}, device="an abacus"))
     rewrite("operation", version=0)
+    began = {"implementation": "stacked", "lanes": 2, "device": "cpu", "threads": 1}
+    computed = {"implementation": "plain", "earlier": [began]}
+    rewrite("switched", provenance=Provenance(versions={}, computed=computed))
     (store.path(steps["broken"].key) / "label.txt").write_text("?")
     store.quarantine(parent.key)
     found = again(store, *steps.values())
-    assert [found[name].state for name in names[:4]] == ["not comparable"] * 4
+    assert [found[name].state for name in names[:5]] == ["not comparable"] * 5
     assert "its input `parent`" in found["orphan"].message
     assert found["old"].message == f"made with torch 1.0; here is {torch.__version__}"
     assert found["foreign"].message == "device was an abacus, is now cpu"
     assert found["operation"].message == "made by version 0 of `init`; here is version 1"
+    assert "another way: implementation was stacked, is now plain" in found["switched"].message
     assert found[""].state == "damaged"
     assert read_incidents(tmp_path) == ()
 
