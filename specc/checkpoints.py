@@ -60,7 +60,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{path} can't be read: {(error.strerror or str(error)).lower()}",
             "name a folder that holds config.json and *.safetensors",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON: {error}", "fetch the checkpoint again") from error
     if not isinstance(config, dict):
         raise DataError(f"{path} is no JSON object", "fetch the checkpoint again")

@@ -91,7 +91,7 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
                     raise ValueError(f"`{name}` is cut off, or of an unknown type")
                 found[name] = stored
         return found
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path} can't be read as safetensors: {error}", "fetch the checkpoint again"
         ) from error

@@ -55,7 +55,7 @@ def _settings(folder: Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON: {error}", "fetch the tokenizer again") from error
     return content if isinstance(content, dict) else {}
 
@@ -78,7 +78,7 @@ def _reserved(tokenizer: Path | None) -> list[str]:
         content = json.loads(tokenizer.read_bytes())
         tokens = content.get("added_tokens") or []
         return sorted(token["content"] for token in tokens if token.get("special"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{tokenizer} can't be read as a tokenizer: {error}",
             "name a tokenizer.json as the `tokenizers` library saves it",

@@ -115,8 +115,13 @@ def publish(workspace: Path, generation: int) -> None:
 
 
 def set_aside(workspace: Path) -> None:
-    """Move a build file that can't be used out of the way; the last one is kept to look into."""
+    """Move a build file that can't be used out of the way; the last one is kept to look into.
+
+    Raises:
+        DiskFull, DiskFailed, WorkspaceError: if it can't be moved.
+    """
     path = build_path(workspace)
-    for suffix in ("", ".wal"):
-        if os.path.exists(f"{path}{suffix}"):
-            rename(Path(f"{path}{suffix}"), Path(f"{path}.aside{suffix}"))
+    with disk_errors(path.parent):
+        for suffix in ("", ".wal"):
+            if os.path.exists(f"{path}{suffix}"):
+                rename(Path(f"{path}{suffix}"), Path(f"{path}.aside{suffix}"))

@@ -186,7 +186,7 @@ def test_a_configuration_that_cannot_be_used_is_refused(
         checkpoint_shape(tmp_path / "hub")
 
 
-@pytest.mark.parametrize("content", ["{", "[1]"])
+@pytest.mark.parametrize("content", ["{", "[1]", "[" * 100_000])
 def test_a_configuration_that_is_no_object_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(DataError, match="is no JSON"):
