@@ -26,7 +26,7 @@ def use_device(name: str, threads: int) -> torch.device:
     keep_freed_memory()
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise SpeccError(
             f"there is no device `{name}` here", "run on `cpu`, or on a machine that has it"

@@ -19,6 +19,7 @@ from specc.mixture import counts
 from specc.shapes import config_shape
 from specc.steps import Component
 from specc.store import Manifest
+from specc_runtime.device import use_device
 from specc_runtime.run import Interrupted
 from workshop import EOS, VOCAB, Workshop, random_documents
 
@@ -337,3 +338,9 @@ def test_sgd_is_the_textbook_update(workshop: Workshop) -> None:
         assert old.grad is not None
         expected = old - 0.1 * (old.grad + 0.5 * old)
         np.testing.assert_allclose(new.detach().numpy(), expected.detach().numpy(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "meta"])
+def test_a_device_that_can_not_compute_is_refused_in_words(name: str) -> None:
+    with pytest.raises(SpeccError, match=f"there is no device `{name}` here"):
+        use_device(name, 1)
