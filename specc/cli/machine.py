@@ -37,6 +37,17 @@ class Machine:
     compiled: str = "auto"
     lanes: Lanes = "auto"
 
+    def contradiction(self) -> str | None:
+        """Options of which one would be without effect beside another, in words; None if there are none."""
+        if isinstance(self.lanes, int):
+            for name in ("replicas", "micro_batch", "implementation", "compiled"):
+                value = getattr(self, name)
+                if name in self.chosen() and (name, value) != ("compiled", "off"):
+                    return f"steps with {OPTIONS[name]} {value} train by themselves; leave out --lanes"
+        if self.sharding == "shard" and self.replicas == 1:
+            return "one process has nothing to share out; add --replicas"
+        return None
+
     def chosen(self) -> dict[str, Any]:
         """The fields that were set to something else than their default."""
         return {

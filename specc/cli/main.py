@@ -298,6 +298,8 @@ def run(
     from specc.cli.running import run_file
 
     machine = Machine(device, replicas, sharding, micro_batch, implementation, compiled, lanes)
+    if contradiction := machine.contradiction():
+        raise click.UsageError(contradiction)
     return run_file(file, only, max_arms, workspace, workers, machine, no_wait)
 
 

@@ -179,6 +179,14 @@ def test_exact_match_is_what_transformers_generates(workshop: Workshop, batch_to
         assert (line["prediction"] == line["target"]) >= bool(line["value"])
 
 
+def test_a_completion_without_room_for_a_token_before_it_is_told(workshop: Workshop) -> None:
+    corpus = workshop.corpus([[1]], [[97, 98, 99, 65, 66, 67]], prompt=2)
+    checkpoint = workshop.init()
+    workshop.do(evaluation(workshop, "exact_match", checkpoint, corpus, sequence=6))
+    with pytest.raises(DataError, match=r"a completion of 5 tokens .* more than the 5 of a sequence"):
+        workshop.do(evaluation(workshop, "exact_match", checkpoint, corpus, sequence=5))
+
+
 def test_generation_stops_at_the_end_token(workshop: Workshop) -> None:
     """The model has learned to end after two letters; a longer target is not met."""
     checkpoint, documents = memorised(workshop)

@@ -28,3 +28,25 @@ def test_a_run_goes_on_with_its_lanes_and_no_step_is_told_of_them() -> None:
     step = PlannedStep(key="a", op="train", inputs={}, params={}, execution={}, label="")
     [placed] = machine.run_by(Study(experiment="e", steps=(step,))).steps
     assert placed.execution == {}
+
+
+@pytest.mark.parametrize(
+    ("machine", "told"),
+    [
+        (Machine(lanes=4, replicas=2), "--replicas 2"),
+        (Machine(lanes=4, micro_batch=3), "--micro-batch 3"),
+        (Machine(lanes=4, implementation="plain"), "--implementation plain"),
+        (Machine(lanes=4, compiled="on"), "--compile on"),
+        (Machine(sharding="shard"), "add --replicas"),
+    ],
+)
+def test_an_option_without_effect_beside_another_is_told(machine: Machine, told: str) -> None:
+    assert told in (machine.contradiction() or "")
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [Machine(), Machine(lanes="off", replicas=2), Machine(lanes=2), Machine(sharding="shard", replicas=2)],
+)
+def test_options_that_go_together_are_taken(machine: Machine) -> None:
+    assert machine.contradiction() is None

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from specc.errors import DataError
 from specc_runtime.evaluate.batches import Rows, Tokens
 from specc_runtime.evaluate.decoding import continuations
 from specc_runtime.evaluate.measured import Measured, Task, clustered_error
@@ -18,12 +19,21 @@ def exact_match(task: Task) -> Measured:
     As many tokens are generated as the completion has, end token included: more could only differ.
     A prompt that leaves no room for its completion in `sequence` loses tokens at its front. How a
     continuation is found, and what a tie means: see `specc_runtime.evaluate.decoding`.
+
+    Raises:
+        DataError: if a completion alone leaves no room for a token before it.
     """
     decode = open_tokens(task.folder).decode
     rows: list[Tokens] = []
     firsts = []
     for document, length in task.documents():
         completion = len(document) - length
+        if completion >= task.sequence:
+            raise DataError(
+                f"a completion of {completion} tokens and a token before it are more than the "
+                f"{task.sequence} of a sequence",
+                "leave such documents out, or give the stage a longer `sequence`",
+            )
         row = document[max(0, length - max(1, task.sequence - completion)) :]
         rows.append(row)
         firsts.append(len(row) - completion)
