@@ -29,7 +29,7 @@ from specc.analysis.unused import report_unused
 from specc.diagnostics import Label, Report, nearest, uses_of
 from specc.errors import DataError
 from specc.language import ast
-from specc.locking import locked, read_lock
+from specc.locking import Lock, locked, read_lock
 from specc.study import BASE, Axis, Comparison, Expectation
 
 
@@ -83,6 +83,7 @@ def compile_file(
     library: bool = False,
     files: Files = DISK,
     memory: Memory[CompiledExperiment | None] | None = None,
+    lock: Lock | None = None,
 ) -> Compilation:
     """Read and check a recipe.
 
@@ -92,15 +93,16 @@ def compile_file(
         library: whether a file may declare names for others to use, and no experiment.
         files: where recipes are read from.
         memory: what earlier compilations found, for an editor.
+        lock: what is pinned; None for what the recipe's lock file says.
     """
     report = Report()
     compilation = Compilation(report, load(path, report, files))
     try:
-        lock = read_lock(path)
+        pinned = read_lock(path) if lock is None else lock
     except DataError as error:
         report.add("E0001", error.message, None, help=error.help)
     else:
-        with locked(lock):
+        with locked(pinned):
             _compile(compilation, path, only, max_arms, library, memory)
     return compilation
 

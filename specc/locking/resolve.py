@@ -26,39 +26,29 @@ def pin_all(
     """Pin all that a recipe takes from the hub, and write its lock file after each thing that is pinned.
 
     Args:
-        anew: pin all again, also what is pinned already: branches are looked up as they are now.
+        anew: pin all again, also what is pinned already: branches are looked up as they are now. The lock
+            file stays as it is until all is pinned, and where the recipe is wrong.
         told: is told what is being done.
     Returns:
         the last compilation, with what is still wrong in the recipe; and its lock.
     Raises:
         DataError: if something can't be found or fetched, or the lock file can't be read.
     """
-    lock = read_lock(spec)
-    if anew and lock != Lock():
-        compilation, lock = _anew(spec, lock, max_arms, told)
-        return compilation, lock
+    before = read_lock(spec)
+    lock = Lock() if anew else before
     for _ in range(MOST_ROUNDS):
         with listening() as wanted:
-            compilation = compile_file(spec, max_arms=max_arms)
+            compilation = compile_file(spec, max_arms=max_arms, lock=lock)
         if not wanted:
             break
         for each in wanted:
             told(f"pinning {described(each)}")
             lock = _with(lock, each)
-            write_lock(spec, lock)
+            if not anew:
+                write_lock(spec, lock)
+    if anew and lock != before and not compilation.report.failed:
+        write_lock(spec, lock)
     return compilation, lock
-
-
-def _anew(
-    spec: Path | str, before: Lock, max_arms: int, told: Callable[[str], None]
-) -> tuple[Compilation, Lock]:
-    """Pin from nothing; the old lock comes back if that fails."""
-    write_lock(spec, Lock())
-    try:
-        return pin_all(spec, False, max_arms, told)
-    except BaseException:
-        write_lock(spec, before)
-        raise
 
 
 def _with(lock: Lock, wanted: Wanted) -> Lock:

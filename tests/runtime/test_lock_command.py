@@ -93,6 +93,14 @@ def test_a_failure_leaves_the_lock_as_it_was(hub: FakeHub, spec: Path) -> None:
     assert read_lock(spec) == before
 
 
+def test_a_wrong_recipe_leaves_the_lock_as_it_was(hub: FakeHub, spec: Path) -> None:
+    run("lock", spec)
+    before = read_lock(spec)
+    spec.write_text(spec.read_text() + "experiment {\n")
+    assert run("lock", spec, "--update").exit_code == 1
+    assert read_lock(spec) == before
+
+
 def test_a_recipe_that_takes_nothing_from_the_hub_gets_no_lock(hub: FakeHub, spec: Path) -> None:
     own = "llama(layers = 1, width = 16, heads = 2, context = 64 tokens)"
     spec.write_text(SPEC.replace('hub("someone/tiny")', own))
