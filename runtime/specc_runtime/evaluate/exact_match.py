@@ -17,7 +17,8 @@ def exact_match(task: Task) -> Measured:
     """Share of documents whose prompt is continued, greedily and up to the end token, as they are.
 
     As many tokens are generated as the completion has, end token included: more could only differ.
-    A prompt that leaves no room for its completion in `sequence` loses tokens at its front. How a
+    A prompt that leaves no room for its completion in `sequence` loses tokens at its front; of a document
+    without a prompt the first token is given. How a
     continuation is found, and what a tie means: see `specc_runtime.evaluate.decoding`.
 
     Raises:
