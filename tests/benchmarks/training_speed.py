@@ -17,19 +17,25 @@ With --compile there are two more, specc and the tuned Trainer compiled by torch
 compiling. What is compared is CPU time, so that other work on the machine weighs less; each round begins
 with another contender. A ratio is the median over the rounds, with the least and the most, and behind it
 that of the least times, which other work disturbs least.
+
+First come the speeds of bare matrix products: what bfloat16 can gain over float32 is bounded by their
+ratio, which differs between processors, and on one processor with what its neighbours do.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import math
 import platform
 import statistics
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from training_contenders import (
     BATCH,
     SEQUENCE,
@@ -114,6 +120,17 @@ def machine() -> str:
     return f"{names[0] if names else platform.processor()}, {packages}, python {platform.python_version()}"
 
 
+def product_speed(dtype: torch.dtype, size: int = 1024, rounds: int = 8) -> float:
+    """GFLOP a CPU second of square matrix products, at their fastest."""
+    left, right = (torch.randn(size, size).to(dtype) for _ in range(2))
+    best = math.inf
+    for _ in range(rounds):
+        began = time.process_time()
+        torch.mm(left, right)
+        best = min(best, time.process_time() - began)
+    return 2 * size**3 / best / 1e9
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -125,6 +142,8 @@ def main() -> None:
     disable_progress_bar()
     set_verbosity_error()
     print(f"{machine()}; one thread, CPU time, {options.rounds} rounds of {options.steps} updates")
+    full, half = product_speed(torch.float32), product_speed(torch.bfloat16)
+    print(f"matrix products: float32 {full:.0f}, bfloat16 {half:.0f} GFLOP/s, ratio {half / full:.2f}")
     with tempfile.TemporaryDirectory() as folder:
         store = Store(open_workspace(Path(folder) / "workspace", create=True))
         for size in options.sizes:
