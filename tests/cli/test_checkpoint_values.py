@@ -122,6 +122,7 @@ def test_a_changed_transform_leaves_the_training_alone(done: Study, tmp_path: Pa
     assert {op: count for op, count in todo.items() if count} == {"transform": 2, "eval": 4}
 
 
+@pytest.mark.conformance
 def test_a_candidate_that_diverged_never_wins(tmp_path: Path) -> None:
     study = small_study(tmp_path)
     study.write(

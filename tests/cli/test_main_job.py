@@ -135,6 +135,7 @@ def test_a_source_file_that_changed_is_read_again(copy: Study) -> None:
     assert todo["train"] == 8
 
 
+@pytest.mark.conformance
 def test_a_damaged_checkpoint_is_noticed_and_made_again(copy: Study) -> None:
     (row,) = copy.rows("select checkpoint from stages where stage = 'pretrain' and early = 0.5 and seed = 1")
     key = row["checkpoint"]

@@ -19,6 +19,7 @@ def inside(study: Study, folder: str) -> Study:
     return Study(study.folder / folder)
 
 
+@pytest.mark.conformance
 def test_a_new_project_runs_and_answers_in_sql(here: Study) -> None:
     here.specc("new", "my-study")
     project = inside(here, "my-study")

@@ -8,6 +8,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from small_study import BATCH, SEQUENCE, small_study
 from specc.execute.console import SilentConsole
 from specc.execute.run import RunOptions, run_study
@@ -61,6 +63,7 @@ def test_a_study_trains_and_measures_in_workers_as_it_does_in_one_process(tmp_pa
     assert contents(tmp_path / "workers", study) == contents(tmp_path / "here", study)
 
 
+@pytest.mark.conformance
 def test_F02_F17_a_run_whose_worker_was_killed_and_that_was_preempted_ends_in_the_same_bits(
     tmp_path: Path,
 ) -> None:

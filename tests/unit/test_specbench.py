@@ -43,16 +43,19 @@ def test_a_plan_is_measured(bench: Bench, capsys: pytest.CaptureFixture[str]) ->
     assert "chain, depth 3" in said
 
 
+@pytest.mark.conformance
 def test_specc_is_exact_about_every_edit(bench: Bench) -> None:
     (answers,) = edits.edits(bench, 52).values()
     assert [answer.shown() for answer in answers] == ["exact"] * len(edits.EDITS)
     assert [len(edit.truth(grid(52))) for edit in edits.EDITS] == [0, 0, 0, 0, 10, 20, 41, 30, 0]
 
 
+@pytest.mark.conformance
 def test_specc_locates_every_mistake(bench: Bench) -> None:
     assert mistakes.mistakes(bench) == {"specc": ["located"] * 20}
 
 
+@pytest.mark.conformance
 def test_a_killed_run_goes_on(bench: Bench) -> None:
     assert running.kill(bench)["specc"].endswith("again: complete, 0 done twice")
 

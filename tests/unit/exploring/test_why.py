@@ -116,6 +116,7 @@ def test_steps_of_unknown_operations_are_explained(tmp_path: Path) -> None:
     assert [link.op for link in found.chain] == ["transform", "train", "prepare"]
 
 
+@pytest.mark.conformance
 def test_a_long_chain_is_answered_without_recursion(tmp_path: Path) -> None:
     steps = tuple(
         PlannedStep(

@@ -95,6 +95,7 @@ def test_a_reader_does_not_wait_for_an_indexer_at_work(workspace: FakeWorkspace)
     assert count(workspace, "results") == 1
 
 
+@pytest.mark.conformance
 def test_an_indexer_killed_anywhere_leaves_an_index_that_goes_on(workspace: FakeWorkspace) -> None:
     chance = random.Random(0)
     for round in range(8):
