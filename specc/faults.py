@@ -57,7 +57,7 @@ class Fault:
             raise ValueError(f"`{text}` is no fault; write for instance `kill@17` or `kill@step=3,rank=1`")
         kind, operation, step, rank = match.groups()
         where = int(operation) if operation else None
-        return cls(kind, where, int(step) if step else None, int(rank or 0))  # type: ignore[arg-type]
+        return cls(kind, where, int(step) if step else None, int(rank or 0))  # type: ignore[arg-type]  # the pattern allows no other
 
 
 class Operations:

@@ -89,7 +89,7 @@ def build_optimizer(model: nn.Module, component: Component) -> torch.optim.Optim
 
 def ascent_radius(component: Component) -> float | None:
     """How far SAM moves the weights before it takes the gradient that counts; None for other optimizers."""
-    return float(arguments(component)["rho"]) if component.name == "sam" else None  # type: ignore[arg-type]
+    return float(arguments(component)["rho"]) if component.name == "sam" else None  # type: ignore[arg-type]  # declared a number
 
 
 def state_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

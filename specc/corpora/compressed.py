@@ -120,7 +120,7 @@ class _Bounded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # `io` gives no other
         try:
             data = self._source.read(len(buffer))
         except (OSError, EOFError, zlib.error) as error:

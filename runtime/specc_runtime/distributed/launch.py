@@ -200,7 +200,7 @@ def can_fork() -> bool:
         threads = len(os.listdir("/proc/self/task"))
     except OSError:
         return False
-    on_gpu: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch
+    on_gpu: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has no types here
     return threads == 1 and not on_gpu
 
 

@@ -15,7 +15,8 @@ class Uploads:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        on_gpu = device.type == "cuda"
+        self._stream = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]  # as below
 
     def sent(self, *arrays: NDArray[np.generic]) -> list[Tensor]:
         """The arrays on the device; what is launched next may use them."""
@@ -46,7 +47,7 @@ class Underway:
             return cls(both, None)
         values = torch.empty(2, pin_memory=True)
         values.copy_(both, non_blocking=True)
-        done = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch has no types here
         done.record()
         return cls(values, done)
 
