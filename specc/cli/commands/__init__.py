@@ -1,0 +1,5 @@
+"""The commands, by what they are about; each imports what it needs when it is called."""
+
+from specc.cli.commands import help, recipes, results, runs
+
+__all__ = ["help", "recipes", "results", "runs"]
