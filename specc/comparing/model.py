@@ -1,0 +1,211 @@
+"""A comparison as data: what the command line prints, a report draws, a page shows, and `--json` gives.
+
+A *group* is a set of arms that differ by their seed alone (or by axes that the question leaves out, see
+`Group.arms`); a *seed* of a group is one number: the result of its arm, or the mean over its arms. An *effect*
+is a group against the baseline, paired seed by seed. All of it is JSON: a number that is not finite is None,
+with the reason in `state`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from specc.steps import Frozen
+
+Better = Literal["lower", "higher", ""]
+"""Which results are better; empty if neither is known to be."""
+
+State = Literal["done", "diverged", "failed", "missing"]
+"""Of a seed: measured, not a number because training diverged, its step failed, or not there yet."""
+
+
+class Question(Frozen):
+    """What is compared with what.
+
+    Attributes:
+        experiments: experiments whose arms are compared; usually one.
+        eval, metric, stage: the measured result, as in the table `results`.
+        position: share of the stage behind the measured checkpoint; 1 at its end.
+        better: which results are better.
+        by: names that make a group: `recipe`, axes, `experiment`, `workspace`.
+        given: values of other names, that all arms have.
+        baseline: name of the group that the others are paired with.
+        level: of the intervals.
+    """
+
+    experiments: tuple[str, ...]
+    eval: str
+    metric: str
+    stage: str
+    position: float = 1.0
+    better: Better = ""
+    by: tuple[str, ...] = ()
+    given: dict[str, Any] = {}
+    baseline: str = ""
+    level: float = 0.95
+
+
+class Interval(Frozen):
+    """An interval; `method` in words, for instance `paired t, 4 degrees of freedom`."""
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+class SeedValue(Frozen):
+    """The result of a group at a seed; None unless its state is `done`."""
+
+    seed: int
+    value: float | None
+    state: State
+
+
+class Group(Frozen):
+    """Results of a group.
+
+    Attributes:
+        name: for people and unique, for instance `early = 50%` or `replay`. values: of the names in `by`.
+        arms: how many arms a seed's value is a mean over. n: seeds that are done.
+        mean, sd: over those seeds; None if there are none, or fewer than two.
+        interval: of the mean, over seeds; None for fewer than two.
+        selected: whether its settings were chosen by these very results (`best`, or the best of many), so
+            that its mean is too good by the winner's curse.
+        dominated: of a frontier, whether another group is better in both; else None.
+    """
+
+    name: str
+    values: dict[str, Any]
+    arms: int
+    seeds: tuple[SeedValue, ...]
+    n: int
+    mean: float | None
+    sd: float | None
+    interval: Interval | None
+    selected: bool = False
+    dominated: bool | None = None
+
+
+class Pair(Frozen):
+    """A seed that both sides have: `difference` is `value` - `baseline`."""
+
+    seed: int
+    value: float
+    baseline: float
+    difference: float
+
+
+class OverItems(Frozen):
+    """The difference over evaluated documents or prompts: what another sample of them might have given.
+
+    Attributes:
+        items: documents that both have; clusters: of which the errors are taken together (a document's seeds).
+        difference: mean over them. stderr: clustered. interval: by `method`.
+        mcnemar_p: exact, of results that are right or wrong; None for others.
+    """
+
+    items: int
+    clusters: int
+    difference: float
+    stderr: float | None
+    interval: Interval | None
+    mcnemar_p: float | None = None
+
+
+class Effect(Frozen):
+    """A group against the baseline.
+
+    Attributes:
+        pairs: seeds that both have. unpaired: seeds that one of them lacks, and why, in words.
+        mean: of the differences. interval: paired t. None where there are no or too few pairs.
+        relative: mean difference over the baseline's mean over the same seeds; None if that is 0.
+        p_t, p_sign_flip: two-sided; the sign-flip test is exact. p_holm: `p_t` adjusted over all groups.
+        smallest_p: the least that the sign-flip test can give with so many pairs.
+        verdict: `better`, `worse`, `no difference shown`, `not resolvable`, `not comparable`, `missing`.
+        n_needed: pairs needed to resolve a difference of this size; None if unknown.
+        refusal: why the two can't be paired, in words; empty if they can.
+        sentence: all of it in a sentence for people.
+    """
+
+    group: str
+    baseline: str
+    pairs: tuple[Pair, ...] = ()
+    unpaired: tuple[str, ...] = ()
+    mean: float | None = None
+    interval: Interval | None = None
+    relative: float | None = None
+    p_t: float | None = None
+    p_sign_flip: float | None = None
+    p_holm: float | None = None
+    smallest_p: float | None = None
+    verdict: str
+    n_needed: int | None = None
+    over_items: OverItems | None = None
+    refusal: str = ""
+    sentence: str = ""
+
+
+class Compared(Frozen):
+    """The answer to a question.
+
+    Attributes:
+        title: for instance `L_ret after finetune, by early`. headline: the answer in a sentence.
+        groups: in the order of the sweep, the baseline among them. effects: of all but the baseline.
+        best: name of the group with the best mean, which is `selected` if there are more than two.
+        notes: what a reader must know: diverged and failed seeds, missing results, budgets that differ.
+        sql: a query on the results that gives the value of each group and seed.
+    """
+
+    question: Question
+    title: str
+    headline: str
+    groups: tuple[Group, ...]
+    effects: tuple[Effect, ...]
+    best: str = ""
+    notes: tuple[str, ...] = ()
+    sql: str
+
+
+class FrontierPoint(Frozen):
+    """A point of a frontier: means over seeds of two results of a group.
+
+    Attributes:
+        series: the group of points that it belongs to, whose frontier is drawn as one.
+        x_interval, y_interval: over seeds. dominated: another point of its series is no worse in both and
+            better in one. strictly: another is better in both (the rule of arXiv 2605.12705).
+        on_hull: whether it is a corner of the convex hull that faces what is better.
+    """
+
+    name: str
+    series: str
+    values: dict[str, Any]
+    n: int
+    x: float
+    y: float
+    x_interval: Interval | None
+    y_interval: Interval | None
+    dominated: bool
+    strictly: bool
+    on_hull: bool
+
+
+class Frontier(Frozen):
+    """Two results against each other: what is learned against what is kept.
+
+    Attributes:
+        x, y: the two results. hypervolume: of each series, with the reference point `reference`.
+        signed_area: of each other series against the first, over the range of x that both have; positive where
+            the other is better. None where ranges don't meet.
+    """
+
+    x: Question
+    y: Question
+    title: str
+    headline: str
+    points: tuple[FrontierPoint, ...]
+    reference: tuple[float, float] | None = None
+    hypervolume: dict[str, float] = {}
+    signed_area: dict[str, float | None] = {}
+    notes: tuple[str, ...] = ()
+    sql: str
