@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,6 +94,36 @@ def test_F02_kinds_in_which_any_three_properties_meet_end_in_the_same_bits(bench
 @pytest.mark.parametrize("cut", AXES["cut"])
 def test_F02_a_lane_killed_on_the_way_ends_in_the_same_bits(bench: Bench, cut: Any) -> None:
     check_kills(bench, Case(epoch=1, dropout=0.1, cut=cut, engine="stacked"), ON_THE_WAY[cut])
+
+
+def check_log(bench: Bench, case: Case) -> None:
+    """Kill a training that has logged steps behind its last checkpoint: they are done and logged again."""
+    steps = bench.steps(case)
+    expected = undisturbed(bench, steps)
+    store = bench.workspace()
+    for step in steps:
+        end = step.params["steps"]
+        rarely = step.model_copy(update={"execution": step.execution | {"checkpoint_seconds": 1e9}})
+        for attempt, place in (step, end - 4), (rarely, end):
+            fault = Fault("kill", step=place, rank=0)
+            assert forked(lambda: do_all(store, [attempt]), fault).killed, case  # noqa: B023
+        logged = (store.work(step.key) / "metrics.jsonl").read_text().splitlines()
+        assert json.loads(logged[-1])["step"] > end - 5, case  # what is checked here would else be nothing
+        assert forked(lambda: do_all(store, [rarely])).status == 0, case  # noqa: B023
+        assert store.manifest(step.key).provenance.resumed == 1
+    assert outcome(store, steps) == expected, case
+
+
+def test_F02_what_was_logged_behind_the_last_checkpoint_is_cut_off(bench: Bench) -> None:
+    check_log(bench, HARD)
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("case", [*covering(ALL, 1), Case(cut="stage", engine="stacked")], ids=str)
+def test_F02_what_any_kind_of_training_logged_behind_its_last_checkpoint_is_cut_off(
+    bench: Bench, case: Case
+) -> None:
+    check_log(bench, case)
 
 
 @pytest.mark.slow
