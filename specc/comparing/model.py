@@ -1,14 +1,16 @@
 """A comparison as data: what the command line prints, a report draws, a page shows, and `--json` gives.
 
 A *group* is a set of arms that differ by their seed alone (or by axes that the question leaves out, see
-`Group.arms`); a *seed* of a group is one number: the result of its arm, or the mean over its arms. An *effect*
-is a group against the baseline, paired seed by seed. All of it is JSON: a number that is not finite is None,
-with the reason in `state`.
+`Group.arms`); a *seed* of a group is one number: the result of its arm, or the mean over its arms. An
+*effect* is a group against the baseline, paired seed by seed. All of it is JSON: a number that is not
+finite is None, with the reason in `state`.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
+
+from pydantic import Field
 
 from specc.steps import Frozen
 
@@ -40,7 +42,7 @@ class Question(Frozen):
     position: float = 1.0
     better: Better = ""
     by: tuple[str, ...] = ()
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = Field(default_factory=dict)
     baseline: str = ""
     level: float = 0.95
 
@@ -100,7 +102,7 @@ class OverItems(Frozen):
     """The difference over evaluated documents or prompts: what another sample of them might have given.
 
     Attributes:
-        items: documents that both have; clusters: of which the errors are taken together (a document's seeds).
+        items: documents that both have. clusters: whose errors are taken together (a document's seeds).
         difference: mean over them. stderr: clustered. interval: by `method`.
         mcnemar_p: exact, of results that are right or wrong; None for others.
     """
@@ -195,8 +197,8 @@ class Frontier(Frozen):
 
     Attributes:
         x, y: the two results. hypervolume: of each series, with the reference point `reference`.
-        signed_area: of each other series against the first, over the range of x that both have; positive where
-            the other is better. None where ranges don't meet.
+        signed_area: of each other series against the first, over the range of x that both have; positive
+            where the other is better. None where ranges don't meet.
     """
 
     x: Question
@@ -205,7 +207,7 @@ class Frontier(Frozen):
     headline: str
     points: tuple[FrontierPoint, ...]
     reference: tuple[float, float] | None = None
-    hypervolume: dict[str, float] = {}
-    signed_area: dict[str, float | None] = {}
+    hypervolume: dict[str, float] = Field(default_factory=dict)
+    signed_area: dict[str, float | None] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     sql: str
