@@ -199,7 +199,7 @@ class LocalExecutor:
                 if self.in_slot.get(worker.slot) == message["ended"]:
                     del self.in_slot[worker.slot]
                 if worker.steps:
-                    short = message["status"] == -signal.SIGKILL and self.memory.grew()
+                    short = message["status"] == -signal.SIGKILL and self.memory.met()
                     for step in worker.steps.values():
                         events.append(lost(worker.slot, step, message["status"], short))
         if self.control.closed:
