@@ -5,6 +5,7 @@
     ├── CorruptArtifact     a stored file is not what its manifest says
     ├── DiskFull            no space left where the workspace lies
     ├── DiskFailed          the device that holds the workspace reports an error
+    ├── NoDevice            there is no such device, or fewer than are asked for
     ├── DataError           a source file can't be read as what the recipe says it is
     ├── Diverged            training met a loss or gradient that is not a number
     ├── PluginError         a component of an installed package can't be used
@@ -48,6 +49,10 @@ class DiskFull(SpeccError):
 
 class DiskFailed(SpeccError):
     """The device reports an error: what was written last may not be there."""
+
+
+class NoDevice(SpeccError):
+    """Models can't be trained on what `--device` and `--replicas` ask for."""
 
 
 class DataError(SpeccError):

@@ -8,14 +8,14 @@ from functools import cache
 
 import torch
 
-from specc.errors import SpeccError
+from specc.errors import NoDevice
 
 
 def use_device(name: str, threads: int) -> torch.device:
     """Set this process up to compute the same bits every time.
 
     Raises:
-        SpeccError: if there is no such device.
+        NoDevice: if there is no such device.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
@@ -27,11 +27,16 @@ def use_device(name: str, threads: int) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError) as error:
-        raise SpeccError(
-            f"there is no device `{name}` here", "run on `cpu`, or on a machine that has it"
+    except (RuntimeError, AssertionError, ImportError) as error:
+        raise NoDevice(
+            f"there is no device `{name}` here", f"give `--device` one of {', '.join(devices())}"
         ) from error
     return device
+
+
+def devices() -> list[str]:
+    """What this machine can train on, as words of a message."""
+    return ["`cpu`", *(f"`cuda:{number}`" for number in range(torch.cuda.device_count()))]
 
 
 def device_name(device: torch.device) -> str:

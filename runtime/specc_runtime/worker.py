@@ -8,6 +8,13 @@ It stays alive between steps so that what it has loaded stays warm. Messages are
                      {"kind": "failed", "error": class, "message": ..., "help": ..., "key": ...}
                      {"kind": "interrupted"}
 
+Before there is a step for it, a worker may be asked whether models can be trained here:
+
+    to the worker    {"devices": [{"device": ..., "replicas": ...}, ...]}
+    from the worker  {"kind": "devices", "message": ..., "help": ...}   both null if they can
+
+It ends then: a process that has used a GPU can't be forked for the ranks of a step.
+
 Several steps in a request are trained together, in lanes. Each message also holds "of_step", the key
 of the step that it is about, and each step has its one last message.
 
@@ -28,7 +35,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from specc.errors import SpeccError
+from specc.errors import NoDevice, SpeccError
 from specc.execute.executor import MEMORY_HELP, OUT_OF_MEMORY
 from specc.steps import Step
 from specc.store import Manifest, Store
@@ -68,10 +75,28 @@ def work(channel: socket.socket, entry: Entry) -> None:
     with channel.makefile("rb") as requests:
         for line in requests:
             request = json.loads(line)
+            if "devices" in request:
+                tell(tried_devices(request["devices"]))
+                return
             steps = [Step.model_validate(step) for step in request["run"]]
             attempt(steps, Store(Path(request["workspace"])), entry, tell, flag)
             if flag.is_set:
                 return
+
+
+def tried_devices(wanted: list[dict[str, Any]]) -> dict[str, Any]:
+    """The message on whether models can be trained on these devices, by so many processes each."""
+    from specc_runtime.device import use_device
+    from specc_runtime.distributed.launch import check_devices
+
+    try:
+        for each in wanted:
+            use_device(each["device"], 1)
+            if each["replicas"] > 1:
+                check_devices(each["device"], each["replicas"])
+    except NoDevice as error:
+        return {"kind": "devices", "message": error.message, "help": error.help}
+    return {"kind": "devices", "message": None, "help": None}
 
 
 def attempt(steps: Sequence[Step], store: Store, entry: Entry, tell: Report, flag: StopFlag) -> None:

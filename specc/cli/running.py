@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specc.cli.compiling import compiled, study_of
-from specc.cli.failures import EXPECTATION_NOT_MET, STEP_FAILED, WRONG_SPEC
+from specc.cli.failures import EXPECTATION_NOT_MET, STEP_FAILED, WRONG_SPEC, WRONG_USE
 from specc.cli.machine import Machine
 from specc.cli.places import find_workspace, workspace_of
-from specc.errors import WorkspaceError
+from specc.errors import NoDevice, WorkspaceError
 from specc.store import Store, open_workspace
 from specc.study import Study
 
@@ -69,7 +69,7 @@ def run_one(study: Study, workspace: Path, options: RunOptions) -> int:
 
     outcome = run_study(study, workspace, replace(options, on_change=publish), open_console())
     if outcome.error is not None:
-        return STEP_FAILED
+        return WRONG_USE if isinstance(outcome.error, NoDevice) else STEP_FAILED
     if outcome.exit_code == 0:
         indexer.update()  # waits: a reader may have been at it when the last step ended
         met = print_outcome(study, workspace, complete=True)

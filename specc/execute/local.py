@@ -14,10 +14,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from specc.errors import NoDevice
 from specc.execute.channel import Channel
 from specc.execute.executor import (
     MEMORY_HELP,
@@ -45,6 +47,10 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
 }
 """What workers find in their environment: one thread each, the same bits each time, no network."""
+
+
+POLL_SECONDS = 0.2
+"""How long to wait for an answer before a look at what else has happened."""
 
 
 @dataclass(slots=True)
@@ -128,6 +134,26 @@ class LocalExecutor:
         self.in_slot[slot] = self.forked
         self.selector.register(ours, selectors.EVENT_READ, self.forked)
         return self.forked
+
+    def require(self, devices: Sequence[dict[str, Any]], give_up: Callable[[], bool]) -> None:
+        """Ask a worker, once, whether models can be trained on these devices; it ends with its answer.
+
+        Args:
+            devices: `device` and `replicas` of steps. give_up: whether to wait no more.
+        Raises:
+            NoDevice: if one is not here.
+            ExecutorLost: if the processes are gone.
+        """
+        worker = self.workers[self.fork(0)]
+        worker.channel.send({"devices": list(devices)})
+        while not worker.channel.closed and not give_up():
+            self.selector.select(POLL_SECONDS)
+            for answer in worker.channel.receive():
+                if answer["message"] is not None:
+                    raise NoDevice(answer["message"], answer["help"])
+            self.reaped()
+        self.in_slot.pop(0, None)
+        self.forget(worker)
 
     def start_server(self) -> Channel:
         ours, theirs = socket.socketpair()

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from specc.errors import SpeccError
+from specc.errors import NoDevice, SpeccError
 from specc.execute.console import Console
 from specc.execute.drive import Drive
 from specc.execute.executor import ExecutorLost
@@ -130,10 +131,12 @@ def run_locked(
     try:
         if todo:
             record.status(first)
+            if devices := devices_of(study, done):
+                executor.require(devices, lambda: interrupts.count > 0)
             drive.run()
         error = record.trouble
         state = end_state(schedule, interrupts, error)
-    except ExecutorLost as lost:
+    except (ExecutorLost, NoDevice) as lost:
         error = lost
     finally:
         executor.close()
@@ -144,6 +147,16 @@ def run_locked(
         record.status(status)
         console.ended(status)
     return RunOutcome(state, status, error, interrupts.preempted)
+
+
+def devices_of(study: Study, done: set[str]) -> list[dict[str, Any]]:
+    """What the steps to do ask of the machine beside processors: each `device` with its `replicas` once."""
+    asked = {
+        (step.execution["device"], step.execution.get("replicas", 1))
+        for step in study.steps
+        if step.key not in done and step.execution.get("device", "cpu") != "cpu"
+    }
+    return [{"device": device, "replicas": replicas} for device, replicas in sorted(asked)]
 
 
 def end_state(schedule: Schedule, interrupts: Interrupts, error: SpeccError | None) -> RunState:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from fake_steps import ENTRY, diary, fake_step, study_of
+from specc.errors import NoDevice
 from specc.execute.console import PlainConsole, SilentConsole
 from specc.execute.executor import ExecutorLost
+from specc.execute.local import LocalExecutor
 from specc.execute.run import RunOptions, RunOutcome, run_study
 from specc.execute.status import read_status
 from specc.store import Store
@@ -173,3 +175,34 @@ def test_the_hook_is_called_after_work_and_its_errors_end_nothing(tmp_path: Path
     calls.clear()
     assert run(tmp_path, fake_step("a"), on_change=index).exit_code == 0
     assert calls == []
+
+
+def test_a_device_that_is_not_here_is_one_message_before_any_step(tmp_path: Path) -> None:
+    steps = [
+        replace(step, execution={"device": "gpu"}) for step in (fake_step("a"), fake_step("b", seconds=2.0))
+    ]
+    outcome = run(tmp_path, fake_step("first"), *steps)
+    assert isinstance(outcome.error, NoDevice)
+    assert outcome.error.message == "there is no device `gpu` here"
+    assert (outcome.error.help or "").startswith("give `--device` one of `cpu`")
+    assert (outcome.state, outcome.failures) == ("failed", ())
+    assert labels(tmp_path, "start") == []
+    status = read_status(tmp_path)
+    assert status is not None
+    assert status.error == outcome.error.message
+
+
+def test_a_run_without_anything_to_do_asks_for_no_device(tmp_path: Path) -> None:
+    step = fake_step("a")
+    assert run(tmp_path, step).exit_code == 0
+    assert run(tmp_path, replace(step, execution={"device": "gpu"})).exit_code == 0
+
+
+def test_a_worker_that_was_asked_for_a_device_that_is_here_ends_and_frees_its_slot(tmp_path: Path) -> None:
+    executor = LocalExecutor(tmp_path, 1, tmp_path / "log", ENTRY, ())
+    try:
+        executor.require([{"device": "cpu:0", "replicas": 1}], give_up=lambda: False)
+        assert executor.idle() == [0]
+        assert executor.in_slot == {}
+    finally:
+        executor.close()

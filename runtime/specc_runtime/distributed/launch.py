@@ -27,7 +27,7 @@ from typing import Any
 import torch
 
 from specc import errors
-from specc.errors import SpeccError
+from specc.errors import NoDevice, SpeccError
 from specc.steps import Step, TrainExecution
 from specc.store import Store
 from specc_runtime.attempt import Attempt
@@ -92,7 +92,7 @@ def joined(attempt: Attempt) -> Iterator[Group]:
         SpeccError, MemoryError: what went wrong in one of them.
     """
     execution: TrainExecution = attempt.execution
-    check_devices(execution)
+    check_devices(execution.device, execution.replicas)
     folder = Path(tempfile.mkdtemp(dir=attempt.work, prefix="ranks-"))
     start = fork if can_fork() else spawn
     ranks = [start(attempt.step, attempt.store, number, folder) for number in range(1, execution.replicas)]
@@ -123,18 +123,18 @@ def joined(attempt: Attempt) -> Iterator[Group]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_devices(execution: TrainExecution) -> None:
+def check_devices(device: str, replicas: int) -> None:
     """Refuse to start more processes than there are GPUs for.
 
     Raises:
-        SpeccError: saying how many there are.
+        NoDevice: saying how many there are.
     """
-    if torch.device(execution.device).type != "cuda":
+    if torch.device(device).type != "cuda":
         return
     found = torch.cuda.device_count()
-    if found < execution.replicas:
-        raise SpeccError(
-            f"there are {found} GPUs here, and {execution.replicas} processes that need one each",
+    if found < replicas:
+        raise NoDevice(
+            f"there are {found} GPUs here, and {replicas} processes that need one each",
             f"train with `--replicas {found}`" if found else "train with `--device cpu`",
         )
 
