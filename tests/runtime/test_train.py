@@ -119,7 +119,8 @@ def test_a_checkpoint_behind_the_state_to_go_on_from_is_passed_over(workshop: Wo
 @pytest.mark.parametrize("stops", [[1], [7], [19], [3, 5, 4]])
 def test_an_interrupted_segment_ends_as_an_undisturbed_one(workshop: Workshop, stops: list[int]) -> None:
     corpora = [workshop.corpus(random_documents(30, seed), name=str(seed)) for seed in (1, 2)]
-    step = workshop.train(workshop.init(), corpora, dropout=0.1)
+    shares = [{"corpus": f"corpus{number}", "share": Fraction(1 + 2 * number, 4)} for number in (0, 1)]
+    step = workshop.train(workshop.init(), corpora, dropout=0.1, sources=shares)
     workshop.do(step)
     expected, lines = workshop.weights(step.key), metrics(workshop, step.key)
     undisturbed = workshop.store.manifest(step.key)
