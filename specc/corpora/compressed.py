@@ -31,6 +31,13 @@ PACKED = 1 << 12
 """Bytes that are unpacked at once: Zstandard makes at most 2^15 times as many of them."""
 
 
+FRAME = b"\x28\xb5\x2f\xfd"
+"""What a frame of Zstandard begins with."""
+
+SKIPPED = b"\x2a\x4d\x18"
+"""What comes behind the first byte of a frame that is to be skipped."""
+
+
 class _Source(Protocol):
     """What gives the bytes of a file, unpacked."""
 
@@ -72,7 +79,20 @@ def _unpacked(file: io.BufferedReader) -> _Source | None:
         import gzip
 
         return gzip.GzipFile(fileobj=file, mode="rb")
-    return _Zstandard(file) if start == b"\x28\xb5\x2f\xfd" else None
+    return _Zstandard(file) if start == FRAME or _begins_skipped(file) else None
+
+
+def _begins_skipped(file: io.BufferedReader) -> bool:
+    """Whether a file begins with a frame to be skipped, as those of pzstd do, and goes on with another.
+
+    RFC 8878, section 3.1.2: such a frame is one of 16 numbers, the size of its content, and the content.
+    """
+    start = file.peek(BUFFER)
+    if len(start) < 8 or start[1:4] != SKIPPED:
+        return False
+    after = 8 + int.from_bytes(start[4:8], "little")
+    following = start[after : after + 4]
+    return start[0] & 0xF0 == 0x50 and (len(following) < 4 or following == FRAME or following[1:] == SKIPPED)
 
 
 class _Zstandard:

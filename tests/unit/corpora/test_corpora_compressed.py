@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,22 @@ def packed(data: bytes, kind: str) -> bytes:
     compressor = zstandard.ZstdCompressor(write_content_size=False)
     if kind == "zst":
         return compressor.compress(data)
+    if kind == "pzstd":
+        frames = [compressor.compress(part) for part in (data[:777], data[777:])]
+        return b"".join(skipped(struct.pack("<I", len(frame))) + frame for frame in frames)
+    if kind == "zst with notes":
+        note = skipped(b"note" * 100_000)
+        return note + skipped(b"") + compressor.compress(data) + note
     # Frames one after another, as `cat` and parallel tools make them.
     return compressor.compress(data[:777]) + compressor.compress(b"") + compressor.compress(data[777:])
 
 
-KINDS = ("gz", "gz in two", "zst", "zst in three")
+def skipped(content: bytes) -> bytes:
+    """A frame that is to be skipped, in which pzstd says how long the next one is."""
+    return struct.pack("<II", 0x184D2A50, len(content)) + content
+
+
+KINDS = ("gz", "gz in two", "zst", "zst in three", "pzstd", "zst with notes")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,8 +73,10 @@ def test_readers_take_compressed_files(tmp_path: Path, kind: str, reader: str) -
 def test_a_plain_file_may_be_named_as_if_it_was_compressed(tmp_path: Path) -> None:
     (tmp_path / "data.gz").write_bytes(TEXT)
     (tmp_path / "empty.zst").write_bytes(b"")
+    (tmp_path / "odd.zst").write_bytes(skipped(b"hello") + TEXT)
     assert read_data(tmp_path / "data.gz") == TEXT
     assert read_data(tmp_path / "empty.zst") == b""
+    assert read_data(tmp_path / "odd.zst") == skipped(b"hello") + TEXT
 
 
 @pytest.mark.parametrize("kind", KINDS)
