@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specc.cli.compiling import compiled, study_of
-from specc.cli.failures import EXPECTATION_NOT_MET, STEP_FAILED, WRONG_SPEC, WRONG_USE
+from specc.cli.failures import EXPECTATION_NOT_MET, STEP_FAILED, WRONG_SPEC, WRONG_USE, tell
 from specc.cli.machine import Machine
 from specc.cli.places import find_workspace, workspace_of
-from specc.errors import NoDevice, WorkspaceError
+from specc.corpora.declared import DECLARED
+from specc.errors import DataError, NoDevice, WorkspaceError
+from specc.history.recipe import KeptRecipe
 from specc.store import Store, open_workspace
 from specc.study import Study
 
@@ -41,17 +43,51 @@ def run_file(
     place = open_workspace(workspace_of(file, workspace), create=True)
     chosen = [part for name in only for part in ("-e", name)] + (["-w", workspace] if workspace else [])
     again = shlex.join(["specc", "run", file, *chosen, *machine.arguments()])
+    recipe = KeptRecipe(files={each.source.name: each.source.text for each in compilation.program.files})
     code = 0
+    first, missing = None, []
     for experiment in compilation.experiments:
         study, _ = study_of(experiment, Store(place))
+        first = first or study
+        missing += [name for name in only_declared(study) if name not in missing]
+    if missing:
+        tell(without_data(missing))
+        return WRONG_SPEC
+    for experiment in compilation.experiments:
+        # Later ones are expanded again: what ran before them has measured how long steps take.
+        study, first = first or study_of(experiment, Store(place))[0], None
         options = RunOptions(
-            workers=machine.workers(workers), lanes=machine.lanes, wait=not no_wait, again=again
+            workers=machine.workers(workers),
+            lanes=machine.lanes,
+            wait=not no_wait,
+            again=again,
+            recipe=recipe,
         )
         ended = run_one(machine.run_by(study), place, options)
         code = code or ended
         if ended not in (0, EXPECTATION_NOT_MET):
             break
     return code
+
+
+def only_declared(study: Study) -> list[str]:
+    """Names of the corpora of a study that are declared without data."""
+    labels = (
+        step.label
+        for step in study.steps
+        if step.op == "prepare" and step.params["reader"]["name"] == DECLARED
+    )
+    return list(dict.fromkeys(label.rpartition("/")[2] for label in labels))
+
+
+def without_data(names: Sequence[str]) -> DataError:
+    """What to tell of corpora that can be planned with, and not read."""
+    what = "a corpus is" if len(names) == 1 else f"{len(names)} corpora are"
+    return DataError(
+        f"{what} declared without data: {', '.join(f'`{name}`' for name in names)}",
+        "a plan needs none, a run does: write where it lies in place of `declared(...)`, "
+        f'for instance `corpus {names[0]} = jsonl("data/*.jsonl", text = "text")`',
+    )
 
 
 def run_one(study: Study, workspace: Path, options: RunOptions) -> int:

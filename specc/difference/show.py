@@ -44,6 +44,16 @@ def as_text(difference: Difference) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def summary(difference: Difference, most: int = 3) -> str:
+    """What changed, in one line; of many changes the first, and how many more."""
+    if not difference.before or not difference.after:
+        return f"the experiment is {'new' if difference.after else 'gone'}"
+    listed = [_change(change)[0].strip() for change in difference.changes]
+    listed += [_other(change)[0].strip() for change in difference.others]
+    more = [f"{len(listed) - most} more"] if len(listed) > most else []
+    return "; ".join([*listed[:most], *more])
+
+
 def _arms(difference: Difference) -> str:
     before, after, paired = difference.arms_before, difference.arms_after, difference.arms_paired
     if before == after == paired:

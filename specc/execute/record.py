@@ -2,6 +2,7 @@
 
 runs/<6 digits>/plan.json      the study, as it was compiled
                 status.json    how the run stands; replaced as a whole, once a second at most
+                recipe.json    the text of the recipe and of the files that it uses
                 events.jsonl   a line for each start, end, failure and retry of a step
                 workers.log    what worker processes print; its last part, if that is too much
 """
@@ -17,6 +18,7 @@ from typing import Any
 from specc.errors import SpeccError, disk_errors
 from specc.execute.status import RunStatus, run_folder, run_numbers
 from specc.files import make_folder, operation, sweep_aside, write_atomic
+from specc.history.recipe import KeptRecipe, write_recipe
 from specc.study import Study
 
 STATUS_SECONDS = 1.0
@@ -33,7 +35,7 @@ class RunRecord:
         DiskFull, WorkspaceError: if the folder can't be made.
     """
 
-    def __init__(self, workspace: Path, study: Study) -> None:
+    def __init__(self, workspace: Path, study: Study, recipe: KeptRecipe | None = None) -> None:
         self.run = max(run_numbers(workspace), default=0) + 1
         self.folder = run_folder(workspace, self.run)
         self.trouble: SpeccError | None = None
@@ -42,6 +44,8 @@ class RunRecord:
             for left in run_numbers(workspace)[-1:]:
                 sweep_aside(run_folder(workspace, left))
             make_folder(self.folder)
+            if recipe is not None:
+                write_recipe(self.folder, recipe)
             write_atomic(self.folder / "plan.json", study.model_dump_json() + "\n")
             self.events = open(self.folder / "events.jsonl", "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
 

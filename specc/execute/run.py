@@ -20,6 +20,7 @@ from specc.execute.record import RunRecord
 from specc.execute.schedule import Schedule
 from specc.execute.status import RunState, RunStatus, StepFailure
 from specc.execute.watch import Watch
+from specc.history.recipe import KeptRecipe
 from specc.store import Store, open_workspace
 from specc.study import Study
 
@@ -41,6 +42,7 @@ class RunOptions:
         grace_seconds: what an interrupted run gives its steps to save a checkpoint.
         again: command that goes on with the run; "" for `specc run` on the study's recipe.
         on_change: called after steps have finished, and once at the end if any did.
+        recipe: text of the recipe, to be kept with the run.
         entry, preload: what does a step in a worker, and the modules that the server of workers
             loads; None for the runtime's own.
     """
@@ -51,6 +53,7 @@ class RunOptions:
     grace_seconds: float = 30.0
     again: str = ""
     on_change: Callable[[], None] | None = None
+    recipe: KeptRecipe | None = None
     entry: str | None = None
     preload: tuple[str, ...] | None = None
 
@@ -98,7 +101,7 @@ def run_study(study: Study, workspace: Path, options: RunOptions, console: Conso
     with Interrupts() as interrupts, WorkspaceLock(workspace) as lock:
         if not lock.acquire(options.wait, waiting, give_up=lambda: interrupts.count > 0):
             return RunOutcome("interrupted", preempted=interrupts.preempted)
-        record = RunRecord(workspace, study)
+        record = RunRecord(workspace, study, options.recipe)
         try:
             lock.sign(record.run)
             return run_locked(study, Store(workspace), record, options, console, interrupts)

@@ -1,0 +1,167 @@
+"""What was run when, what it changed, and what was written about it."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from specc.analysis.compile import compile_file
+from specc.cli.compiling import study_of
+from specc.cli.main import specc
+from specc.errors import QueryError
+from specc.execute.record import RunRecord
+from specc.execute.status import RunStatus, StepCounts, run_folder
+from specc.history.notes import add_note, add_tag, read_notes, remove_tag
+from specc.history.recipe import KeptRecipe, read_recipe
+from specc.history.runs import find_run, tagged
+from specc.store import Store, open_workspace
+from specc.study import Study
+
+SPEC = """experiment NAME {
+  seeds 0..LAST
+  corpus web = markov(tokens = 10K tokens)
+  allocate { web { pretrain: 100% } }
+  stage pretrain from llama(layers = 1, width = 16, heads = 2, context = 32 tokens) {
+    optimizer = adamw()
+    schedule  = constant(peak = 1e-3)
+    batch     = 4 sequences
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Study]:
+    """The experiment `exposure` of two seeds and of three, and `other`."""
+    folder = tmp_path_factory.mktemp("studies")
+    found = {}
+    for key, name, last in (("two", "exposure", 1), ("three", "exposure", 2), ("other", "other", 1)):
+        path = folder / f"{key}.spec"
+        path.write_text(SPEC.replace("NAME", name).replace("LAST", str(last)))
+        (experiment,) = compile_file(path).experiments
+        found[key] = study_of(experiment, Store(folder))[0]
+    return found
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, studies: dict[str, Study]) -> Path:
+    """Three runs: of two seeds, again, and of three seeds."""
+    place = open_workspace(tmp_path / ".specc", create=True)
+    for study in ("two", "two", "three"):
+        ran(place, studies[study])
+    return place
+
+
+def ran(place: Path, study: Study) -> None:
+    record = RunRecord(place, study, KeptRecipe(files={"case.spec": "experiment e {}\n", "m.spec": "# m\n"}))
+    record.status(
+        RunStatus(
+            run=record.run,
+            experiment=study.experiment,
+            spec=study.spec,
+            state="done",
+            pid=1,
+            counts=StepCounts(total=len(study.steps), done=len(study.steps)),
+            started="2026-11-21T10:00:00+00:00",
+            updated="2026-11-21T10:00:05+00:00",
+            elapsed_seconds=5.0,
+        )
+    )
+    record.close()
+
+
+def called(place: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(specc, [*arguments, "-w", str(place)])
+
+
+def test_a_run_keeps_the_text_of_its_recipe(workspace: Path) -> None:
+    kept = read_recipe(run_folder(workspace, 1))
+    assert kept is not None
+    assert (kept.name, kept.text, len(kept.files)) == ("case.spec", "experiment e {}\n", 2)
+    assert called(workspace, "log", "1", "--recipe").stdout == "experiment e {}\n\n# ---- m.spec\n\n# m\n"
+
+
+def test_the_log_says_what_each_run_changed(workspace: Path) -> None:
+    listed = json.loads(called(workspace, "log", "--json").stdout)
+    assert [run["run"] for run in listed] == [3, 2, 1]
+    assert [run["changed"] for run in listed[1:]] == ["the same recipe", "the first run of this experiment"]
+    assert listed[0]["changed"] == "seeds: new: seed 2"
+
+
+def test_the_log_of_one_run_tells_all_that_changed_since_the_one_before(workspace: Path) -> None:
+    text = called(workspace, "log", "3").stdout
+    assert "against run 2" in text
+    assert "2 arms -> 3" in text
+
+
+def test_notes_and_tags_are_shown_and_taken_away(workspace: Path) -> None:
+    assert called(workspace, "note", "2", "too  low\x1b[31m").exit_code == 0
+    assert called(workspace, "tag", "2", "submitted", "v1.0").exit_code == 0
+    text = called(workspace, "log").stdout
+    assert "note: too  low\ufffd[31m" in text
+    assert "[submitted]  [v1.0]" in text
+    assert find_run(workspace, "submitted").number == 2
+    remove_tag(workspace, 2, "submitted")
+    assert tagged(workspace) == {"v1.0": 2}
+    add_note(workspace, 2, "all is well", replace=True)
+    assert read_notes(workspace, 2).note == "all is well"
+
+
+def test_a_tag_names_the_run_that_got_it_last(workspace: Path) -> None:
+    add_tag(workspace, 3, "best")
+    path = run_folder(workspace, 1) / "notes.jsonl"
+    path.write_text('{"time": "2099-01-01T00:00:00+00:00", "kind": "tag", "text": "best"}\n')
+    assert tagged(workspace) == {"best": 1}
+
+
+@pytest.mark.parametrize("tag", ["12", "latest", "a b", "", "../x", "-x", "a" * 65])
+def test_what_is_no_tag_is_refused(workspace: Path, tag: str) -> None:
+    with pytest.raises(QueryError, match="can't be a tag"):
+        add_tag(workspace, 1, tag)
+    assert read_notes(workspace, 1).tags == {}
+
+
+def test_a_torn_line_loses_nothing_but_itself(workspace: Path) -> None:
+    add_note(workspace, 1, "one")
+    path = run_folder(workspace, 1) / "notes.jsonl"
+    with open(path, "a") as file:
+        file.write('{"time": "2026", "ki')
+    add_note(workspace, 1, "two")
+    assert [note.text for note in read_notes(workspace, 1).notes] == ["one", "two"]
+
+
+def _write(workspace: Path, name: str) -> None:
+    for number in range(50):
+        add_note(workspace, 1, f"{name} {number}")
+
+
+def test_two_who_write_at_once_lose_nothing(workspace: Path) -> None:
+    writers = [multiprocessing.get_context("fork").Process(target=_write, args=(workspace, n)) for n in "ab"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    found = [note.text for note in read_notes(workspace, 1).notes]
+    assert [text for text in found if text.startswith("a")] == [f"a {number}" for number in range(50)]
+    assert [text for text in found if text.startswith("b")] == [f"b {number}" for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("9", "there is no run 9"), ("subm", "no run has the tag `subm`"), ("0", "there is no run 0")],
+)
+def test_an_unknown_run_is_told(workspace: Path, name: str, message: str) -> None:
+    add_tag(workspace, 1, "submitted")
+    result = called(workspace, "log", name)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_runs_of_one_experiment_are_listed_by_its_name(workspace: Path, studies: dict[str, Study]) -> None:
+    ran(workspace, studies["other"])
+    assert [run["run"] for run in json.loads(called(workspace, "log", "other", "--json").stdout)] == [4]
+    assert "(2 earlier; `-n` shows more)" in called(workspace, "log", "exposure", "-n", "1").stdout
