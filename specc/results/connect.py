@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,21 @@ CONFINED = {
 """No file but its own, no variable of this process, and no optimizer that is known to be wrong."""
 
 
-def connect(path: Path | str, read_only: bool = False) -> DuckDBPyConnection:
+def connect(
+    path: Path | str, read_only: bool = False, limits: Mapping[str, str] | None = None
+) -> DuckDBPyConnection:
     """Open a database; one that is read can't be reconfigured by what it is asked.
 
+    Args:
+        limits: further settings of a connection that reads, for instance `memory_limit`. All connections
+            of a process to one file need the same.
     Raises:
         duckdb.Error: if it can't be opened.
     """
     import duckdb
 
     if read_only:
-        return duckdb.connect(str(path), read_only=True, config={**CONFINED, "lock_configuration": "true"})
+        config = {**CONFINED, **(limits or {}), "lock_configuration": "true"}
+        return duckdb.connect(str(path), read_only=True, config=config)
     # The smallest blocks: an index has many small tables, and each generation is a copy of them all.
     return duckdb.connect(str(path), config={**CONFINED, "threads": "1", "default_block_size": "16384"})

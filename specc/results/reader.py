@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,33 +19,42 @@ _ATTEMPTS = 5
 """Times that a generation may be replaced by newer ones while it is being opened."""
 
 
-def open_results(workspace: Path, experiment: str | None = None) -> DuckDBPyConnection:
+def open_results(
+    workspace: Path,
+    experiment: str | None = None,
+    update: bool = True,
+    limits: Mapping[str, str] | None = None,
+) -> DuckDBPyConnection:
     """Open the results of a workspace, brought up to date unless a run is just doing that.
 
     The connection reads no other file and no variable of this process, and can't be reconfigured.
 
     Args:
         experiment: whose tables come first; if not given, the only one's, else those of all.
+        update: whether to bring them up to date; without, only if nothing is published yet.
+        limits: further settings of the connection; see `specc.results.connect.connect`.
     Raises:
         QueryError: if there is no such experiment.
         WorkspaceError, DiskFull: if there is no index and none can be built.
     """
     try:
-        Indexer(workspace).update(wait=generations.current(workspace) is None)
+        published = generations.current(workspace) is not None
+        if update or not published:
+            Indexer(workspace).update(wait=not published)
     except (WorkspaceError, DiskFull):
         # Someone who may not write here, or has no space left, can still read what is published.
         if generations.current(workspace) is None:
             raise
-    connection = _open_newest(workspace)
+    connection = _open_newest(workspace, limits)
     if connection is None:
         Indexer(workspace).rebuild()
-        connection = _open_newest(workspace)
+        connection = _open_newest(workspace, limits)
     if connection is None:
         raise WorkspaceError(
             f"the index of {workspace} can't be opened", "build it again with `specc index --rebuild`"
         )
     try:
-        _put_first(connection, experiment)
+        put_first(connection, experiment)
     except BaseException:
         connection.close()
         raise
@@ -61,7 +71,7 @@ def experiments(connection: DuckDBPyConnection) -> list[str]:
     ]
 
 
-def _open_newest(workspace: Path) -> DuckDBPyConnection | None:
+def _open_newest(workspace: Path, limits: Mapping[str, str] | None) -> DuckDBPyConnection | None:
     """Open the newest generation; None if there is none, or it is damaged."""
     import duckdb
 
@@ -71,7 +81,8 @@ def _open_newest(workspace: Path) -> DuckDBPyConnection | None:
             return None
         try:
             if generations.is_whole(workspace, generation):
-                return connect(generations.generation_path(workspace, generation), read_only=True)
+                path = generations.generation_path(workspace, generation)
+                return connect(path, read_only=True, limits=limits)
         except duckdb.Error:
             pass
         if generations.current(workspace) == generation:
@@ -79,8 +90,12 @@ def _open_newest(workspace: Path) -> DuckDBPyConnection | None:
     return None
 
 
-def _put_first(connection: DuckDBPyConnection, experiment: str | None) -> None:
-    """Put the tables of an experiment before those of all."""
+def put_first(connection: DuckDBPyConnection, experiment: str | None) -> None:
+    """Put the tables of an experiment before those of all.
+
+    Raises:
+        QueryError: if there is no such experiment.
+    """
     names = experiments(connection)
     if experiment is None:
         if len(names) != 1:
