@@ -71,3 +71,13 @@ def test_parts_of_a_declared_corpus_have_their_shares() -> None:
     assert facts.vocab == 300
     with pytest.raises(DataError, match="only declared, with 1,000,000 tokens"):
         read_declared((), args)
+
+
+def test_a_run_names_all_corpora_without_data_before_it_begins(tmp_path: Path) -> None:
+    place = tmp_path / "workspace"
+    done = CliRunner().invoke(specc, ["run", str(PAPER), "-e", "early_once", "-w", str(place)])
+    assert done.exit_code == 1
+    told, help = done.output.splitlines()
+    assert told == "error: 3 corpora are declared without data: `c4`, `music`, `chem`"
+    assert '`corpus c4 = jsonl("data/*.jsonl", text = "text")`' in help
+    assert list((place / "runs").iterdir()) == []
