@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from specc.errors import QueryError
+from specc.quantities.registry import mentioned
 from specc.results import schema
 from specc.results.connect import connect
 from specc.results.refusal import refusal
@@ -64,9 +65,9 @@ class Binder:
 class KeptBinder:
     """As `Binder`, on a connection that all experiments share: opening one takes longer than a query.
 
-    The shared connection has only the tables whose names a query mentions, without the schema of the
-    experiment. What can be bound there can be bound anywhere; what can't gets its verdict, and its
-    message, from a `Binder` of its own.
+    The shared connection has only the tables and functions whose names a query mentions, without the
+    schema of the experiment. What can be bound there can be bound anywhere; what can't gets its
+    verdict, and its message, from a `Binder` of its own.
     """
 
     def __init__(self, experiment: str, axes: Sequence[Axis]) -> None:
@@ -87,8 +88,8 @@ class _Shared:
 
     def __init__(self) -> None:
         self._connection = connect(":memory:")
-        self._connection.execute(schema.macros())
         self._connection.execute("SET lock_configuration = true")
+        self._functions: set[str] = set()
         self._axes: tuple[schema.Column, ...] = ()
         self._made: set[str] = set()
 
@@ -97,11 +98,15 @@ class _Shared:
             for name in self._made:
                 self._connection.execute(f"DROP TABLE main.{schema.quoted(name)}")
             self._made, self._axes = set(), axes
-        mentioned = sql.lower()
+        lower = sql.lower()
         for table in schema.TABLES:
-            if table.name in mentioned and table.name not in self._made:
+            if table.name in lower and table.name not in self._made:
                 self._connection.execute(schema.empty_table("main", table, axes))
                 self._made.add(table.name)
+        for function in mentioned(sql):
+            if function.name not in self._functions:
+                self._connection.execute(function.ddl())
+                self._functions.add(function.name)
         return _bound(self._connection, sql)
 
 
