@@ -146,6 +146,20 @@ class PlannedStep:
     seconds: float = 0.0
 
 
+class Evaluation(Frozen):
+    """What the numbers of an evaluation are.
+
+    Attributes:
+        unit: of its results, in words; empty for a bare number.
+        better: which results are better; empty if neither lower nor higher ones are.
+    """
+
+    eval: str
+    metric: str
+    unit: str = ""
+    better: Literal["lower", "higher", ""] = ""
+
+
 class Comparison(Frozen):
     """A `compare` item: a query on the experiment's schema."""
 
@@ -201,6 +215,7 @@ class Study(Frozen):
     cells: tuple[Cell, ...] = ()
     stages: tuple[StageRun, ...] = ()
     measures: tuple[Measure, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
     steps: tuple[PlannedStep, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     expectations: tuple[Expectation, ...] = ()

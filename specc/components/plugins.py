@@ -122,6 +122,8 @@ def _what_is_wrong(name: str, loaded: object) -> str:
         return f"calls itself `{loaded.signature.name}`"
     if loaded.signature.kind in CLOSED:
         return f"is a {loaded.signature.kind.value}, which packages can't add"
+    if loaded.signature.better not in ("", "lower", "higher"):
+        return 'has a `better` that is neither "lower" nor "higher"'
     if loaded.implementation.count(":") != 1:
         return 'has no implementation of the form "package.module:function"'
     return ""

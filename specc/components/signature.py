@@ -92,6 +92,7 @@ class Signature:
         positional: how many leading parameters may be given without a name.
         source: paper or specification behind a formula.
         metric: for evaluations, the name of what is measured.
+        unit: for evaluations, the unit of what is measured, in words; "" for a bare number.
         better: for evaluations, which results `best` prefers: "lower" or "higher"; "" if neither.
         traits: facts that the checker needs, for instance "prompts"; "random" for a checkpoint transform
             that draws from the seed of the arm; "drops_options" for a data transform behind which
@@ -110,6 +111,7 @@ class Signature:
     positional: int = 0
     source: str = ""
     metric: str = ""
+    unit: str = ""
     better: str = ""
     traits: frozenset[str] = field(default_factory=frozenset)
     example: str = ""

@@ -36,7 +36,7 @@ from specc.steps import (
     identity,
     step_key,
 )
-from specc.study import BASE, Arm, Cell, Measure, PlannedStep, StageRun, Study
+from specc.study import BASE, Arm, Cell, Evaluation, Measure, PlannedStep, StageRun, Study
 
 
 def expand(compiled: CompiledExperiment, rates: Rates) -> Study:
@@ -55,6 +55,7 @@ class Expansion:
         self.cells: list[Cell] = []
         self.runs: list[StageRun] = []
         self.measures: list[Measure] = []
+        self.evaluations: dict[tuple[str, str], Evaluation] = {}
         self._prepared: dict[int, str] = {}
         self._data_sets: dict[int, str] = {}
         self._initial: dict[tuple[int, int], str] = {}
@@ -88,6 +89,7 @@ class Expansion:
             cells=tuple(self.cells),
             stages=tuple(self.runs),
             measures=tuple(self.measures),
+            evaluations=tuple(self.evaluations.values()),
             steps=tuple(self.steps.values()),
             comparisons=compiled.comparisons,
             expectations=compiled.expectations,
@@ -116,6 +118,7 @@ class Expansion:
         for name in plan.stages:
             self._stage(lineage, name, number, cuts[name])
         for measured, marks in plan.measures:
+            self._describe(measured)
             for mark in marks:
                 self._measure(measured, mark, lineage, number, label)
 
@@ -415,6 +418,18 @@ class Expansion:
                 key=key,
             )
         )
+
+    def _describe(self, plan: EvalPlan) -> None:
+        """Tell once what the numbers of an evaluation are."""
+        place = (plan.name, plan.metric)
+        if place not in self.evaluations:
+            signature = plan.signature
+            self.evaluations[place] = Evaluation(
+                eval=plan.name,
+                metric=plan.metric,
+                unit=signature.unit,
+                better=signature.better,  # type: ignore[arg-type]  # checked to be one of the three
+            )
 
     def evaluation(self, plan: EvalPlan, sequence: int, model: Model, checkpoint: str, label: str) -> str:
         """Key of the step that measures a checkpoint."""

@@ -44,7 +44,9 @@ def record(connection: DuckDBPyConnection, workspace: Path) -> None:
             key = str(event.get("key"))
             last[key] = (experiment, key, text(event.get("error")), text(event.get("message")))
         rows += last.values()
-    connection.execute("DELETE FROM planned.failures; DELETE FROM planned.diverged")
+    connection.execute(
+        "DELETE FROM planned.failures; DELETE FROM planned.diverged; DELETE FROM planned.blocked"
+    )
     storage.append(connection, "planned.failures", rows)
     connection.execute(
         """INSERT INTO planned.diverged
@@ -55,6 +57,17 @@ def record(connection: DuckDBPyConnection, workspace: Path) -> None:
              JOIN planned.edges e ON e.experiment = d.experiment AND e.parent = d.step
              JOIN planned.steps s ON s.experiment = e.experiment AND s.step = e.child AND s.op <> 'select')
            SELECT * FROM downstream"""
+    )
+    connection.execute(
+        """INSERT INTO planned.blocked
+           WITH RECURSIVE downstream AS (
+             SELECT experiment, step, step AS failed, error = 'Diverged' AS diverged FROM planned.failures
+             UNION
+             SELECT e.experiment, e.child, d.failed, d.diverged FROM downstream d
+             JOIN planned.edges e ON e.experiment = d.experiment AND e.parent = d.step
+             JOIN planned.steps s ON s.experiment = e.experiment AND s.step = e.child
+             WHERE NOT (d.diverged AND s.op = 'select'))
+           SELECT experiment, step, failed FROM downstream"""
     )
     connection.execute("UPDATE recorded.meta SET failures = ?", [seen])
 

@@ -19,6 +19,7 @@ from specc.errors import WorkspaceError, disk_errors
 from specc.results import failures, finished, generations, logs, plans, schema, storage, views
 from specc.results.connect import connect
 from specc.results.judge import judge_all
+from specc.results.wide import WideColumn
 from specc.store import Store
 
 if TYPE_CHECKING:
@@ -157,8 +158,13 @@ def _is_current(connection: DuckDBPyConnection) -> bool:
 
 def _renew_views(connection: DuckDBPyConnection) -> None:
     """Make views anew where experiments or their axes have changed."""
+    wide: dict[str, list[list[str]]] = {}
+    for name, *column in connection.execute(
+        "SELECT experiment, name, type, kind, stage, source FROM planned.wide ORDER BY experiment, number"
+    ).fetchall():
+        wide.setdefault(name, []).append(column)
     now = [
-        [name, list(map(list, zip(axes, types, strict=True)))]
+        [name, list(map(list, zip(axes, types, strict=True))), wide.get(name, [])]
         for name, axes, types in connection.execute(
             "SELECT experiment, axes, axis_types FROM planned.experiments ORDER BY experiment"
         ).fetchall()
@@ -172,6 +178,10 @@ def _renew_views(connection: DuckDBPyConnection) -> None:
 
 def _experiments(stored: list[Any]) -> list[views.Experiment]:
     return [
-        views.Experiment(name, tuple(schema.Column(axis, type, "swept axis") for axis, type in axes))
-        for name, axes in stored
+        views.Experiment(
+            name,
+            tuple(schema.Column(axis, type, "swept axis") for axis, type in axes),
+            tuple(WideColumn(*column) for column in wide),
+        )
+        for name, axes, wide in stored
     ]

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from specc.files import file_digest
 from specc.results import schema, storage
+from specc.results.measured import data_identities, evaluations
+from specc.results.wide import setting_sets, wide_columns
 from specc.steps import RESUME, SELECT
 from specc.study import Axis, Study
 
@@ -141,9 +143,10 @@ def _record_study(connection: DuckDBPyConnection, study: Study, latest: Latest) 
             for c in study.cells
         ],
     )
+    sets, settings = setting_sets(study)
     stages: list[tuple[Any, ...]] = []
     numbers: Counter[int] = Counter()
-    for stage in study.stages:
+    for stage, own_set in zip(study.stages, sets, strict=True):
         stages.append(
             (
                 stage.arm,
@@ -155,19 +158,38 @@ def _record_study(connection: DuckDBPyConnection, study: Study, latest: Latest) 
                 stage.flops,
                 stage.checkpoint,
                 json.dumps(stage.settings),
+                own_set,
             )
         )
         numbers[stage.arm] += 1
     add("stages", stages)
     add(
+        "settings",
+        [
+            (number, setting, *value)
+            for number, rows in enumerate(settings)
+            for setting, value in rows.items()
+        ],
+    )
+    wide = wide_columns(study, columns, sets, settings)
+    add(
+        "wide",
+        [(number, c.name, c.type, c.kind, c.stage, c.source) for number, c in enumerate(wide)],
+    )
+    add(
         "segments",
         segments(study),
     )
     add("ancestors", ancestors(study))
+    data = data_identities(study)
     add(
         "measures",
-        [(m.arm, m.eval, m.metric, m.stage, m.position, m.steps, m.tokens, m.key) for m in study.measures],
+        [
+            (m.arm, m.eval, m.metric, m.stage, m.position, m.steps, m.tokens, data.get(m.key, ""), m.key)
+            for m in study.measures
+        ],
     )
+    add("evaluations", [(e.eval, e.metric, e.unit, e.better) for e in evaluations(study)])
     add(
         "steps",
         [

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from specc.study import Axis, AxisType
 
-VERSION = 3
+VERSION = 4
 """Version of the tables; an index of another version is built again."""
 
 AXIS_TYPES: dict[AxisType, str] = {
@@ -65,6 +65,12 @@ _ARM = (
 )
 _STEP = C("step", "VARCHAR", "key of the step, 64 hex digits")
 _STAGE = C("stage", "VARCHAR", "name of the stage")
+_DATA = C(
+    "data",
+    "VARCHAR",
+    "identity of what was measured, 64 hex digits: evaluator, its arguments, data set and window, but not "
+    "the checkpoint; results compare only where it is equal",
+)
 _PLACE = (
     C(
         "stage",
@@ -213,7 +219,53 @@ TABLES: tuple[Table, ...] = (
             C("value", "DOUBLE", "the result; NaN where it is not finite or training has diverged"),
             C("n", "BIGINT", "what the value is a mean over: target tokens or prompts"),
             C("stderr", "DOUBLE", "standard error over the evaluated items; null if unknown"),
+            _DATA,
             _STEP,
+        ),
+        per_arm=True,
+    ),
+    Table(
+        "missing",
+        "one row per planned evaluation that is not done",
+        (
+            *_ARM,
+            *_PLACE,
+            C(
+                "state",
+                "VARCHAR",
+                "`diverged` (its training has; `results` has a NaN), `failed` (a step that it needs has, in "
+                "the latest run) or `missing` (not done yet)",
+            ),
+            C("reason", "VARCHAR", "the step that failed and what went wrong; null if none has"),
+            _DATA,
+            _STEP,
+        ),
+        per_arm=True,
+    ),
+    Table(
+        "evaluations",
+        "one row per evaluation and what it measures",
+        (
+            _EXPERIMENT,
+            C("eval", "VARCHAR", "name of the evaluation"),
+            C("metric", "VARCHAR", "what it measures, for instance `loss`"),
+            C("unit", "VARCHAR", "unit of its results, in words; empty for a bare number"),
+            C("better", "VARCHAR", "which results are better: `lower` or `higher`; empty if not known"),
+        ),
+    ),
+    Table(
+        "settings",
+        "resolved settings of each stage of each arm, one row each, defaults included",
+        (
+            *_ARM,
+            _STAGE,
+            C(
+                "name",
+                "VARCHAR",
+                "name of the setting; an argument of a component behind a dot, for instance `schedule.peak`",
+            ),
+            C("value", "VARCHAR", "its value as it is written, for instance `64 sequences` or `5%`"),
+            C("number", "DOUBLE", "the number that it is, in that unit, 0.05 for 5%; null if it is none"),
         ),
         per_arm=True,
     ),
@@ -228,6 +280,7 @@ TABLES: tuple[Table, ...] = (
             C("n", "BIGINT", "items in the document: target tokens, or 1 for a prompt"),
             C("prediction", "VARCHAR", "what the model wrote, where it wrote"),
             C("target", "VARCHAR", "what it should have written"),
+            _DATA,
             _STEP,
         ),
         per_arm=True,
@@ -249,7 +302,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "pairs",
-        "each result against the same result of every other arm that has the same seed",
+        "each result against the same result, on the same data, of every other arm that has the same seed",
         (
             *_ARM,
             *_PLACE,
@@ -257,6 +310,7 @@ TABLES: tuple[Table, ...] = (
             C("baseline", "STRUCT", "the other arm: `baseline.recipe`, and `baseline.AXIS` for each axis"),
             C("baseline_value", "DOUBLE", "the result of the other arm"),
             C("difference", "DOUBLE", "`value` - `baseline_value`"),
+            _DATA,
         ),
         per_arm=True,
     ),
@@ -366,6 +420,12 @@ def axis_columns(axes: Sequence[Axis]) -> tuple[Column, ...]:
 def schema_name(experiment: str) -> str:
     """Schema of an experiment: its name, told apart by an underscore if that is reserved."""
     return experiment + "_" * (experiment.lower() in RESERVED_SCHEMAS)
+
+
+def wide_name(experiment: str) -> str:
+    """The view in `main` with an experiment's wide table, told apart from the tables by an underscore."""
+    name = schema_name(experiment)
+    return name + "_" * (name.lower() in {table.name for table in TABLES})
 
 
 def united(axes: Sequence[Sequence[Column]]) -> tuple[Column, ...]:

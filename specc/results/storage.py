@@ -45,20 +45,28 @@ TABLES: dict[str, str] = {
     "planned.cells": "experiment VARCHAR, arm BIGINT, stage VARCHAR, corpus VARCHAR, nominal BIGINT, "
     "planned BIGINT, epochs DOUBLE, role VARCHAR, replay_of VARCHAR",
     "planned.stages": "experiment VARCHAR, arm BIGINT, stage VARCHAR, number BIGINT, parent VARCHAR, "
-    "steps BIGINT, tokens BIGINT, flops DOUBLE, checkpoint VARCHAR, settings JSON",
+    "steps BIGINT, tokens BIGINT, flops DOUBLE, checkpoint VARCHAR, settings JSON, setting_set BIGINT",
+    # Resolved settings, one row each; stages with the same settings share a set.
+    "planned.settings": "experiment VARCHAR, setting_set BIGINT, name VARCHAR, value VARCHAR, number DOUBLE",
+    # Columns of the wide view behind those of the arm, in order.
+    "planned.wide": "experiment VARCHAR, number BIGINT, name VARCHAR, type VARCHAR, kind VARCHAR, "
+    "stage VARCHAR, source VARCHAR",
+    "planned.evaluations": "experiment VARCHAR, eval VARCHAR, metric VARCHAR, unit VARCHAR, better VARCHAR",
     # States of a stage: each stands for training steps (first, last]; its log may begin before. With a
     # successor, a state of other arms that an own one goes on from, where the own one's log begins later.
     "planned.segments": "experiment VARCHAR, arm BIGINT, stage VARCHAR, step VARCHAR, first BIGINT, "
     "last BIGINT, successor VARCHAR",
     "planned.ancestors": "experiment VARCHAR, arm BIGINT, stage VARCHAR, ancestor VARCHAR",
     "planned.measures": "experiment VARCHAR, arm BIGINT, eval VARCHAR, metric VARCHAR, stage VARCHAR, "
-    "position DOUBLE, steps BIGINT, tokens BIGINT, step VARCHAR",
+    "position DOUBLE, steps BIGINT, tokens BIGINT, data VARCHAR, step VARCHAR",
     "planned.steps": "experiment VARCHAR, step VARCHAR, op VARCHAR, label VARCHAR, tokens BIGINT, "
     "flops DOUBLE, seconds DOUBLE, params JSON",
     "planned.edges": "experiment VARCHAR, parent VARCHAR, child VARCHAR, role VARCHAR",
     # Failed steps of the latest run, and the steps that are a diverged one or downstream of it.
     "planned.failures": "experiment VARCHAR, step VARCHAR, error VARCHAR, message VARCHAR",
     "planned.diverged": "experiment VARCHAR, step VARCHAR",
+    # Steps that are a failed one or can't be done because of it.
+    "planned.blocked": "experiment VARCHAR, step VARCHAR, failed VARCHAR",
     "planned.expectations": "experiment VARCHAR, number BIGINT, name VARCHAR, text VARCHAR, "
     "definition JSON, outcome VARCHAR, left_value DOUBLE, right_value DOUBLE, margin DOUBLE, reason VARCHAR",
 }

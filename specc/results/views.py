@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from specc.results import schema
 from specc.results.schema import Column, literal, quoted
+from specc.results.wide import WideColumn
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,6 +33,9 @@ _NO_ARM = {
         LEFT JOIN planned.failures f USING (experiment, step)
         WHERE {only_p}""",
     "lineage": "SELECT g.experiment, g.parent, g.child, g.role FROM planned.edges g WHERE {only_g}",
+    "evaluations": """
+        SELECT x.experiment, x.eval, x.metric, x.unit, x.better
+        FROM planned.evaluations x WHERE {only_x}""",
     "expectations": """
         SELECT x.experiment, x.number, x.name, x.text, x.outcome, x.left_value, x.right_value, x.margin,
                x.reason
@@ -51,7 +55,7 @@ _SEGMENTS = """(
             WHERE {only_g} AND g.successor IS NULL GROUP BY ALL)"""
 
 _PLACE = "m.stage, m.position, m.steps, m.tokens, m.eval, m.metric"
-_SAME_RESULT = "experiment, stage, position, eval, metric, seed"
+_SAME_RESULT = "experiment, stage, position, eval, metric, data, seed"
 
 _PER_ARM = {
     "recipes": """
@@ -92,16 +96,38 @@ _PER_ARM = {
         LEFT JOIN recorded.begun b ON b.step = g.successor
         WHERE {only_a} AND (g.successor IS NULL OR l.steps < coalesce(b.first_logged, g.last + 1))""",
     "results": f"""
-        SELECT {{arm}}, {_PLACE}, r.value, r.n, r.stderr, m.step
+        SELECT {{arm}}, {_PLACE}, r.value, r.n, r.stderr, m.data, m.step
         FROM planned.arms a JOIN planned.measures m USING (experiment, arm) JOIN recorded.steps r USING (step)
         WHERE {{only_a}}
         UNION ALL
-        SELECT {{arm}}, {_PLACE}, 'nan'::DOUBLE AS value, NULL::BIGINT AS n, NULL::DOUBLE AS stderr, m.step
+        SELECT {{arm}}, {_PLACE}, 'nan'::DOUBLE AS value, NULL::BIGINT AS n, NULL::DOUBLE AS stderr,
+               m.data, m.step
         FROM planned.arms a JOIN planned.measures m USING (experiment, arm)
         JOIN planned.diverged d USING (experiment, step)
         WHERE {{only_a}} AND m.step NOT IN (SELECT step FROM recorded.steps)""",
+    "missing": f"""
+        SELECT {{arm}}, {_PLACE},
+               CASE WHEN d.step IS NOT NULL THEN 'diverged' WHEN b.step IS NOT NULL THEN 'failed'
+                    ELSE 'missing' END AS state,
+               b.reason, m.data, m.step
+        FROM planned.arms a JOIN planned.measures m USING (experiment, arm)
+        LEFT JOIN planned.diverged d USING (experiment, step)
+        LEFT JOIN (
+            SELECT k.experiment, k.step,
+                   first(p.label || ': ' || f.message ORDER BY f.error <> 'Diverged', p.label) AS reason
+            FROM planned.blocked k
+            JOIN planned.failures f ON f.experiment = k.experiment AND f.step = k.failed
+            JOIN planned.steps p ON p.experiment = k.experiment AND p.step = k.failed
+            WHERE {{only_p}} AND k.failed NOT IN (SELECT step FROM recorded.steps)
+            GROUP BY ALL) b USING (experiment, step)
+        WHERE {{only_a}} AND m.step NOT IN (SELECT step FROM recorded.steps)""",
+    "settings": """
+        SELECT {arm}, t.stage, v.name, v.value, v.number
+        FROM planned.arms a JOIN planned.stages t USING (experiment, arm)
+        JOIN planned.settings v USING (experiment, setting_set)
+        WHERE {only_a}""",
     "samples": f"""
-        SELECT {{arm}}, {_PLACE}, d.document, d.value, d.n, d.prediction, d.target, m.step
+        SELECT {{arm}}, {_PLACE}, d.document, d.value, d.n, d.prediction, d.target, m.data, m.step
         FROM planned.arms a JOIN planned.measures m USING (experiment, arm)
         JOIN recorded.samples d USING (step)
         WHERE {{only_a}}""",
@@ -116,7 +142,7 @@ _PER_ARM = {
     "pairs": f"""
         SELECT {{arm}}, a.stage, a.position, a.steps, a.tokens, a.eval, a.metric, a.value,
                struct_pack({{baseline}}) AS baseline, b.value AS baseline_value,
-               a.value - b.value AS difference
+               a.value - b.value AS difference, data
         FROM {{schema}}.results a JOIN {{schema}}.results b USING ({_SAME_RESULT})
         WHERE a.arm <> b.arm""",
 }
@@ -127,10 +153,11 @@ _ALIASES = ("a", "e", "g", "p", "x")
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """An experiment as far as its views need it: its name and the columns of its axes."""
+    """An experiment as far as its views need it: its name and the columns of its axes and wide view."""
 
     name: str
     axes: tuple[Column, ...]
+    wide: tuple[WideColumn, ...] = ()
 
     @property
     def schema(self) -> str:
@@ -143,13 +170,16 @@ def create_views(
     """Make the views of experiments that are not among the old ones, those of all, and the functions."""
     for experiment in old:
         if experiment not in experiments:
+            connection.execute(f"DROP VIEW main.{quoted(schema.wide_name(experiment.name))}")
             connection.execute(f"DROP SCHEMA {quoted(experiment.schema)} CASCADE")
     for experiment in experiments:
         if experiment not in old:
             connection.execute(f"CREATE SCHEMA {quoted(experiment.schema)}")
             _create(connection, experiment.schema, experiment.axes, experiment.name)
+            _create_wide(connection, experiment)
     _create(connection, "main", schema.united([experiment.axes for experiment in experiments]))
-    connection.execute(schema.macros())
+    if not old:  # they stay as they are: another version of the tables is another file
+        connection.execute(schema.macros())
 
 
 def _create(
@@ -161,16 +191,57 @@ def _create(
         connection.execute(f"CREATE OR REPLACE VIEW {quoted(into)}.{quoted(table.name)} AS {sql}")
 
 
+def _create_wide(connection: DuckDBPyConnection, experiment: Experiment) -> None:
+    """Make the view with a row per arm, in the experiment's schema and under its name in `main`."""
+    into = quoted(experiment.schema)
+    connection.execute(f"CREATE VIEW {into}.wide AS {_wide_query(experiment)}")
+    named = quoted(schema.wide_name(experiment.name))
+    connection.execute(f"CREATE VIEW main.{named} AS SELECT * FROM {into}.wide")
+
+
+def _wide_query(experiment: Experiment) -> str:
+    name, into = literal(experiment.name), quoted(experiment.schema)
+    shown = ["a.arm", "a.recipe", *(_axis(axis) for axis in experiment.axes), "a.seed"]
+    joins = ""
+    settings = [column for column in experiment.wide if column.kind == "setting"]
+    if settings:
+        values = ", ".join(_setting(column) for column in settings)
+        joins += f"""
+        LEFT JOIN (SELECT t.arm, {values} FROM planned.stages t
+                   JOIN planned.settings v USING (experiment, setting_set)
+                   WHERE t.experiment = {name} GROUP BY t.arm) s ON s.arm = a.arm"""
+    results = [column for column in experiment.wide if column.kind == "result"]
+    if results:
+        values = ", ".join(
+            f"any_value(value) FILTER (WHERE eval = {literal(column.source)} "
+            f"AND stage = {literal(column.stage)}) AS {quoted(column.name)}"
+            for column in results
+        )
+        joins += f"""
+        LEFT JOIN (SELECT arm, {values} FROM {into}.results WHERE position = 1 GROUP BY arm) r
+        ON r.arm = a.arm"""
+    shown += [
+        f"{'s' if column.kind == 'setting' else 'r'}.{quoted(column.name)}" for column in experiment.wide
+    ]
+    return f"SELECT {', '.join(shown)} FROM planned.arms a {joins} WHERE a.experiment = {name}"
+
+
+def _setting(column: WideColumn) -> str:
+    value = {"BIGINT": "v.number", "DOUBLE": "v.number"}.get(column.type, "v.value")
+    only = f"t.stage = {literal(column.stage)} AND v.name = {literal(column.source)}"
+    return f"CAST(any_value({value}) FILTER (WHERE {only}) AS {column.type}) AS {quoted(column.name)}"
+
+
+def _axis(axis: Column) -> str:
+    """An axis of the plan, which is stored as text by its column's name, as a column of its type."""
+    return f"CAST(a.axes[{literal(axis.name.lower())}] AS {axis.type}) AS {quoted(axis.name)}"
+
+
 def _query(table: str, into: str, axes: Sequence[Column], experiment: str | None) -> str:
     """Query of a public table."""
     # Views over other views find the axes as columns; views over the plan, as texts by name.
     over_results = table in ("forgetting", "pairs")
-    values = [
-        f"a.{quoted(axis.name)}"
-        if over_results
-        else f"CAST(a.axes[{literal(axis.name.lower())}] AS {axis.type}) AS {quoted(axis.name)}"
-        for axis in axes
-    ]
+    values = [f"a.{quoted(axis.name)}" if over_results else _axis(axis) for axis in axes]
     arm = ", ".join(["a.experiment", "a.arm", "a.recipe", *values, "a.seed"])
     names = ("arm", "recipe", *(axis.name for axis in axes))
     baseline = ", ".join(f"{quoted(name)} := b.{quoted(name)}" for name in names)
