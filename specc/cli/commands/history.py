@@ -68,3 +68,40 @@ def tag(run: str, tags: tuple[str, ...], remove: bool, workspace: str | None) ->
     from specc.cli.history import tag as set_tags
 
     return set_tags(run, tags, remove, workspace)
+
+
+@specc.command()
+@click.option(
+    "--keep",
+    "runs_kept",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Keep what the latest N runs of each experiment need.",
+)
+@click.option("--results", is_flag=True, help="Give up evaluations too; else they all stay.")
+@click.option("--yes", is_flag=True, help="Do it; without, it is only shown.")
+@click.option("--purge", is_flag=True, help="Empty the trash.")
+@click.option("--restore", is_flag=True, help="Put back what is in the trash.")
+@workspace_option
+@json_option
+@told
+def gc(
+    runs_kept: int, results: bool, yes: bool, purge: bool, restore: bool, workspace: str | None, as_json: bool
+) -> int:
+    """Take away what no kept result needs: in two steps, each shown before it is done.
+
+    What the latest run of each experiment needs is kept, what any tagged run needs (`specc tag`), and
+    the numbers of all evaluations. The rest is moved to the workspace's trash, from where it can be put
+    back until the trash is emptied. Plans, recipes, notes and events of all runs stay.
+
+    \b
+    Examples:
+      specc gc                  what, and how much
+      specc gc --yes            into the trash
+      specc gc --purge --yes    for good
+    """
+    from specc.cli.collecting import collect_garbage
+
+    return collect_garbage(workspace, runs_kept, results, yes, purge, restore, as_json)
