@@ -113,11 +113,11 @@ def test_equal_data_sets_are_one_step_whatever_they_are_called(tmp_path: Path) -
 
 
 def test_data_sets_are_swept(tmp_path: Path) -> None:
-    items = "corpus noisy = shuffle_labels(skill)\n sweep data in [skill, noisy]"
-    study = study_of(tmp_path, recipe(items, "data { posttrain: 512 tokens }"))
-    assert [arm.axes["data"] for arm in study.arms] == ["skill", "noisy"]
+    items = "corpus noisy = shuffle_labels(skill)\n sweep which in [skill, noisy]"
+    study = study_of(tmp_path, recipe(items, "which { posttrain: 512 tokens }"))
+    assert [arm.axes["which"] for arm in study.arms] == ["skill", "noisy"]
     assert len(data_steps(study)) == 1
-    assert {cell.corpus for cell in study.cells} == {"web", "data"}
+    assert {cell.corpus for cell in study.cells} == {"web", "which"}
 
 
 def test_a_corpus_that_depends_on_an_axis_is_measured_as_it_is_in_each_arm(tmp_path: Path) -> None:
