@@ -106,7 +106,8 @@ class SplitWriter:
         arrays["tokens"].extend(block.tokens)
         arrays["prompts"].extend(block.prompts)
         arrays["ids"].extend(block.ids)
-        self.targets += int((block.lengths - np.maximum(block.prompts, 1)).sum())
+        # Tokens without a document are those of a long one that ends in a later block.
+        self.targets += len(block.tokens) - int(np.maximum(block.prompts, 1).sum())
         if "masked" in arrays.arrays:
             masked = np.zeros(len(block.tokens), dtype=bool) if block.masked is None else block.masked
             arrays["masked"].extend(masked)
@@ -234,11 +235,12 @@ class Preparing:
         for block, of in encoded(rest, self.tokens, self.splitting, self.with_options, threads):
             for number in np.unique(of).tolist():
                 inside = np.flatnonzero(of == number)
-                whole = len(inside) == block.documents
+                whole = len(inside) == len(of)
                 self.writers[names[number]].write(block if whole else block.select(inside))
             self.documents += block.documents
             stopping = self.attempt.stopping()
-            if stopping or time.monotonic() - recorded >= CHECKPOINT_SECONDS:
+            due = stopping or time.monotonic() - recorded >= CHECKPOINT_SECONDS
+            if due and block.documents:  # inside of a long text there is no place to go on from
                 self.record()
                 recorded = time.monotonic()
             if stopping:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from specc.canonical import digest
 from specc.errors import DataError
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+"""What may stand before a text in UTF-8."""
 
 
 class Content(NamedTuple):
@@ -89,8 +90,8 @@ def decode(data: bytes, path: Path, offset: int = 0) -> str:
     Raises:
         DataError: if it is binary (has a zero byte) or not UTF-8, with the offset in bytes.
     """
-    if offset == 0 and data.startswith(_BOM):
-        data, offset = data[len(_BOM) :], len(_BOM)
+    if offset == 0 and data.startswith(BOM):
+        data, offset = data[len(BOM) :], len(BOM)
     zero = data.find(b"\0")
     if zero >= 0:
         raise DataError(

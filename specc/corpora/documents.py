@@ -64,6 +64,9 @@ def document_id(document: Document) -> str:
     What is hashed is the kind, then each part in UTF-8 behind its length in bytes, so that no two
     documents are written alike; of ids, all of them. Names and places of files are no part of it.
     """
+    known: str = getattr(document, "identity", "")
+    if known:
+        return known
     if document.ids:
         return hashlib.sha256(b"ids %d:" % len(document.ids) + document.ids).hexdigest()
     kind = b"turns" if document.turns else b"text" if document.prompt is None else b"prompt"

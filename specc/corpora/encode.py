@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from specc.corpora.blocks import Block, Options, ends
 from specc.corpora.documents import Document, document_id, split_of
+from specc.corpora.long_texts import LongText, Piece, pieces
 from specc.corpora.tokens import Tokens, token_type
 from specc.processors import in_order
 
@@ -83,17 +85,32 @@ def batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
+def batches_and_pieces(documents: Iterable[Document], tokens: Tokens) -> Iterator[list[Document] | Piece]:
+    """Documents in batches, and those that are long in pieces, in their order."""
+    for is_long, group in groupby(documents, lambda document: isinstance(document, LongText)):
+        if not is_long:
+            yield from batches(group)
+            continue
+        for document in group:
+            assert isinstance(document, LongText)
+            yield from pieces(document, tokens)
+
+
 def encoded(
     documents: Iterable[Document], tokens: Tokens, splitting: Splitting, options: bool, threads: int = 1
 ) -> Iterator[tuple[Block, NDArray[np.int64]]]:
     """Documents as blocks, with the split of each document by its number.
+
+    A long text comes in several blocks, with its split beside each. All but the last have tokens and no
+    document; the last has the document that ends in it.
 
     Args:
         options: whether their options are encoded too.
         threads: how many may work at once.
     """
     work = partial(_encode, tokens=tokens, splitting=splitting, options=options)
-    return in_order(work, batches(documents), tokens.threads(threads))
+    best = tokens.threads(threads)
+    return in_order(work, batches_and_pieces(documents, tokens), best)
 
 
 def counted(
@@ -101,7 +118,8 @@ def counted(
 ) -> Iterator[Counts]:
     """What batches of documents hold, without making their tokens."""
     work = partial(_count, tokens=tokens, splitting=splitting)
-    return in_order(work, batches(documents), tokens.threads(threads))
+    best = tokens.threads(threads)
+    return in_order(work, batches_and_pieces(documents, tokens), best)
 
 
 def encoded_blocks(documents: Iterable[tuple[Document, str]], tokens: Tokens) -> Iterator[Block]:
@@ -124,10 +142,21 @@ def encoded_blocks(documents: Iterable[tuple[Document, str]], tokens: Tokens) ->
 
 
 def _encode(
-    batch: list[Document], tokens: Tokens, splitting: Splitting, options: bool
+    batch: list[Document] | Piece, tokens: Tokens, splitting: Splitting, options: bool
 ) -> tuple[Block, NDArray[np.int64]]:
+    if isinstance(batch, Piece):
+        return _block_of_piece(batch, tokens), splitting.of([batch.identity])
     identities = [document_id(document) for document in batch]
     return block_of(batch, identities, tokens, options), splitting.of(identities)
+
+
+def _block_of_piece(piece: Piece, tokens: Tokens) -> Block:
+    ids, _ = tokens.encode_many([piece.text])
+    ended = [piece.identity] if piece.last else []
+    end = [tokens.eos] * len(ended)
+    filled = np.concatenate([ids, np.array(end, dtype=np.int64)]).astype(token_type(tokens.vocab))
+    offsets = np.array([0, len(filled)] if piece.last else [0], dtype=np.int64)
+    return Block(filled, offsets, np.zeros(len(ended), dtype=np.int32), _short(ended))
 
 
 def block_of(batch: Sequence[Document], identities: Sequence[str], tokens: Tokens, options: bool) -> Block:
@@ -195,7 +224,20 @@ def _by_document(
     return lengths, np.where(counts > 1, sizes[starts], 0)
 
 
-def _count(batch: list[Document], tokens: Tokens, splitting: Splitting) -> Counts:
+def _count_piece(piece: Piece, tokens: Tokens, splitting: Splitting) -> Counts:
+    of = splitting.of([piece.identity])
+    here = np.zeros(len(splitting.names), dtype=np.int64)
+    here[of] = 1
+    documents = int(piece.last)
+    length = int(tokens.count_many([piece.text])[0]) + documents
+    size = len(piece.text) if piece.text.isascii() else len(piece.text.encode())
+    ids = _short([piece.identity] * documents)
+    return Counts(here * documents, here * length, here * size, ids, of[:documents], False, False)
+
+
+def _count(batch: list[Document] | Piece, tokens: Tokens, splitting: Splitting) -> Counts:
+    if isinstance(batch, Piece):
+        return _count_piece(batch, tokens, splitting)
     identities = [document_id(document) for document in batch]
     if batch[0].ids:
         lengths = _id_counts(batch)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from specc.corpora.compressed import read_data
 from specc.corpora.contents import decode
 from specc.corpora.documents import Document
+from specc.corpora.long_texts import LongText, content_of
 
 
 def read_text(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[Document]:
@@ -22,7 +22,11 @@ def read_text(files: Sequence[Path], args: Mapping[str, Any]) -> Iterator[Docume
     """
     low, high = args["min_bytes"], args["max_bytes"]
     for path in files:
-        text = decode(read_data(path), path)
-        size = len(text) if text.isascii() else len(text.encode())
+        content = content_of(path)
+        if isinstance(content, LongText):
+            document: Document = content
+        else:
+            document = Document(text=decode(content, path))
+        size = document.bytes
         if size >= max(low, 1) and (not high or size <= high):
-            yield Document(text=text)
+            yield document

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from specc.corpora.contents import read_bytes
 from specc.corpora.documents import Document
-from specc.corpora.word_memory import WordMemory, cuts_words
+from specc.corpora.word_memory import WordMemory, cuts_words, place_between_words
 from specc.errors import DataError
 from specc.steps import Component
 
@@ -68,6 +68,11 @@ class Tokens(Protocol):
         """How many threads are best, of at most so many, and get ready for them."""
         ...
 
+    def cut(self, text: str, near: int) -> int:
+        """A place inside a text, the last up to `near` or the first behind it, at which it can be cut: ids
+        of both parts are those of the whole, whatever follows. 0 if none is known."""
+        ...
+
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         """Token ids of a text, without an end token; of the type that `token_type` names."""
         ...
@@ -100,6 +105,9 @@ class ByteTokens:
 
     def threads(self, most: int) -> int:
         return 1
+
+    def cut(self, text: str, near: int) -> int:
+        return near
 
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         import numpy as np
@@ -164,6 +172,9 @@ class FileTokens:
     def threads(self, most: int) -> int:
         self._words = WordMemory(self._ids) if self._cuts_words and most <= FEW_THREADS else None
         return 1 if self._words is not None else most
+
+    def cut(self, text: str, near: int) -> int:
+        return place_between_words(text, near) if self._cuts_words else 0
 
     def _ids(self, text: str) -> list[int]:
         with self._borrowed() as tokenizer:
@@ -260,6 +271,9 @@ class IdTokens:
 
     def threads(self, most: int) -> int:
         return 1
+
+    def cut(self, text: str, near: int) -> int:
+        return 0
 
     def encode(self, text: str) -> NDArray[np.integer[Any]]:
         raise _no_text()
