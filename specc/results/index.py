@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import WorkspaceError, disk_errors
-from specc.results import failures, finished, generations, logs, plans, schema, storage, views
+from specc.results import failures, finished, generations, logs, plans, runs, schema, storage, views
 from specc.results.connect import connect
 from specc.results.judge import judge_all
 from specc.results.wide import WideColumn
@@ -128,7 +128,8 @@ class Indexer:
         grown = logs.follow(connection, store, set(now))
         replanned = plans.changes(connection, self.workspace)
         failed = failures.stamp(connection, self.workspace) != failures.stored_stamp(connection)
-        if not (new or gone or grown or replanned or failed):
+        ran = runs.changes(connection, self.workspace)
+        if not (new or gone or grown or replanned or failed or ran):
             return
         connection.begin()
         try:
@@ -137,6 +138,7 @@ class Indexer:
             logs.record(connection, grown)
             plans.record(connection, self.workspace, replanned)
             failures.record(connection, self.workspace)
+            runs.record(connection, self.workspace)
             _renew_views(connection)
             connection.execute("UPDATE recorded.meta SET generation = generation + 1")
             connection.commit()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from specc.quantities.registry import FUNCTIONS
 from specc.study import Axis, AxisType
 
 VERSION = 4
@@ -98,6 +99,25 @@ TABLES: tuple[Table, ...] = (
             C("arms", "BIGINT", "number of arms"),
             C("steps", "BIGINT", "number of distinct steps"),
             C("steps_done", "BIGINT", "how many of them are done"),
+        ),
+    ),
+    Table(
+        "runs",
+        "one row per run, the earlier ones too; the other tables are about each experiment's latest",
+        (
+            _EXPERIMENT,
+            C("run", "BIGINT", "number of the run, counted in the workspace"),
+            C("state", "VARCHAR", "`done`, `failed`, `interrupted`, `killed` or `running`"),
+            C("started", "TIMESTAMP", "when it was started, UTC"),
+            C("ended", "TIMESTAMP", "when it ended, UTC; null while it goes on"),
+            C("steps", "BIGINT", "number of distinct steps of its plan"),
+            C("steps_reused", "BIGINT", "how many of them were done before it began"),
+            C("steps_done", "BIGINT", "how many it did"),
+            C("steps_failed", "BIGINT", "how many failed for good"),
+            C("spec", "VARCHAR", "path of the recipe file, as it was given"),
+            C("recipe", "VARCHAR", "SHA-256 of the recipe's text as kept with the run"),
+            C("note", "VARCHAR", "what `specc note` wrote about it"),
+            C("tags", "VARCHAR[]", "its tags by `specc tag`"),
         ),
     ),
     Table(
@@ -353,20 +373,7 @@ TABLES: tuple[Table, ...] = (
     ),
 )
 
-MACROS: dict[str, tuple[str, str]] = {
-    "best_min(value)": (
-        "min(value) FILTER (WHERE isfinite(value))",
-        "smallest value; a diverged run never wins",
-    ),
-    "best_max(value)": (
-        "max(value) FILTER (WHERE isfinite(value))",
-        "largest value; a diverged run never wins (plain max() calls NaN the largest)",
-    ),
-    "diverged(value)": (
-        "count(*) FILTER (WHERE NOT isfinite(value))",
-        "number of values that are not finite",
-    ),
-}
+MACROS: dict[str, tuple[str, str]] = {macro.signature: (macro.sql, macro.doc) for macro in FUNCTIONS.values()}
 """Signature -> (SQL, what it means) of the functions that queries have beside DuckDB's."""
 
 SWEPT = "swept axis; null in the arms of what `best` has chosen among its values"
@@ -471,6 +478,4 @@ def empty_table(schema: str, table: Table, axes: Sequence[Column]) -> str:
 
 def macros() -> str:
     """DDL of the functions, in the schema `main`."""
-    return ";\n".join(
-        f"CREATE OR REPLACE MACRO main.{signature} AS {sql}" for signature, (sql, _) in MACROS.items()
-    )
+    return ";\n".join(macro.ddl() for macro in FUNCTIONS.values())

@@ -36,6 +36,10 @@ TABLES: dict[str, str] = {
     # Logs of steps that are not done: rows, and per file how far it is read and how that ends.
     "recorded.live": _LOGGED,
     "recorded.logs": "step VARCHAR, read_bytes BIGINT, tail BLOB",
+    # A row for each run, whatever became of it.
+    "planned.runs": "run BIGINT, stamp VARCHAR, experiment VARCHAR, spec VARCHAR, recipe VARCHAR, "
+    "state VARCHAR, started TIMESTAMP, ended TIMESTAMP, steps BIGINT, steps_reused BIGINT, "
+    "steps_done BIGINT, steps_failed BIGINT, note VARCHAR, tags VARCHAR[]",
     "planned.plans": "run BIGINT, stamp VARCHAR, experiment VARCHAR",
     "planned.experiments": "experiment VARCHAR, run BIGINT, folder VARCHAR, digest VARCHAR, "
     "description VARCHAR, spec VARCHAR, spec_digest VARCHAR, axes VARCHAR[], axis_types VARCHAR[]",
@@ -72,7 +76,10 @@ TABLES: dict[str, str] = {
 }
 """Name -> columns of each stored table."""
 
-PLANNED = tuple(name for name in TABLES if name.startswith("planned.") and name != "planned.plans")
+OF_WORKSPACE = ("planned.plans", "planned.runs")
+"""Tables of `planned` with a row for each run."""
+
+PLANNED = tuple(name for name in TABLES if name.startswith("planned.") and name not in OF_WORKSPACE)
 """Tables whose rows belong to an experiment."""
 
 RECORDED = ("steps", "tokens", "files", "versions", "metrics", "samples", "refused")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _NO_ARM = {
+    "runs": """
+        SELECT n.experiment, n.run, n.state, n.started, n.ended, n.steps, n.steps_reused, n.steps_done,
+               n.steps_failed, n.spec, n.recipe, n.note, n.tags
+        FROM planned.runs n WHERE {only_n}""",
     "experiments": """
         SELECT e.experiment, e.description, e.spec, e.spec_digest, e.run, e.axes,
                (SELECT count(*) FROM planned.arms a WHERE a.experiment = e.experiment) AS arms,
@@ -148,7 +152,7 @@ _PER_ARM = {
 }
 
 
-_ALIASES = ("a", "e", "g", "p", "x")
+_ALIASES = ("a", "e", "g", "n", "p", "x")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from specc.execute.executor import Done, Event, Failed
 from specc.execute.run import RunOptions, run_study
 from specc.files import write_file
 from specc.results.reader import open_results
-from specc.results.storage import TABLES
+from specc.results.storage import OF_WORKSPACE, TABLES
 from specc.steps import Step
 from specc.store import Manifest, Store
 from specc.study import PlannedStep, Study
@@ -122,7 +122,7 @@ def rows(workspace: Path) -> dict[str, list[str]]:
                 for column, *_ in connection.execute(f"DESCRIBE {table}").fetchall()
                 if column not in VOLATILE
             ]
-            if not columns or table == "planned.plans":  # a row for each run
+            if not columns or table in OF_WORKSPACE:
                 continue
             chosen = ", ".join(f"{column}::VARCHAR" for column in columns)
             stored = map(str, connection.execute(f"SELECT {chosen} FROM {table}").fetchall())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from specc.cli.main import specc
 from specc.errors import QueryError
 from specc.execute.record import RunRecord
 from specc.execute.status import RunStatus, StepCounts, run_folder
+from specc.files import file_digest
 from specc.history.notes import add_note, add_tag, read_notes, remove_tag
 from specc.history.recipe import KeptRecipe, read_recipe
 from specc.history.runs import find_run, tagged
+from specc.results.reader import open_results
 from specc.store import Store, open_workspace
 from specc.study import Study
 
@@ -132,6 +135,24 @@ def test_a_torn_line_loses_nothing_but_itself(workspace: Path) -> None:
         file.write('{"time": "2026", "ki')
     add_note(workspace, 1, "two")
     assert [note.text for note in read_notes(workspace, 1).notes] == ["one", "two"]
+
+
+def test_runs_are_a_table(workspace: Path) -> None:
+    def listed() -> list[tuple[object, ...]]:
+        connection = open_results(workspace)
+        try:
+            return connection.execute(
+                "SELECT run, state, steps_done, ended - started, note, tags, recipe FROM runs ORDER BY run"
+            ).fetchall()
+        finally:
+            connection.close()
+
+    digest = file_digest(run_folder(workspace, 1) / "recipe.json")
+    first = listed()[0]
+    assert first == (1, "done", first[2], timedelta(seconds=5), None, [], digest)
+    add_note(workspace, 1, "to be cited")
+    add_tag(workspace, 1, "v1")
+    assert listed()[0][4:6] == ("to be cited", ["v1"])
 
 
 def _write(workspace: Path, name: str) -> None:
