@@ -65,7 +65,7 @@ class Provenance(Frozen):
         computed: how a step computed: of training `implementation`, `attention`, and where they apply
             `compiled`, `lanes` (models trained together), `replicas` (processes); an evaluation:
             `batch_tokens`. Such choices change rounding at most. `earlier` has those of attempts before
-            the last, if they were others.
+            the last, if they were others, or had other `versions`.
     """
 
     versions: dict[str, str]

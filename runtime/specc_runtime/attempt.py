@@ -130,7 +130,7 @@ class Attempt:
     ) -> Manifest:
         """Move the filled artifact into the store and clear the scratch folder."""
         provenance = Provenance(
-            versions=_versions(),
+            versions=versions(),
             device=device,
             threads=threads,
             started=self._started.isoformat(timespec="seconds"),
@@ -153,6 +153,7 @@ def _cpu_seconds() -> float:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Packages that decide on the bits, Python among them, and their versions here."""
     packages = {name: version(name) for name in ("numpy", "torch", "transformers")}
     return {"specc": specc.__version__, "python": platform.python_version(), **packages}

@@ -65,7 +65,7 @@ class Position(Frozen):
         metrics_bytes: size of the metrics log that belongs to this position.
         resumed: how often the segment went on from a scratch checkpoint.
         judged: what an early stop knows so far; None without one.
-        ways: how it was computed so far, one after the other; see `Segment.way`.
+        ways: how it was computed so far, one after the other; see `Segment.way_here`.
     """
 
     step: int

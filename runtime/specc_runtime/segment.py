@@ -15,7 +15,7 @@ from specc.errors import Diverged
 from specc.faults import before_training_step
 from specc.files import write_atomic
 from specc.steps import TrainExecution, TrainParams
-from specc_runtime.attempt import Attempt, Interrupted
+from specc_runtime.attempt import Attempt, Interrupted, versions
 from specc_runtime.checkpoint import Checkpoints, Judged, Position
 from specc_runtime.device import device_name
 from specc_runtime.early_stop import EarlyStop
@@ -255,7 +255,7 @@ class Segment:
 
     def save(self) -> None:
         """Save a scratch checkpoint of this moment."""
-        if (way := self.way()) not in self.tally.ways[-1:]:
+        if (way := self.way_here()) not in self.tally.ways[-1:]:
             self.tally.ways += (way,)
         self.checkpoints.save(self.learner, self.tally.position(self.log.sync()))
         self._saved = time.monotonic()
@@ -266,6 +266,10 @@ class Segment:
         asked = {} if execution.micro_batch is None else {"micro_batch": execution.micro_batch}
         place = {"device": device_name(self.learner.device), "threads": execution.threads}
         return place | asked | self.learner.provenance()
+
+    def way_here(self) -> dict[str, Any]:
+        """How this attempt computes, and with which `versions`, for those that go on from it."""
+        return self.way() | {"versions": versions()}
 
     def _ended(self) -> bool:
         """Whether the stage has come to its end; judges the model first, where that is due."""

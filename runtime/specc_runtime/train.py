@@ -93,8 +93,11 @@ def publish_segment(segment: Segment, position: Position) -> Manifest:
 
 
 def earlier_ways(segment: Segment, position: Position) -> dict[str, Any]:
-    """How attempts before the last have computed, as far as that was another way; lanes are one way."""
-    last = segment.way() | {"lanes": None}
+    """How attempts before the last have computed, as far as that was another way; lanes are one way.
+
+    What another version of torch or of a library has computed is another way too.
+    """
+    last = segment.way_here() | {"lanes": None}
     earlier = [way for way in position.ways if way | {"lanes": None} != last]
     return {"earlier": earlier} if earlier else {}
 

@@ -39,11 +39,13 @@ def differences(store: Store, keys: Iterable[str]) -> tuple[str, ...]:
     looked_at = 0
     for key in islice(keys, READ_AT_MOST):
         try:
-            made_with = store.manifest(key).provenance.versions
+            provenance = store.manifest(key).provenance
         except SpeccError:
             continue
         looked_at += 1
-        found.update(made_with.items())
+        # A step that was interrupted may have been begun with other versions.
+        ways = ({"versions": provenance.versions}, *provenance.computed.get("earlier", ()))
+        found.update({pair for way in ways for pair in way.get("versions", {}).items()})
     here = {package: installed(package) for package, _ in found}
     return tuple(
         f"{count} of {looked_at} finished steps looked at were made with {package} {made}; "

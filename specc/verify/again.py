@@ -124,6 +124,12 @@ def hindrance(store: Store, manifest: Manifest, execution: dict[str, Any] | None
     computed = manifest.provenance.computed
     now = computed | {"device": manifest.provenance.device, "threads": manifest.provenance.threads}
     for way in computed.get("earlier", ()):
+        before = way.get("versions", versions)
+        others = [f"{name} {made}" for name, made in sorted(before.items()) if made != versions.get(name)]
+        if others:
+            return (
+                f"it was interrupted, and another run went on with other versions; first {', '.join(others)}"
+            )
         if changed := differing(way, now):
             return f"it was interrupted, and another run went on in another way: {changed}"
     for role, key in manifest.inputs.items():

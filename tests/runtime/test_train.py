@@ -15,10 +15,14 @@ from transformers import AutoModelForCausalLM
 
 from specc.errors import DataError, DiskFull, Diverged, SpeccError
 from specc.flops import training_flops_per_token
+from specc.graph.environment import differences
 from specc.mixture import counts
 from specc.shapes import config_shape
 from specc.steps import Component
 from specc.store import Manifest
+from specc.verify.again import hindrance
+from specc_runtime import segment as segments
+from specc_runtime.attempt import versions
 from specc_runtime.device import use_device
 from specc_runtime.run import Interrupted
 from workshop import EOS, VOCAB, Workshop, random_documents
@@ -345,3 +349,24 @@ def test_sgd_is_the_textbook_update(workshop: Workshop) -> None:
 def test_a_device_that_can_not_compute_is_refused_in_words(name: str) -> None:
     with pytest.raises(SpeccError, match=f"there is no device `{name}` here"):
         use_device(name, 1)
+
+
+def test_a_step_that_goes_on_with_another_version_of_torch_says_so(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = workshop.train(workshop.init(), [workshop.corpus(random_documents(30, 1))])
+    here = versions()
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "versions", lambda: here | {"torch": "1.0"})
+        for _ in range(2):
+            with pytest.raises(Interrupted):
+                workshop.do(step, stopping=after(3))
+    with pytest.raises(Interrupted):
+        workshop.do(step, stopping=after(3))
+    provenance = workshop.do(step).provenance
+    assert [way["versions"]["torch"] for way in provenance.computed["earlier"]] == ["1.0"]
+    assert provenance.versions == here
+    manifest = workshop.store.manifest(step.key)
+    assert "first torch 1.0" in hindrance(workshop.store, manifest, None)
+    (told,) = differences(workshop.store, [step.key])
+    assert told.startswith("1 of 1 finished steps looked at were made with torch 1.0")
