@@ -21,6 +21,20 @@ State = Literal["done", "diverged", "failed", "missing"]
 """Of a seed: measured, not a number because training diverged, its step failed, or not there yet."""
 
 
+class Side(Frozen):
+    """A group that is named, not found by `by`.
+
+    Attributes:
+        name: for people and unique. workspace: as the source is named; empty for the only one.
+        experiment: whose arms. given: what its arms have in common: `recipe`, axes, `seed`.
+    """
+
+    name: str
+    workspace: str = ""
+    experiment: str
+    given: dict[str, Any] = Field(default_factory=dict)
+
+
 class Question(Frozen):
     """What is compared with what.
 
@@ -32,7 +46,10 @@ class Question(Frozen):
         by: names that make a group: `recipe`, axes, `experiment`, `workspace`.
         given: values of other names, that all arms have.
         baseline: name of the group that the others are paired with.
+            Empty: the recipe `base` if it is one of them, else the first.
         level: of the intervals.
+        unit: of the results, for instance `nats per token`.
+        sides: groups by name; `by` then only says what tells them apart.
     """
 
     experiments: tuple[str, ...]
@@ -45,6 +62,8 @@ class Question(Frozen):
     given: dict[str, Any] = Field(default_factory=dict)
     baseline: str = ""
     level: float = 0.95
+    unit: str = ""
+    sides: tuple[Side, ...] = ()
 
 
 class Interval(Frozen):
@@ -69,12 +88,14 @@ class Group(Frozen):
 
     Attributes:
         name: for people and unique, for instance `early = 50%` or `replay`. values: of the names in `by`.
-        arms: how many arms a seed's value is a mean over. n: seeds that are done.
+        arms: how many arms a seed's value is a mean over. n: seeds that are done. left_out: arms (of all
+            seeds) that diverged, failed or are missing: a seed's value is the mean over its others.
         mean, sd: over those seeds; None if there are none, or fewer than two.
         interval: of the mean, over seeds; None for fewer than two.
         selected: whether its settings were chosen by these very results (`best`, or the best of many), so
             that its mean is too good by the winner's curse.
         dominated: of a frontier, whether another group is better in both; else None.
+        tokens, flops: of training up to what is measured, as planned, mean over arms; None if unknown.
     """
 
     name: str
@@ -87,6 +108,9 @@ class Group(Frozen):
     interval: Interval | None
     selected: bool = False
     dominated: bool | None = None
+    left_out: int = 0
+    tokens: float | None = None
+    flops: float | None = None
 
 
 class Pair(Frozen):
@@ -102,9 +126,12 @@ class OverItems(Frozen):
     """The difference over evaluated documents or prompts: what another sample of them might have given.
 
     Attributes:
-        items: documents that both have. clusters: whose errors are taken together (a document's seeds).
-        difference: mean over them. stderr: clustered. interval: by `method`.
-        mcnemar_p: exact, of results that are right or wrong; None for others.
+        items: results of documents that both have, at all seeds. clusters: documents; the errors of one
+            at all seeds are taken together.
+        difference: mean over items, each by its weight (target tokens). stderr: clustered (Miller 2024).
+        interval: Student's t with that error. bootstrap: BCa over documents; None for too few or many.
+        mcnemar_p: exact, of results that are right or wrong, None for others: over documents that one
+            side got right at more seeds than the other.
     """
 
     items: int
@@ -112,6 +139,7 @@ class OverItems(Frozen):
     difference: float
     stderr: float | None
     interval: Interval | None
+    bootstrap: Interval | None = None
     mcnemar_p: float | None = None
 
 
@@ -120,12 +148,20 @@ class Effect(Frozen):
 
     Attributes:
         pairs: seeds that both have. unpaired: seeds that one of them lacks, and why, in words.
-        mean: of the differences. interval: paired t. None where there are no or too few pairs.
+        paired: whether the interval is of paired differences; False if too few seeds are shared, and it is
+            Welch's of two independent samples.
+        mean: of the differences. sd: their spread. interval: paired t. None where there are no or too few
+            pairs, or all differences are equal.
         relative: mean difference over the baseline's mean over the same seeds; None if that is 0.
-        p_t, p_sign_flip: two-sided; the sign-flip test is exact. p_holm: `p_t` adjusted over all groups.
+        wins, losses: pairs in which the group is better, and worse; the rest are ties.
+        improvement: probability that a seed of the group is better than a seed of the baseline, drawn
+            apart; None if it isn't known what is better.
+        p_t, p_sign_flip: two-sided; the sign-flip test is exact up to 20 pairs. p_holm: `p_t` (the
+            sign-flip p where all differences are equal) adjusted over all groups.
         smallest_p: the least that the sign-flip test can give with so many pairs.
-        verdict: `better`, `worse`, `no difference shown`, `not resolvable`, `not comparable`, `missing`.
-        n_needed: pairs needed to resolve a difference of this size; None if unknown.
+        verdict: `better`, `worse`, `no difference shown`, `not resolvable`, `not comparable`, `missing`;
+            `higher` or `lower` where it isn't known what is better.
+        n_needed: pairs that would resolve a difference of this size with probability 0.8; None if unknown.
         refusal: why the two can't be paired, in words; empty if they can.
         sentence: all of it in a sentence for people.
     """
@@ -134,8 +170,13 @@ class Effect(Frozen):
     baseline: str
     pairs: tuple[Pair, ...] = ()
     unpaired: tuple[str, ...] = ()
+    paired: bool = True
     mean: float | None = None
+    sd: float | None = None
     interval: Interval | None = None
+    wins: int = 0
+    losses: int = 0
+    improvement: float | None = None
     relative: float | None = None
     p_t: float | None = None
     p_sign_flip: float | None = None
@@ -196,7 +237,8 @@ class Frontier(Frozen):
     """Two results against each other: what is learned against what is kept.
 
     Attributes:
-        x, y: the two results. hypervolume: of each series, with the reference point `reference`.
+        x, y: the two results. hypervolume: of each series, with the reference point `reference`, which lies
+            a tenth of the range beyond the worst of all points in both results.
         signed_area: of each other series against the first, over the range of x that both have; positive
             where the other is better. None where ranges don't meet.
     """

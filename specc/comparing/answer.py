@@ -1,0 +1,191 @@
+"""The answer to a question, from the results of one workspace or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from specc.comparing import budgets, sentences
+from specc.comparing.effects import Matched, adjusted, effect, match
+from specc.comparing.groups import Members, baseline_of, described, grouped, varying
+from specc.comparing.items import Documents, over_items
+from specc.comparing.measures import completed
+from specc.comparing.model import Compared, Effect, Group, Question
+from specc.comparing.query import value_query
+from specc.comparing.refusals import why_not
+from specc.comparing.rows import Source, read
+from specc.words import count
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MOST_WITH_ITEMS = 24
+"""Groups up to which the difference over documents is taken as well: it reads all samples."""
+
+MOST_RESAMPLED = 12
+"""Groups up to which the documents are resampled, too."""
+
+
+def compare(connection: DuckDBPyConnection, question: Question) -> Compared:
+    """Compare groups of arms on a result, each paired with the baseline over the seeds that both have.
+
+    Args:
+        connection: of `specc.results.reader.open_results`.
+    Raises:
+        QueryError: for an experiment, result, axis, value or baseline that is not there.
+    """
+    return compare_sources([Source(connection)], question)
+
+
+def compare_sources(sources: Sequence[Source], question: Question) -> Compared:
+    """The same, over several workspaces."""
+    question = completed(sources, question)
+    names = [side.experiment for side in question.sides] or None
+    rows = read(sources, question, names)
+    members = [group for group in grouped(rows, question) if group.by_seed or question.sides]
+    if not members:
+        return Compared(
+            question=question,
+            title=sentences.title(question),
+            headline="no results yet",
+            groups=(),
+            effects=(),
+            sql=value_query(question, sources),
+        )
+    baseline = baseline_of(members, question)
+    chosen = question.model_copy(update={"baseline": baseline.name})
+    matched = {group.name: match(group, baseline) for group in members if group is not baseline}
+    effects = _effects(members, baseline, matched, chosen)
+    best = _best(members, chosen)
+    groups = _groups(members, sources, chosen, best)
+    notes = [
+        *_baseline_note(question, members, baseline),
+        *sentences.states(groups),
+        *_pairing_notes(members, baseline, matched),
+        *budgets.notes([(g.name, _budget(g)) for g in groups], baseline.name),
+        *_selected_note(groups, best),
+        *(
+            [f"p is adjusted by Holm's rule over {count(len(effects), 'comparison')}"]
+            if len(effects) > 1
+            else []
+        ),
+        *([sentences.TWO_SOURCES] if any(each.over_items for each in effects) else []),
+    ]
+    return Compared(
+        question=chosen,
+        title=sentences.title(chosen),
+        headline=sentences.headline(chosen, groups, effects, best),
+        groups=tuple(groups),
+        effects=tuple(effects),
+        best=best,
+        notes=tuple(notes),
+        sql=value_query(chosen, sources),
+    )
+
+
+def _effects(
+    members: Sequence[Members], baseline: Members, matched: dict[str, Matched], question: Question
+) -> list[Effect]:
+    documents = Documents(question)
+    others = [group for group in members if group is not baseline]
+    found = []
+    for group in others:
+        pairing = matched[group.name]
+        if pairing.differing is not None:
+            refused = Effect(
+                group=group.name,
+                baseline=baseline.name,
+                unpaired=pairing.unpaired,
+                verdict="not comparable",
+                refusal=why_not(*pairing.differing),
+            )
+            found.append(refused)
+            continue
+        each = effect(group, baseline, pairing, question, len(others))
+        if each.pairs and len(others) <= MOST_WITH_ITEMS:
+            items = over_items(pairing.rows, documents, question, len(others) <= MOST_RESAMPLED)
+            each = each.model_copy(update={"over_items": items})
+        found.append(each)
+    return [
+        each.model_copy(update={"sentence": sentences.sentence(each, question)})
+        for each in adjusted(found, question)
+    ]
+
+
+def _best(members: Sequence[Members], question: Question) -> str:
+    """Name of the group with the best mean, of those that have a seed at all; "" if all are the same."""
+    if not question.better:
+        return ""
+    means = {
+        group.name: sum(found) / len(found) for group in members if (found := list(group.means().values()))
+    }
+    if len(set(means.values())) < 2:
+        return ""
+    pick = min if question.better == "lower" else max
+    return pick(means, key=lambda name: means[name])
+
+
+def _groups(
+    members: Sequence[Members], sources: Sequence[Source], question: Question, best: str
+) -> list[Group]:
+    known = {(id(row.source), row.experiment): row.source for group in members for row in group.rows()}
+    costs = {place: budgets.budgets(source, place[1], question.stage) for place, source in known.items()}
+    found = []
+    for group in members:
+        chosen = any(value is None for row in group.rows() for value in row.names.values())
+        selected = chosen or (group.name == best and sum(bool(each.means()) for each in members) > 2)
+        budget = budgets.of_group(group, costs)
+        found.append(
+            described(group, question.level, selected).model_copy(
+                update={} if budget is None else {"tokens": budget.tokens, "flops": budget.flops}
+            )
+        )
+    return found
+
+
+def _budget(group: Group) -> budgets.Budget | None:
+    return None if group.tokens is None or group.flops is None else budgets.Budget(group.tokens, group.flops)
+
+
+def _baseline_note(question: Question, members: Sequence[Members], baseline: Members) -> list[str]:
+    if question.baseline or question.sides or len(members) < 2:
+        return []
+    why = "the recipe as written" if baseline.values.get("recipe") == "base" else "the first"
+    return [f"`{baseline.name}` is the baseline: {why}"]
+
+
+def _pairing_notes(members: Sequence[Members], baseline: Members, matched: dict[str, Matched]) -> list[str]:
+    told = []
+    loose = [name for name, each in matched.items() if each.loose]
+    if loose:
+        rows = [row for group in members if group.name in loose for row in group.rows()]
+        also = [name for name in varying([*rows, *baseline.rows()]) if name not in baseline.values]
+        listed = " and ".join(f"`{name}`" for name in also if name not in ("experiment", "workspace"))
+        which = f"`{loose[0]}`" if len(loose) == 1 else count(len(loose), "group")
+        told.append(
+            f"no arms of {which} and `{baseline.name}` are alike in everything else"
+            + (f": they differ in {listed} too" if listed else "")
+            + ", so means over all of them are compared"
+        )
+    dropped = [(name, each.dropped) for name, each in matched.items() if each.dropped]
+    if len(dropped) > sentences.MOST_NAMED:
+        told.append(
+            f"{count(sum(n for _, n in dropped), 'arm')} are left out of pairs, for their twins are not done"
+        )
+    else:
+        told += [
+            f"`{name}`: {count(number, 'arm')} left out of its pairs, for one of the two is not done"
+            for name, number in dropped
+        ]
+    return told
+
+
+def _selected_note(groups: Sequence[Group], best: str) -> list[str]:
+    told = []
+    measured = [group for group in groups if group.n]
+    if any(group.name == best and group.selected for group in measured) and len(measured) > 2:
+        told.append(
+            f"`{best}` is selected as the best of {len(measured)} by these very results, so its mean "
+            "flatters it; fresh seeds tell what it is worth"
+        )
+    return told

@@ -1,0 +1,217 @@
+"""A group against the baseline: paired seed by seed, over arms that both have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from specc.comparing.groups import Members, freedom
+from specc.comparing.model import Effect, Interval, Pair, Question
+from specc.comparing.rows import Measured
+from specc.statistics.aggregates import probability_of_improvement
+from specc.statistics.interval import Mean, mean, sd, t_interval, welch_interval
+from specc.statistics.power import pairs_needed
+from specc.statistics.several import holm
+from specc.statistics.sign_flip import pairs_to_reach, sign_flip
+
+FEASIBLE = 100
+"""Pairs up to which more seeds are an answer; a difference that needs more is not worth calling one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A group's rows against the baseline's.
+
+    Attributes:
+        pairs: one for each seed that both have done. rows: of each pair the rows that it is a mean over.
+        unpaired: other seeds, and why, in words. differing: rows of one seed whose data differ.
+        loose: whether no arms of the two differ by the group alone, so that means over all are paired.
+        dropped: arms that one side has done and the other not, at seeds that pair all the same.
+    """
+
+    pairs: tuple[Pair, ...]
+    rows: tuple[tuple[tuple[Measured, ...], tuple[Measured, ...]], ...]
+    unpaired: tuple[str, ...]
+    differing: tuple[Measured, Measured] | None
+    loose: bool
+    dropped: int
+
+
+def match(group: Members, baseline: Members) -> Matched:
+    """Pair the seeds of a group with those of the baseline."""
+    shared = sorted(set(group.by_seed) & set(baseline.by_seed))
+    # Arms that differ by the group alone, if there are any; else all arms of a seed against all.
+    loose = bool(shared) and not any(
+        set(group.by_seed[seed]) & set(baseline.by_seed[seed]) for seed in shared
+    )
+    pairs, sides, unpaired = [], [], []
+    differing = None
+    dropped = 0
+    for seed in sorted(set(group.by_seed) | set(baseline.by_seed)):
+        if seed not in shared:
+            lacking = baseline if seed in group.by_seed else group
+            unpaired.append(f"seed {seed}: `{lacking.name}` does not have it")
+            continue
+        ours, theirs = group.by_seed[seed], baseline.by_seed[seed]
+        if loose:
+            one = tuple(row for row in ours.values() if row.value is not None)
+            other = tuple(row for row in theirs.values() if row.value is not None)
+            lost = len(ours) + len(theirs) - len(one) - len(other)
+        else:
+            twins = [twin for twin in ours if twin in theirs]
+            both = [twin for twin in twins if ours[twin].value is not None and theirs[twin].value is not None]
+            one = tuple(ours[twin] for twin in both)
+            other = tuple(theirs[twin] for twin in both)
+            lost = len(twins) - len(both)
+        if not one or not other:
+            unpaired.append(f"seed {seed}: {_why(group, baseline, seed)}")
+            continue
+        dropped += lost
+        differing = differing or _differing(one, other)
+        value, base = mean(_values(one)), mean(_values(other))
+        pairs.append(Pair(seed=seed, value=value, baseline=base, difference=value - base))
+        sides.append((one, other))
+    return Matched(tuple(pairs), tuple(sides), tuple(unpaired), differing, loose, dropped)
+
+
+def effect(group: Members, baseline: Members, matched: Matched, question: Question, compared: int) -> Effect:
+    """A group's effect, without its sentence and Holm's p.
+
+    Args:
+        compared: groups that are compared with this baseline.
+    """
+    found = Effect(
+        group=group.name,
+        baseline=baseline.name,
+        pairs=matched.pairs,
+        unpaired=matched.unpaired,
+        verdict="missing",
+    )
+    if not matched.pairs:
+        return _unpaired(found, group, baseline, question)
+    differences = [pair.difference for pair in matched.pairs]
+    if len(differences) < 2:
+        whole = _unpaired(found, group, baseline, question)
+        if not whole.paired:
+            return whole
+    center, base = mean(differences), mean([pair.baseline for pair in matched.pairs])
+    interval = t_interval(differences, question.level)
+    test = sign_flip(differences)
+    assert test is not None, "there are differences"
+    spread = sd(differences) if len(differences) > 1 else None
+    return found.model_copy(
+        update={
+            "mean": center,
+            "sd": spread,
+            "interval": _interval(interval, question.level, "paired t"),
+            **_wins(differences, question),
+            "improvement": _improvement(
+                [pair.value for pair in matched.pairs], [pair.baseline for pair in matched.pairs], question
+            ),
+            "relative": center / base if base else None,
+            "p_t": None if interval is None else interval.p,
+            "p_sign_flip": test.p,
+            "smallest_p": test.smallest,
+            "n_needed": None if spread is None else needed(center, spread, 1 - question.level, compared),
+        }
+    )
+
+
+def adjusted(effects: Sequence[Effect], question: Question) -> list[Effect]:
+    """Effects with Holm's p over all of them, and their verdicts."""
+    judged = {
+        number: each.p_t if each.p_t is not None else each.p_sign_flip
+        for number, each in enumerate(effects)
+        if not each.refusal and each.mean is not None and (each.p_t is not None or each.sd is not None)
+    }
+    known = {number: p for number, p in judged.items() if p is not None}
+    by_holm = dict(zip(known, holm(list(known.values())), strict=True))
+    found = []
+    for number, each in enumerate(effects):
+        each = each.model_copy(update={"p_holm": by_holm.get(number)})
+        found.append(each.model_copy(update={"verdict": verdict(each, question)}))
+    return found
+
+
+def verdict(effect: Effect, question: Question) -> str:
+    """What the seeds show: a difference if Holm's p is at most 1 - level, else whether they could have."""
+    if effect.refusal:
+        return "not comparable"
+    if effect.mean is None:
+        return "missing"
+    if effect.p_holm is not None and effect.p_holm <= 1 - question.level + 1e-12 and effect.mean:
+        if not question.better:
+            return "higher" if effect.mean > 0 else "lower"
+        return "better" if (effect.mean > 0) == (question.better == "higher") else "worse"
+    if effect.sd == 0 and effect.mean == 0:
+        return "no difference shown"
+    if effect.sd is None and effect.paired:
+        return "not resolvable"  # one seed
+    if not effect.paired:
+        return "no difference shown"
+    return "not resolvable" if (effect.n_needed or FEASIBLE + 1) <= FEASIBLE else "no difference shown"
+
+
+def needed(center: float, spread: float, alpha: float, compared: int) -> int | None:
+    """Pairs that resolve a difference like this one: by the t test at power 0.8, with alpha divided by
+    the number of comparisons, and enough for the exact test to be able to reach alpha."""
+    found = pairs_needed(center, spread, alpha / max(1, compared))
+    return None if found is None else max(found, pairs_to_reach(alpha))
+
+
+def _unpaired(found: Effect, group: Members, baseline: Members, question: Question) -> Effect:
+    """Two independent samples, where fewer than two seeds are shared: Welch's interval."""
+    ours, theirs = list(group.means().values()), list(baseline.means().values())
+    interval = welch_interval(ours, theirs, question.level)
+    if interval is None:
+        return found
+    base = mean(theirs)
+    return found.model_copy(
+        update={
+            "paired": False,
+            "mean": interval.mean,
+            "interval": _interval(interval, question.level, "Welch's t, unpaired"),
+            "improvement": _improvement(ours, theirs, question),
+            "relative": interval.mean / base if base else None,
+            "p_t": interval.p,
+        }
+    )
+
+
+def _interval(found: Mean | None, level: float, method: str) -> Interval | None:
+    if found is None:
+        return None
+    return Interval(low=found.low, high=found.high, level=level, method=f"{method}, {freedom(found.df)}")
+
+
+def _wins(differences: Sequence[float], question: Question) -> dict[str, int]:
+    up, down = sum(each > 0 for each in differences), sum(each < 0 for each in differences)
+    return {"wins": down, "losses": up} if question.better == "lower" else {"wins": up, "losses": down}
+
+
+def _improvement(ours: Sequence[float], theirs: Sequence[float], question: Question) -> float | None:
+    if not question.better:
+        return None
+    return probability_of_improvement(ours, theirs, question.better == "higher")
+
+
+def _values(rows: Sequence[Measured]) -> list[float]:
+    return [row.value for row in rows if row.value is not None]
+
+
+def _differing(ours: Sequence[Measured], theirs: Sequence[Measured]) -> tuple[Measured, Measured] | None:
+    """Two rows that were measured on other data; None if all are the same or unknown."""
+    for one in ours:
+        for other in theirs:
+            if one.data != other.data and one.data is not None and other.data is not None:
+                return one, other
+    return None
+
+
+def _why(group: Members, baseline: Members, seed: int) -> str:
+    parts = [
+        f"`{side.name}` {'has ' if side.state(seed) != 'missing' else 'is '}{side.state(seed)}"
+        for side in (group, baseline)
+        if not side.done(seed)
+    ]
+    return " and ".join(parts) or "no arms of it are done on both sides"
