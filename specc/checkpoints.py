@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from specc.canonical import digest
-from specc.errors import DataError
+from specc.errors import DataError, reason
 from specc.families import LEAKING, LLAMA_LIKE, MODEL_TYPES, TIED_BY_DEFAULT, config_keys
 from specc.files import file_digest
 from specc.shapes import ModelShape, config_shape, counted_shape
@@ -57,11 +57,11 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(
-            f"{path} can't be read: {(error.strerror or str(error)).lower()}",
+            f"{path} can't be read: {reason(error)}",
             "name a folder that holds config.json and *.safetensors",
         ) from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}", "fetch the checkpoint again") from error
+        raise DataError(f"{path} is no JSON: {reason(error)}", "fetch the checkpoint again") from error
     if not isinstance(config, dict):
         raise DataError(f"{path} is no JSON object", "fetch the checkpoint again")
     return usable_config(config, str(path))
@@ -146,7 +146,7 @@ def pinned_checkpoint(
         if shape.parameters != parameters or not weights:
             raise ValueError(f"it has {parameters:,} weights, its configuration says {shape.parameters:,}")
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{where} does not describe a model: {error}", "lock it anew") from error
+        raise DataError(f"{where} does not describe a model: {reason(error)}", "lock it anew") from error
     beside = {name: sha for name, sha in files.items() if name in COMPANIONS}
     return shape, _fingerprint(known, weights), beside
 
@@ -205,7 +205,7 @@ def checkpoint_shape(folder: Path) -> ModelShape:
         shape = config_shape(config)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{folder / 'config.json'} does not say the size of the model: {error}",
+            f"{folder / 'config.json'} does not say the size of the model: {reason(error)}",
             "use a complete configuration",
         ) from error
     embedding = shape.vocab * shape.width

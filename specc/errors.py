@@ -87,11 +87,36 @@ class QueryError(SpeccError):
         self.candidates = candidates
 
 
+def reason(error: Exception) -> str:
+    """Why something went wrong, as the end of a sentence: what the system or a library says of it.
+
+    It is one line, without the number of an error, and begins with a small letter unless it begins with
+    an abbreviation.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory", "a.txt"))
+    'no such file or directory'
+    >>> reason(OSError("CRC check failed."))
+    'CRC check failed'
+    >>> reason(KeyError("vocab_size"))
+    '`vocab_size` is missing'
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    if isinstance(error, KeyError) and error.args:
+        return f"`{error.args[0]}` is missing"
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    line = next((line.strip() for line in said.splitlines() if line.strip()), type(error).__name__)
+    return (line if line[1:2].isupper() else line[:1].lower() + line[1:]).rstrip(".")
+
+
 @contextmanager
-def disk_errors(where: object) -> Iterator[None]:
+def disk_errors(where: object, advice: str = "name a writable folder with `--workspace`") -> Iterator[None]:
     """Turn "no space left", "not permitted" and failing devices from any library into errors for people.
 
     Safetensors and torch raise their own types for a full disk, so their text is read too.
+
+    Args:
+        advice: what to do where nothing may be written.
     """
     try:
         yield
@@ -112,8 +137,8 @@ def disk_errors(where: object) -> Iterator[None]:
             ) from error
         if isinstance(error, PermissionError) or number == errno.EROFS:
             raise WorkspaceError(
-                f"can't write to {where}: {error.strerror if isinstance(error, OSError) else text}",
-                "name a writable folder with `--workspace`",
+                f"can't write to {where}: {reason(error)}",
+                advice,
             ) from error
         raise
 

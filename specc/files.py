@@ -47,15 +47,17 @@ def write_file(path: Path, data: bytes | str) -> None:
         path.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
+def write_atomic(path: Path, data: bytes | str, advice: str | None = None) -> None:
     """Replace a file's content so that a reader sees the old or the new, never a part.
 
+    Args:
+        advice: what to do where nothing may be written; None for what fits a workspace.
     Raises:
         DiskFull, DiskFailed, WorkspaceError: if it can't be written, or made durable; a reader still
             sees the old content, or all of the new.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with disk_errors(path.parent):
+    with disk_errors(path.parent) if advice is None else disk_errors(path.parent, advice):
         try:
             write_file(aside, data)
             sync_file(aside)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specc.errors import DataError
+from specc.errors import DataError, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,7 +93,7 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
         return found
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
-            f"{path} can't be read as safetensors: {error}", "fetch the checkpoint again"
+            f"{path} can't be read as safetensors: {reason(error)}", "fetch the checkpoint again"
         ) from error
 
 

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from specc.checkpoints import OPTIMIZER
-from specc.errors import DataError
+from specc.errors import DataError, reason
 from specc.files import (
     copy_file,
     file_digest,
@@ -124,7 +124,7 @@ def restore_learner(folder: Path, learner: Learner, with_optimizer: bool = True)
         learner.restore(weights, state, folder)
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(
-            f"the optimizer state in {folder} can't be read: {error}",
+            f"the optimizer state in {folder} can't be read: {reason(error)}",
             "train the stage that it comes from again",
         ) from error
 

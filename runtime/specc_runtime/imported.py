@@ -19,7 +19,7 @@ from specc.checkpoints import (
     read_config,
     weight_files,
 )
-from specc.errors import DataError
+from specc.errors import DataError, reason
 from specc.families import LLAMA_LIKE
 from specc.files import copy_file, write_file
 from specc.hub.fetch import fetch
@@ -91,7 +91,7 @@ def _rewrite(weights: Sequence[Path], target: Path) -> None:
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"the weights in {weights[0].parent} can't be loaded: {error}",
+            f"the weights in {weights[0].parent} can't be loaded: {reason(error)}",
             "check that config.json belongs to them",
         ) from error
     missing = sorted(found["missing_keys"]) + sorted(str(each[0]) for each in found["mismatched_keys"])

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 
 from specc.checkpoints import BESIDE, checkpoint_shape
 from specc.components import arguments
-from specc.errors import DataError
+from specc.errors import DataError, reason
 from specc.families import EAGER_ONLY
 from specc.shapes import ModelShape, llama_shape
 from specc.steps import Component
@@ -110,7 +110,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
                 found.update(load_file(path))
             except SafetensorError as error:
                 raise DataError(
-                    f"{path} can't be read as safetensors: {error}", "fetch the checkpoint again"
+                    f"{path} can't be read as safetensors: {reason(error)}", "fetch the checkpoint again"
                 ) from error
     return found
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import AutoConfig
 
 from specc.checkpoints import HEADS, weight_files
-from specc.errors import DataError
+from specc.errors import DataError, reason
 from specc.families import CONFIG_KEYS
 
 EMBEDDINGS = ("embed_tokens.weight", "embed_in.weight", "wte.weight", "wpe.weight")
@@ -57,7 +57,7 @@ class Weights(Mapping[str, Tensor]):
         except SafetensorError as error:
             self._files.close()
             raise DataError(
-                f"the weights in {folder} can't be read: {error}", "fetch the checkpoint again"
+                f"the weights in {folder} can't be read: {reason(error)}", "fetch the checkpoint again"
             ) from error
         self.shapes = dict(sorted(self.shapes.items()))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from specc.analysis.scope import Binding, Scope
 from specc.analysis.templates import check_parameters, declared
 from specc.diagnostics import Label, Report, Source, Span, nearest
+from specc.errors import reason
 from specc.language import ast
 from specc.language.parse import LARGEST, parse
 
@@ -234,9 +235,7 @@ def read_bytes(path: Path, span: Span | None, report: Report) -> bytes | None:
             near = [p.name for p in path.parent.glob("*.spec")] if path.parent.is_dir() else []
             close = nearest(path.name, near)
             help = f"`{close}` is in the same folder" if close else "check the path"
-        report.add(
-            "E0001", f"can't read `{shown}`: {(error.strerror or str(error)).lower()}", span, help=help
-        )
+        report.add("E0001", f"can't read `{shown}`: {reason(error)}", span, help=help)
         return None
 
 

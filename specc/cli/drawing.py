@@ -10,7 +10,7 @@ from specc.cli.compiling import compiled, study_of
 from specc.cli.failures import WRONG_SPEC
 from specc.cli.places import workspace_of
 from specc.drawing.fold import Picture, fold
-from specc.errors import QueryError
+from specc.errors import QueryError, reason
 from specc.store import Store
 from specc.words import printable
 
@@ -89,8 +89,7 @@ def draw_file(
     try:
         Path(output).write_text(text, encoding="utf-8")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise QueryError(f"can't write `{output}`: {reason}", "name another file with `-o`") from error
+        raise QueryError(f"can't write `{output}`: {reason(error)}", "name another file with `-o`") from error
     print(f"wrote {printable(output)}", file=sys.stderr)
     return 0
 

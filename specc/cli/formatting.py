@@ -12,7 +12,7 @@ from pathlib import Path
 
 from specc.cli.failures import INTERNAL_ERROR, WRONG_SPEC, WRONG_USE, colored
 from specc.diagnostics import Report, Source, render
-from specc.errors import SpeccError
+from specc.errors import SpeccError, reason
 from specc.formatting.format import Mangled, NotARecipe, format_text
 from specc.words import printable
 
@@ -137,6 +137,4 @@ def _replace(path: Path, text: str) -> None:
             os.unlink(aside)
             raise
     except OSError as error:
-        raise SpeccError(
-            f"can't write `{path}`: {(error.strerror or str(error)).lower()}", "the file is as it was"
-        ) from error
+        raise SpeccError(f"can't write `{path}`: {reason(error)}", "the file is as it was") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from specc.cli.compiling import shipped_recipes
 from specc.cli.places import shipped_folder
 from specc.diagnostics import nearest
-from specc.errors import WorkspaceError, disk_errors
+from specc.errors import WorkspaceError, disk_errors, reason
 from specc.files import write_atomic
 from specc.starting import IGNORED, check_name, project_files, recipe_files
 from specc.words import printable
@@ -50,14 +50,13 @@ def new_project(folder: str | None, source: str | None) -> int:
     if place.exists() and not place.is_dir():
         return _refused(f"`{printable(folder)}` is a file", "name another folder")
     try:
-        with disk_errors(place):
+        with disk_errors(place, "name a folder that you may write to"):
             for path, text in files.items():
                 _write(place / path, text)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        return _refused(f"can't write to `{printable(folder)}`: {reason}", "name another folder")
+        return _refused(f"can't write to `{printable(folder)}`: {reason(error)}", "name another folder")
     except WorkspaceError as error:
-        return _refused(printable(error.message), "name a folder that you may write to")
+        return _refused(printable(error.message), error.help or "")
     _tell(place, name, files)
     return 0
 
@@ -72,7 +71,7 @@ def _write(path: Path, text: str) -> None:
         text = old + ("" if old.endswith("\n") or not old else "\n") + text
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
         return
-    write_atomic(path, text)
+    write_atomic(path, text, "name a folder that you may write to")
 
 
 def _tell(place: Path, name: str, files: dict[str, str]) -> None:

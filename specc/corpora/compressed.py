@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from specc.corpora.contents import open_regular
-from specc.errors import DataError
+from specc.errors import DataError, reason
 
 MOST_EXPANSION = 200
 """Most bytes that a byte of a file may unpack to. Text has 3 to 10, the most repetitive logs 100."""
@@ -159,9 +159,8 @@ class _Bounded(io.RawIOBase):
         return len(data)
 
     def _damaged(self, error: Exception) -> DataError:
-        reason = str(error).rstrip(".")
         return DataError(
-            f"{self._path} can't be unpacked: {reason[:1].lower()}{reason[1:]}",
+            f"{self._path} can't be unpacked: {reason(error)}",
             "check that the file is whole, for instance with `gzip -t` or `zstd -t`",
         )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from specc.canonical import digest
-from specc.errors import DataError
+from specc.errors import DataError, reason
 
 BOM = b"\xef\xbb\xbf"
 """What may stand before a text in UTF-8."""
@@ -34,7 +34,7 @@ def open_regular(path: Path) -> BufferedReader:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise DataError(
-            f"{path} can't be read: {(error.strerror or str(error)).lower()}",
+            f"{path} can't be read: {reason(error)}",
             "check that it is there and its permissions",
         ) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):

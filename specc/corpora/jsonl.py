@@ -11,7 +11,7 @@ from specc.corpora.compressed import open_data
 from specc.corpora.contents import decode
 from specc.corpora.documents import Document
 from specc.corpora.records import fields
-from specc.errors import DataError
+from specc.errors import DataError, reason
 
 LONGEST_LINE = 16 << 20
 """Bytes of a line; a longer one is taken for data of another kind."""
@@ -70,14 +70,15 @@ def _object(text: str, path: Path, number: int) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
+        wrong = error.msg[:1].lower() + error.msg[1:]
         raise DataError(
-            f"line {number} of {path} is not JSON: {_lower(error.msg)} at column {error.colno}",
+            f"line {number} of {path} is not JSON: {wrong} at column {error.colno}",
             "a line holds one whole JSON object; `jsonl` doesn't read JSON that is spread over lines",
         ) from error
     except (ValueError, RecursionError) as error:
         # Numbers of more than 4300 digits, and nesting deeper than Python's stack.
         raise DataError(
-            f"line {number} of {path} can't be read: {_lower(str(error))}", "simplify this line's object"
+            f"line {number} of {path} can't be read: {reason(error)}", "simplify this line's object"
         ) from error
     if not isinstance(value, dict):
         raise DataError(
@@ -85,7 +86,3 @@ def _object(text: str, path: Path, number: int) -> dict[str, Any]:
             'a line looks like {"text": "..."}',
         )
     return value
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

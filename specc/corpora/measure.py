@@ -23,7 +23,7 @@ from specc.corpora.declared import DECLARED, declared_facts
 from specc.corpora.documents import Document
 from specc.corpora.readers import read_in_order
 from specc.corpora.tokens import Tokens, tokens_of
-from specc.errors import DataError, SpeccError
+from specc.errors import DataError, SpeccError, reason
 from specc.files import write_atomic
 from specc.processors import default_workers
 from specc.steps import VERSIONS, Component, Frozen
@@ -192,9 +192,7 @@ def _stamps(files: Sequence[Path | str]) -> list[tuple[str, int, int, int, int]]
         try:
             found = os.stat(path)
         except OSError as error:
-            raise DataError(
-                f"{path} can't be read: {(error.strerror or str(error)).lower()}", "check that it is there"
-            ) from error
+            raise DataError(f"{path} can't be read: {reason(error)}", "check that it is there") from error
         name = os.path.abspath(path)
         stamps.append((name, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
     return stamps

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from specc.errors import DataError
+from specc.errors import DataError, reason
 
 LARGEST = 1 << 20
 """Bytes of a template, or of a tokenizer's settings."""
@@ -56,7 +56,7 @@ def _settings(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads(_text(path))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}", "fetch the tokenizer again") from error
+        raise DataError(f"{path} is no JSON: {reason(error)}", "fetch the tokenizer again") from error
     return content if isinstance(content, dict) else {}
 
 
@@ -80,7 +80,7 @@ def _reserved(tokenizer: Path | None) -> list[str]:
         return sorted(token["content"] for token in tokens if token.get("special"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
-            f"{tokenizer} can't be read as a tokenizer: {error}",
+            f"{tokenizer} can't be read as a tokenizer: {reason(error)}",
             "name a tokenizer.json as the `tokenizers` library saves it",
         ) from error
 
@@ -92,4 +92,4 @@ def _text(path: Path) -> str:
             raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
         return data.decode()
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} can't be read: {error}", "name a text file in UTF-8") from error
+        raise DataError(f"{path} can't be read: {reason(error)}", "name a text file in UTF-8") from error

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from specc.corpora.compressed import open_data
 from specc.corpora.documents import Document
-from specc.errors import DataError
+from specc.errors import DataError, reason
 
 PIECE = 1 << 20
 """Numbers that are read at once."""
@@ -115,7 +115,9 @@ def _header(path: Path, start: bytes, file: IO[bytes]) -> tuple[np.dtype[Any], i
         if any(size < 0 for size in shape):
             raise ValueError("its shape is negative")
     except Exception as error:  # the header is parsed as Python, and fails in many ways
-        raise DataError(f"{path} can't be read as a .npy file: {error}", "check that it is whole") from error
+        raise DataError(
+            f"{path} can't be read as a .npy file: {reason(error)}", "check that it is whole"
+        ) from error
     if len(shape) != 1 or kind.kind not in "iu":
         dimensions = "one dimension" if len(shape) == 1 else f"{len(shape)} dimensions"
         raise DataError(

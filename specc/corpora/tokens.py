@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from specc.corpora.contents import read_bytes
 from specc.corpora.documents import Document
 from specc.corpora.word_memory import WordMemory, cuts_words, place_between_words
-from specc.errors import DataError
+from specc.errors import DataError, reason
 from specc.steps import Component
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class FileTokens:
             self._tokenizer = Tokenizer.from_buffer(data)
         except Exception as error:  # the library raises plain `Exception`
             raise DataError(
-                f"{path} can't be read as a tokenizer: {error}",
+                f"{path} can't be read as a tokenizer: {reason(error)}",
                 "name a tokenizer.json as the `tokenizers` library saves it",
             ) from error
         # Threads of the library's own would be dead in a process that is forked; ours end before.

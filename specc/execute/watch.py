@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-from specc.errors import SpeccError
+from specc.errors import SpeccError, reason
 from specc.execute.console import Console
 from specc.execute.executor import Done, Failed, Progress
 from specc.execute.record import RunRecord, now
@@ -179,7 +179,7 @@ class Watch:
             self.on_change()
         except Exception as error:
             if not self.hook_failed:
-                self.console.note(f"warning: results can't be indexed now: {error}; the run goes on")
+                self.console.note(f"warning: results can't be indexed now: {reason(error)}; the run goes on")
             self.hook_failed = True
         ended = time.monotonic()
         self.hook_due = ended + max(HOOK_SECONDS, HOOK_SHARE * (ended - began))

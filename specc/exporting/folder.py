@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from specc.checkpoints import COMPANIONS, checkpoint_dtype, read_config, stored_weights
-from specc.errors import DataError, QueryError, WorkspaceError, disk_errors
+from specc.errors import DataError, QueryError, WorkspaceError, disk_errors, reason
 from specc.exporting.card import model_card
 from specc.exporting.lineage import TOKEN_IDS, TOKENIZER, Lineage, lineage_of
 from specc.exporting.tokenizer import byte_tokenizer, write_tokenizer
@@ -78,7 +78,7 @@ def export_checkpoint(
     lineage = lineage_of(store, key)
     manifest = store.verify(key)
     kind = dtype or _own_type(store, lineage)
-    with disk_errors(folder.parent):
+    with disk_errors(folder.parent, "name a folder that you may write to"):
         aside = _folder_beside(folder)
         try:
             _fill(aside, store, lineage, kind)
@@ -116,9 +116,8 @@ def _folder_beside(folder: Path) -> Path:
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        reason = (error.strerror or str(error)).lower()
         raise QueryError(
-            f"{folder} can't be made: {error.filename}: {reason}", "name another folder"
+            f"{folder} can't be made: {error.filename}: {reason(error)}", "name another folder"
         ) from error
     return aside
 

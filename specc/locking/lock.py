@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
-from specc.errors import DataError
+from specc.errors import DataError, reason
 from specc.files import write_atomic
 from specc.steps import Frozen
 
@@ -25,13 +26,33 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256, in hex digits."""
 
 
+LONGEST_NAME = 255
+"""Bytes of the name of a file, as file systems allow."""
+
+
+def _plain_name(name: str) -> str:
+    """Refuse a name of a file that leads out of the folder in which it is looked for."""
+    if (
+        name in ("", ".", "..")
+        or not name.isprintable()
+        or any(mark in name for mark in "/\\:")
+        or len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME
+    ):
+        raise PydanticCustomError("file_name", "a pinned file has a plain name, without folders")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_plain_name)]
+"""Name of a file beside a model's config.json."""
+
+
 class ModelLock(Frozen):
     """A model of the hub, by its name there ("owner/name").
 
     Attributes:
         asked: branch, tag or commit that the recipe names; "" for the default branch.
         revision: the commit that it stood for when it was pinned.
-        files: SHA-256 of each file that is used, by its path in the repository.
+        files: SHA-256 of each file that is used, by its name in the repository.
         config: what of its config.json a plan needs.
         parameters: number of its weights. dtype: what they are stored in.
         tokenizer_vocab, tokenizer_eos: tokens of its tokenizer, and the id of the end token; 0 without one.
@@ -39,7 +60,7 @@ class ModelLock(Frozen):
 
     asked: str = ""
     revision: Revision
-    files: dict[str, Digest] = Field(default_factory=dict)
+    files: dict[FileName, Digest] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     parameters: int = Field(default=0, ge=0)
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -154,10 +175,11 @@ def read_lock(spec: Path | str) -> Lock:
         return Lock.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
-        place = f"`{'.'.join(map(str, first['loc']))}`: " if first["loc"] else ""
+        names = [str(part)[:80] for part in first["loc"] if part != "[key]"]
+        place = f"`{'.'.join(names)}`: " if names else ""
         raise DataError(f"{path} is no lock file: {place}{first['msg'].lower()}", remake) from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no lock file: {error}", remake) from error
+        raise DataError(f"{path} is no lock file: {reason(error)}", remake) from error
 
 
 def write_lock(spec: Path | str, lock: Lock) -> Path:
@@ -168,5 +190,5 @@ def write_lock(spec: Path | str, lock: Lock) -> Path:
     """
     path = lock_path(spec)
     text = json.dumps(lock.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
-    write_atomic(path, text + "\n")
+    write_atomic(path, text + "\n", "a lock lies beside its recipe: put the recipe where you may write")
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from specc.errors import CorruptArtifact
+from specc.errors import CorruptArtifact, reason
 from specc.steps import Frozen
 from specc.store import Store
 
@@ -42,8 +42,7 @@ def check_step(store: Store, key: str) -> Checked:
         state: Literal["damaged", "unreadable"] = "unreadable" if refused else "damaged"
         return Checked(key=key, op=op, label=label, state=state, message=error.message)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        message = f"{error.filename or f'a file of step {key[:12]}'} can't be read: {reason}"
+        message = f"{error.filename or f'a file of step {key[:12]}'} can't be read: {reason(error)}"
         return Checked(key=key, op=op, label=label, state="unreadable", message=message)
     size = sum(record.bytes for record in manifest.files.values())
     return Checked(key=key, op=op, label=label, state="whole", bytes=size)

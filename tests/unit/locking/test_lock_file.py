@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from specc.analysis.compile import compile_file
-from specc.errors import DataError
+from specc.errors import DataError, WorkspaceError
 from specc.locking import (
     DatasetLock,
     Lock,
@@ -81,6 +83,54 @@ def test_anything_else_is_refused_with_what_to_do(tmp_path: Path, text: str, rea
     spec.write_text("experiment e { }\n")
     told = compile_file(spec).report.diagnostics
     assert [found.code for found in told] == ["E0001"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/passwd",
+        "../x.safetensors",
+        "a/b.safetensors",
+        "..",
+        ".",
+        "",
+        "a\\b",
+        "C:x",
+        "a\0b",
+        "a\nb",
+        "é" * 128,
+    ],
+)
+def test_a_pinned_file_has_a_plain_name(tmp_path: Path, name: str) -> None:
+    entry = {"revision": REVISION, "files": {name: "a" * 64}}
+    (tmp_path / "study.lock").write_text(json.dumps({"models": {"a/model": entry}}))
+    with pytest.raises(DataError, match="a pinned file has a plain name, without folders") as refused:
+        read_lock(tmp_path / "study.spec")
+    assert len(refused.value.message) < 400
+
+
+def test_names_of_files_that_a_model_has_are_plain() -> None:
+    names = [
+        "config.json",
+        "model-00001-of-00002.safetensors",
+        "model.safetensors.index.json",
+        "ü b.safetensors",
+    ]
+    lock = ModelLock.model_validate({"revision": REVISION, "files": dict.fromkeys(names, "a" * 64)})
+    assert list(lock.files) == names
+
+
+def test_a_lock_that_can_not_be_written_says_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(source: object, target: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(WorkspaceError) as error:
+        write_lock(tmp_path / "study.spec", LOCK)
+    assert error.value.message == f"can't write to {tmp_path}: permission denied"
+    assert error.value.help == "a lock lies beside its recipe: put the recipe where you may write"
 
 
 def test_versions_of_a_lock_differ_in_the_lines_that_changed(tmp_path: Path) -> None:
