@@ -1,5 +1,5 @@
 """The commands, by what they are about; each imports what it needs when it is called."""
 
-from specc.cli.commands import help, history, recipes, results, runs
+from specc.cli.commands import fit, help, history, recipes, results, runs, ui
 
-__all__ = ["help", "history", "recipes", "results", "runs"]
+__all__ = ["fit", "help", "history", "recipes", "results", "runs", "ui"]

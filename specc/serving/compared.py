@@ -1,0 +1,128 @@
+"""The comparison so far, as the page shows it: what `specc.comparing` says, and a picture of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from specc.comparing.model import Compared, Question
+from specc.errors import QueryError, WorkspaceError
+from specc.execute.status import run_folder
+from specc.study import Study
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MOST_QUESTIONS = 40
+MOST_GROUPS = 200
+"""Groups and effects that are listed."""
+
+MOST_DRAWN = 60
+"""Effects that are drawn."""
+
+
+class Studies:
+    """Compiled experiments of a workspace, the one read last kept."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        self._kept: tuple[tuple[str, int, int], Study] | None = None
+
+    def of_run(self, run: int) -> Study:
+        """The study of a run.
+
+        Raises:
+            WorkspaceError: if its plan can't be read.
+        """
+        path = run_folder(self.workspace, run) / "plan.json"
+        try:
+            stat = path.stat()
+            stamp = (str(path), stat.st_mtime_ns, stat.st_size)
+            kept = self._kept
+            if kept is not None and kept[0] == stamp:
+                return kept[1]
+            study = Study.model_validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise WorkspaceError(f"the plan of run {run} can't be read") from error
+        self._kept = (stamp, study)
+        return study
+
+    def latest(self, connection: DuckDBPyConnection, experiment: str | None) -> Study:
+        """The study of an experiment's latest run, by default of the workspace's.
+
+        Raises:
+            QueryError, WorkspaceError: if there is none.
+        """
+        row = connection.execute(
+            "SELECT max(run) FROM main.experiments WHERE ? IS NULL OR lower(experiment) = lower(?)",
+            [experiment, experiment],
+        ).fetchone()
+        if row is None or row[0] is None:
+            raise QueryError("nothing was run in this workspace yet")
+        return self.of_run(row[0])
+
+
+def title(question: Question) -> str:
+    """A question in a line."""
+    place = "" if question.position == 1.0 else f" at {question.position:.0%}"
+    by = f", by {', '.join(question.by)}" if question.by else ""
+    given = "".join(f", {name} = {value}" for name, value in question.given.items())
+    return f"{question.eval} after {question.stage}{place}{by}{given}"
+
+
+def comparison(connection: DuckDBPyConnection, study: Study, number: int) -> dict[str, Any]:
+    """The questions of an experiment, and the answer to one of them.
+
+    Raises:
+        QueryError: if there is no question of this number, or it can't be answered on what is there.
+    """
+    from specc.comparing import compare, questions
+
+    asked = questions(connection, study)[:MOST_QUESTIONS]
+    titles = [title(question) for question in asked]
+    if not asked:
+        return {"questions": titles, "number": 0, "compared": None, "picture": ""}
+    if not 0 <= number < len(asked):
+        raise QueryError("there is no such question")
+    found = compare(connection, asked[number])
+    drawn = found.model_copy(update={"effects": found.effects[:MOST_DRAWN]})
+    shown = found.model_copy(
+        update={"groups": found.groups[:MOST_GROUPS], "effects": found.effects[:MOST_GROUPS]}
+    )
+    return {
+        "questions": titles,
+        "number": number,
+        "compared": shown.model_dump(mode="json"),
+        "groups": len(found.groups),
+        "picture": picture(drawn),
+    }
+
+
+def picture(found: Compared) -> str:
+    """The effects as SVG; empty if there are none to draw."""
+    from specc.charts import forest
+
+    if not any(effect.mean is not None for effect in found.effects):
+        return ""
+    return forest(found)
+
+
+def own_comparison(connection: DuckDBPyConnection, study: Study, name: str) -> dict[str, Any]:
+    """A comparison that the recipe declares.
+
+    Raises:
+        QueryError: if there is none of this name, or DuckDB refuses it on the rows that are there.
+    """
+    from specc.results.compare import compare
+    from specc.results.compare import comparison as named
+    from specc.serving.encoding import cell
+
+    found = named(study, name)
+    answer = compare(connection, found)
+    return {
+        "columns": list(answer.columns),
+        "types": list(answer.types),
+        "rows": [[cell(value) for value in row] for row in answer.rows[:MOST_GROUPS]],
+        "more": len(answer.rows) > MOST_GROUPS,
+        "sql": found.sql,
+    }

@@ -1,0 +1,93 @@
+// The comparison so far, expectations, and the recipe's own comparisons.
+import { ask, byId, cellOf, fill, make, picture, query, significant } from "./dom.js";
+import { write } from "./sql.js";
+
+let own = "";
+let experimentOfOwn = "";
+
+export async function showComparison(experiment) {
+  const choice = byId("question"), number = Number(choice.value || 0);
+  let found;
+  try {
+    found = await ask(`api/comparison${query({ experiment, number })}`);
+  } catch (error) {
+    byId("compared").replaceChildren(make("p", { class: "soft" }, error.message + (error.fields?.help ? `: ${error.fields.help}` : "")));
+    return;
+  }
+  const { value } = found;
+  if ([...choice.options].map((each) => each.textContent).join("\n") !== value.questions.join("\n")) {
+    choice.replaceChildren(...value.questions.map((title, place) => make("option", { value: place }, title)));
+  }
+  choice.value = String(value.number);
+  const stamp = JSON.stringify([experiment, value]);
+  if (byId("compared").dataset.shown === stamp) return;
+  byId("compared").dataset.shown = stamp;
+  byId("compared").replaceChildren(...(value.compared ? answer(value) : [make("p", { class: "soft" }, "nothing to compare yet: the experiment has no evaluation, or no second group")]));
+}
+
+function answer(value) {
+  const { compared } = value;
+  const parts = [make("p", { class: "headline" }, compared.headline)];
+  if (value.picture) parts.push(make("div", { class: "picture" }, picture(value.picture)));
+  for (const note of compared.notes) parts.push(make("p", { class: "note" }, note));
+  const effects = new Map(compared.effects.map((each) => [each.group, each]));
+  const rows = compared.groups.map((group) => {
+    const effect = effects.get(group.name), half = group.interval ? (group.interval.high - group.interval.low) / 2 : null;
+    const lost = group.seeds.filter((seed) => seed.state !== "done");
+    const states = [...new Set(lost.map((seed) => seed.state))].map((state) => `${lost.filter((seed) => seed.state === state).length} ${state}`);
+    return make("tr", {},
+      make("td", { class: "label" }, group.name, group.selected ? make("span", { class: "soft" }, " selected") : null),
+      make("td", { class: "n" }, significant(group.mean)),
+      make("td", { class: "n soft" }, half === null ? "" : `± ${significant(half, 3)}`),
+      make("td", { class: "n" }, String(group.n)),
+      make("td", { class: lost.length ? "bad" : "" }, states.join(", ")),
+      make("td", { class: "text" }, effect ? effect.sentence || effect.refusal || effect.verdict : group.name === compared.question.baseline ? "baseline" : ""));
+  });
+  const table = make("table");
+  fill(table, [["group", ""], ["mean", "n"], ["95% over seeds", "n"], ["seeds", "n"], ["not there", ""], ["against the baseline", ""]], rows, compared.title);
+  parts.push(make("div", { class: "scroll" }, table));
+  if (value.groups > compared.groups.length) parts.push(make("p", { class: "soft" }, `${compared.groups.length} of ${value.groups} groups are listed`));
+  parts.push(query_of(compared.sql));
+  return parts;
+}
+
+function query_of(sql) {
+  return make("details", {}, make("summary", {}, "its query"), make("pre", {}, sql), make("button", { type: "button", onclick: () => write(sql) }, "open in SQL"));
+}
+
+export function showExpectations(expectations) {
+  const signs = { met: ["✓ met", "good"], "not met": ["✗ not met", "bad"], "not run": ["– not run", "soft"] };
+  const items = expectations.flatMap((each) => {
+    const [text, kind] = signs[each.outcome] || [each.outcome || "– not run", "soft"];
+    const numbers = each.left_value !== null && each.right_value !== null ? `  (${significant(each.left_value, 4)} against ${significant(each.right_value, 4)}${each.margin ? `, margin ${significant(each.margin, 4)}` : ""})` : "";
+    return [make("dt", { class: kind }, text), make("dd", {}, each.text, make("span", { class: "soft" }, numbers + (each.reason ? `: ${each.reason}` : "")))];
+  });
+  byId("expectations").replaceChildren(items.length ? make("dl", { class: "outcome" }, ...items) : make("p", { class: "soft" }, "the recipe expects nothing"));
+}
+
+// names: of the comparisons, or null to show the chosen one again.
+export async function showOwn(names, experiment) {
+  const choice = byId("own");
+  if (names) {
+    if ([...choice.options].map((each) => each.value).join("\n") !== names.join("\n")) {
+      choice.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
+    }
+    experimentOfOwn = experiment;
+  }
+  own = choice.value;
+  choice.disabled = !own;
+  const place = byId("own-answer");
+  if (!own) {
+    place.replaceChildren(make("p", { class: "soft" }, "the recipe declares none"));
+    return;
+  }
+  try {
+    const { value } = await ask(`api/own${query({ experiment: experimentOfOwn, name: own })}`);
+    const numeric = value.columns.map((_, column) => value.rows.some((row) => typeof row[column] === "number"));
+    const table = make("table");
+    fill(table, value.columns.map((name, column) => [name, numeric[column] ? "n" : ""]), value.rows.map((row) => make("tr", {}, ...row.map((cell, column) => cellOf(cell, numeric[column])))), own);
+    place.replaceChildren(make("div", { class: "scroll" }, table), ...(value.more ? [make("p", { class: "soft" }, "the first rows; the query gives all")] : []), query_of(value.sql));
+  } catch (error) {
+    place.replaceChildren(make("p", { class: "soft" }, error.message));
+  }
+}

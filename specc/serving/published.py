@@ -1,0 +1,166 @@
+"""The newest generation of the results, kept open for whoever asks, within limits.
+
+A generation never changes, so its answers may be kept. Whether there is a newer one is looked after in
+the background; the index is brought up to date as often as that is cheap.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from specc.errors import SpeccError, WorkspaceError
+from specc.results import generations
+from specc.results.reader import open_results, put_first
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+LIMITS = {"memory_limit": "1GB", "threads": "2", "temp_directory": ""}
+"""Of all queries together; without a folder for temporary files nothing is written."""
+
+UPDATE_SECONDS = 5.0
+"""Least time between two updates of the index while a run goes on; it publishes what ends by itself."""
+
+IDLE_SECONDS = 20.0
+"""Least time between two updates while nothing runs."""
+
+UPDATE_SHARE = 20.0
+"""An update waits this many times as long as the last one took."""
+
+MOST_KEPT = 64
+"""Answers of a generation that are kept."""
+
+T = TypeVar("T")
+
+
+class Published:
+    """Results of a workspace as they were published last.
+
+    Attributes:
+        generation: its number; None while there is none. trouble: why there is none, or no newer one.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        self.generation: int | None = None
+        self.trouble: SpeccError | None = None
+        self._connection: DuckDBPyConnection | None = None
+        self._answers: OrderedDict[object, object] = OrderedDict()
+        self._using = threading.Lock()
+        self._opening = threading.Lock()
+        self._updated = float("-inf")
+        self._cost = 0.0
+
+    def refresh(self, at_least: float) -> None:
+        """Open the newest generation, and bring it up to date first if that is due.
+
+        Args:
+            at_least: seconds since the last update that must have passed for another one.
+        """
+        with self._opening:
+            due = time.monotonic() - self._updated >= max(at_least, UPDATE_SHARE * self._cost)
+            try:
+                if not (self.workspace / "format.json").is_file():
+                    # an update would lay out a workspace that somebody has deleted
+                    raise WorkspaceError(f"the workspace {self.workspace} is not there any more")
+                if due or self.generation is None or self._is_old():
+                    self._open(due)
+                self.trouble = None
+            except SpeccError as error:
+                self.trouble = error
+                if isinstance(error, WorkspaceError) and not self.workspace.exists():
+                    self.close()
+
+    def _is_old(self) -> bool:
+        return generations.current(self.workspace) != self.generation
+
+    def _open(self, update: bool) -> None:
+        began = time.monotonic()
+        before = generations.current(self.workspace)
+        connection = open_results(self.workspace, update=update, limits=LIMITS)
+        if update:
+            self._updated = time.monotonic()
+            self._cost = self._updated - began
+        with self._using:
+            # which one was opened is known only if none was published meanwhile; else it is looked at again
+            after = generations.current(self.workspace)
+            number = after if after == before or update else before
+            if number == self.generation and self._connection is not None:
+                connection.close()
+                return
+            old, self._connection, self.generation = self._connection, connection, number
+            self._answers.clear()
+        if old is not None:
+            old.close()
+
+    @contextmanager
+    def cursor(self, experiment: str | None) -> Iterator[DuckDBPyConnection]:
+        """A connection of one's own, with the tables of an experiment first.
+
+        Raises:
+            SpeccError: if nothing is published, or there is no such experiment.
+        """
+        with self._using:
+            if self._connection is None:
+                raise self.trouble or WorkspaceError("the results are not open yet", "wait a moment")
+            cursor = self._connection.cursor()
+        try:
+            put_first(cursor, experiment)
+            yield cursor
+        finally:
+            cursor.close()
+
+    def answer(self, question: object, ask: Callable[[DuckDBPyConnection], T], experiment: str | None) -> T:
+        """What a function makes of the results; kept while the generation is the newest.
+
+        Args:
+            question: stands for the function and its arguments.
+        Raises:
+            SpeccError: as `cursor`, or as the function does.
+        """
+        wanted = (question, experiment)
+        with self._using:
+            generation = self.generation
+            if wanted in self._answers:
+                self._answers.move_to_end(wanted)
+                kept: T = self._answers[wanted]  # type: ignore[assignment]
+                return kept
+        with self.cursor(experiment) as cursor:
+            found = ask(cursor)
+        with self._using:
+            if self.generation == generation:
+                self._answers[wanted] = found
+                while len(self._answers) > MOST_KEPT:
+                    self._answers.popitem(last=False)
+        return found
+
+    def close(self) -> None:
+        with self._using:
+            old, self._connection, self.generation = self._connection, None, None
+            self._answers.clear()
+        if old is not None:
+            old.close()
+
+
+class Keeper(threading.Thread):
+    """Refreshes the results in the background until it is told to stop."""
+
+    def __init__(self, published: Published, runs: Callable[[], bool]) -> None:
+        super().__init__(name="results", daemon=True)
+        self.published = published
+        self.runs = runs
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            self.published.refresh(UPDATE_SECONDS if self.runs() else IDLE_SECONDS)
+            self.stopping.wait(1.0)
+
+    def stop(self) -> None:
+        self.stopping.set()
