@@ -1,0 +1,93 @@
+"""A fitted curve, as data: what `specc fit --json` prints and `Workspace.fit` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from specc.steps import Frozen
+
+
+class Estimate(Frozen):
+    """A parameter: its value and the 95% interval.
+
+    Attributes:
+        unit: in words; empty for a plain number.
+        low, high: ends of the interval; None where the data set no end to it.
+        at_bound: whether the value lies at the end of what was searched (an amplitude at 0, too).
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    meaning: str
+    at_bound: bool = False
+
+
+class Fit(Frozen):
+    """A point that was fitted. `residual` is log(y / fitted): about the relative error."""
+
+    x: dict[str, float]
+    seed: str | None
+    y: float
+    fitted: float
+    residual: float
+
+
+class Forecast(Frozen):
+    """A point that was held out. `low` and `high` are where 95% of such points are expected; `error` is
+    y / predicted - 1."""
+
+    x: dict[str, float]
+    seed: str | None
+    y: float
+    predicted: float
+    low: float | None
+    high: float | None
+    error: float
+    inside: bool | None
+
+
+class Fitted(Frozen):
+    """A curve fitted to results.
+
+    Attributes:
+        interval: how the intervals were made: "profile" (noise that is independent from point to point),
+            or "jackknife over N seeds" (seeds are independent, points of one seed need not be).
+        left_out: rows that were null or not finite: runs that diverged or have no result.
+        rmse_log: root mean square of log(y / fitted). r2_log: share of the variance of log(y).
+    """
+
+    form: str
+    formula: str
+    source: str
+    parameters: tuple[Estimate, ...]
+    interval: str
+    points: tuple[Fit, ...]
+    held_out: tuple[Forecast, ...] = ()
+    left_out: int = 0
+    rmse_log: float
+    r2_log: float | None
+    warnings: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Estimate:
+        """A parameter by its name."""
+        return next(each for each in self.parameters if each.name == name)
+
+    def predict(self, **columns: Sequence[float]) -> list[float]:
+        """Values of the curve.
+
+        Args:
+            columns: the columns of the form, equally long.
+        """
+        from specc.quantities.fits.estimate import curve
+        from specc.quantities.fits.forms import FORMS
+
+        form = FORMS[self.form]
+        return [float(y) for y in curve(form, columns, [self[each.name].value for each in form.parameters])]
+
+    def __str__(self) -> str:
+        from specc.quantities.fits.text import as_text
+
+        return as_text(self)
