@@ -128,11 +128,16 @@ def suggestion(workspace: Path) -> str:
     return f'specc sql{where} "select * from results limit 10"'
 
 
-def show_status(workspace: str | None, as_json: bool) -> int:
-    """Tell how the latest run is going."""
+def show_status(workspace: str | None, as_json: bool, watch: bool = False) -> int:
+    """Tell how the latest run is going; with `watch` until it ends."""
     from specc.execute.status import read_status, status_text
 
-    status = read_status(open_workspace(find_workspace(workspace)))
+    place = open_workspace(find_workspace(workspace))
+    if watch:
+        from specc.cli.watching import watch_status
+
+        return watch_status(place, as_json)
+    status = read_status(place)
     if status is None:
         print("null" if as_json else "nothing was run in this workspace yet")
     elif as_json:

@@ -44,9 +44,9 @@ def experiments(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
     )
 
 
-def overview(connection: DuckDBPyConnection) -> dict[str, Any]:
-    """Budgets, operations and results of the experiment that comes first."""
-    budget = _objects(
+def budget(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Tokens of each corpus in each stage, over all arms; counted are those of stages that are done."""
+    return _objects(
         connection,
         "SELECT a.stage, a.corpus, a.replay_of, count(*) AS arms, count(a.tokens_counted) AS arms_done, "
         "sum(a.tokens_planned) AS planned, sum(a.tokens_counted) AS counted, "
@@ -56,6 +56,10 @@ def overview(connection: DuckDBPyConnection) -> dict[str, Any]:
         "FROM allocations a JOIN stages s USING (experiment, arm, stage) "
         f"GROUP BY ALL ORDER BY number, a.corpus, a.replay_of LIMIT {MOST_BUDGET_ROWS}",
     )
+
+
+def overview(connection: DuckDBPyConnection) -> dict[str, Any]:
+    """Budgets, operations and results of the experiment that comes first."""
     operations = _objects(
         connection,
         "SELECT op, count(*) AS steps, count(*) FILTER (WHERE state = 'done') AS done, "
@@ -69,7 +73,7 @@ def overview(connection: DuckDBPyConnection) -> dict[str, Any]:
         "sum(results) AS results, sum(results_done) AS results_done FROM recipes",
     )
     diverged = _objects(connection, "SELECT count(*) FILTER (WHERE isnan(value)) AS diverged FROM results")
-    return {"budget": budget, "operations": operations, **arms[0], **diverged[0]}
+    return {"budget": budget(connection), "operations": operations, **arms[0], **diverged[0]}
 
 
 def expectations(connection: DuckDBPyConnection) -> list[dict[str, Any]]:

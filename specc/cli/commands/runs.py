@@ -128,13 +128,19 @@ def run(
 
 @specc.command()
 @workspace_option
+@click.option("--watch", is_flag=True, help="Go on showing it until the run ends.")
 @json_option
 @told
-def status(workspace: str | None, as_json: bool) -> int:
-    """Tell how the latest run is going, from any shell."""
+def status(workspace: str | None, watch: bool, as_json: bool) -> int:
+    """Tell how the latest run is going, from any shell.
+
+    With --watch it is shown until the run ends: redrawn once a second on a terminal, else a line every
+    few seconds, with --json a line for each change. The exit code then tells how the run ended: 0 done,
+    4 failed or killed, 130 interrupted. Ctrl-C ends the watching, and the run goes on.
+    """
     from specc.cli.running import show_status
 
-    return show_status(workspace, as_json)
+    return show_status(workspace, as_json, watch)
 
 
 @specc.command()
