@@ -68,5 +68,6 @@ def evaluations(study: Study) -> list[Evaluation]:
 def _by_metric(name: str, metric: str) -> Evaluation:
     for signature in BUILTIN:
         if signature.metric and signature.metric == metric:
-            return Evaluation(eval=name, metric=metric, unit=signature.unit, better=signature.better)
+            better = signature.better
+            return Evaluation(eval=name, metric=metric, unit=signature.unit, better=better)  # type: ignore[arg-type]
     return Evaluation(eval=name, metric=metric)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from specc.results.schema import Column
 from specc.results.settings import Rows, flattened
+from specc.results.tables import Column
 from specc.study import StageRun, Study
 
 MOST_COLUMNS = 1000
