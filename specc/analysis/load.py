@@ -10,6 +10,7 @@ from pathlib import Path
 from specc.analysis.scope import Binding, Scope
 from specc.analysis.templates import check_parameters, declared
 from specc.diagnostics import Label, Report, Source, Span, nearest
+from specc.diagnostics.source import with_line_feeds
 from specc.errors import reason
 from specc.language import ast
 from specc.language.parse import LARGEST, parse
@@ -257,4 +258,4 @@ def decoded(data: bytes, shown: str, span: Span | None, report: Report) -> Sourc
             help="recipes are UTF-8 text" if binary else "save it as UTF-8",
         )
         return None
-    return Source(shown, text.replace("\r\n", "\n"))
+    return Source(shown, with_line_feeds(text))

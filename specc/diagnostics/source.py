@@ -35,6 +35,15 @@ class Source:
         return len(self.starts)
 
 
+def with_line_feeds(text: str) -> str:
+    """A text whose lines end by line feeds alone; carriage returns before one belong to the end of the line.
+
+    >>> with_line_feeds("a\\r\\nb\\r\\r\\nc")
+    'a\\nb\\nc'
+    """
+    return re.sub(r"\r+\n", "\n", text)
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Characters [start, stop) of a source."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from specc.analysis.load import Files
 from specc.diagnostics import Report, Source, Span
+from specc.diagnostics.source import with_line_feeds
 from specc.errors import QueryError
 from specc.language.parse import LARGEST
 from specc.words import printable
@@ -58,7 +59,7 @@ class Revision(Files):
         except UnicodeDecodeError:
             report.add("E0002", f"{shown} is not UTF-8 text", span, help="name another revision or file")
             return None
-        return Source(str(path), text.replace("\r\n", "\n"))
+        return Source(str(path), with_line_feeds(text))
 
 
 def at_revision(file: Path, revision: str) -> Revision:

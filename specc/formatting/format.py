@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from specc.diagnostics import Report, Source
+from specc.diagnostics.source import with_line_feeds
 from specc.formatting.layout import write_block
 from specc.formatting.page import Page
 from specc.formatting.same import same_tree
@@ -37,7 +36,7 @@ def format_text(text: str, name: str = "recipe.spec") -> str:
         NotARecipe: if it can't be parsed.
         Mangled: if the form would not mean the same, which is a bug.
     """
-    source = Source(name, re.sub(r"\r+\n", "\n", text.removeprefix("\ufeff")))
+    source = Source(name, with_line_feeds(text.removeprefix("\ufeff")))
     scanned = _scanned(source)
     comments = scanned.comments
     page = Page()

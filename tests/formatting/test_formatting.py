@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from specc.analysis.load import decoded
+from specc.diagnostics import Report
 from specc.formatting import NotARecipe, format_text
 from specc.formatting.format import Mangled
 from specc.formatting.page import WIDTH, Page
@@ -125,3 +127,13 @@ def test_the_deepest_nesting_is_formatted() -> None:
     ):
         text = f"let a = {opening * 32}1{closing * 32}\n"
         assert format_text(format_text(text)) == format_text(text)
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r\r\n"])
+def test_a_text_is_read_and_formed_the_same_whatever_ends_its_lines(end: str) -> None:
+    plain = (FOLDER / "queries.spec").read_bytes().decode().replace("select", "select\r", 1)
+    other = plain.replace("\n", end)
+    read = decoded(other.encode(), "a.spec", None, Report())
+    assert read is not None
+    assert read.text == plain
+    assert format_text(other) == format_text(plain)
