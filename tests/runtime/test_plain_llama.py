@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from transformers import LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
 
 from specc_runtime import model as models
 from specc_runtime.dropout import add_dropout
-from specc_runtime.llama import Architecture, Layout, PlainLlama, architecture_of, forward
+from specc_runtime.llama import Architecture, LlamaWeights, PlainLlama, architecture_of, forward
+from specc_runtime.llama.compiled import compiled_loss
 
 SIZES: dict[str, Any] = {
     "vocab_size": 61,
@@ -128,31 +130,59 @@ def test_dropout_draws_what_it_draws_in_transformers(attention: str) -> None:
     assert abs(other - mine) > 1e-3
 
 
-@pytest.mark.parametrize("name", ["tied", "grouped", "qwen2", "qwen3"])
-def test_stacked_models_compute_what_each_computes_alone(name: str) -> None:
-    """Three models with their own tokens, labels and positions, along a leading axis."""
-    config = CONFIGS[name]
-    alone = [plain(config, peer(config, seed=seed)) for seed in range(3)]
-    stacked = torch.stack([model.flat for model in alone]).requires_grad_(True)
-    layout = Layout(architecture(config))
-    tokens = torch.stack([TOKENS, TOKENS.flip(0), TOKENS.flip(1)])
-    labels = torch.stack([LABELS, LABELS.flip(0), tokens[2]])
-    positions = torch.stack([POSITIONS, POSITIONS.flip(0), POSITIONS[[1, 1, 0]]])
-    weights = layout.merged(stacked)
-    losses = forward.summed_loss(layout.architecture, weights, tokens, labels, positions)
-    logits = forward.logits(layout.architecture, weights, tokens, positions)
-    (grads,) = torch.autograd.grad(losses.sum(), stacked)
-    for number, model in enumerate(alone):
-        model.flat.requires_grad_(True)
-        one = layout.merged(model.flat)
-        batch = tokens[number], labels[number], positions[number]
-        loss = forward.summed_loss(layout.architecture, one, *batch)
-        (grad,) = torch.autograd.grad(loss, model.flat)
-        torch.testing.assert_close(losses[number], loss, rtol=1e-6, atol=0)
-        torch.testing.assert_close(grads[number], grad, rtol=1e-4, atol=1e-5 * grad.abs().max().item())
-        with torch.no_grad():
-            expected = forward.logits(layout.architecture, one, tokens[number], positions[number])
-        torch.testing.assert_close(logits[number], expected, rtol=1e-5, atol=1e-5)
+Graph = Callable[[LlamaWeights], Tensor]
+
+
+@pytest.fixture
+def as_traced(monkeypatch: pytest.MonkeyPatch) -> Callable[[Architecture, float], Graph]:
+    """The loss that torch's compiler is given, uncompiled, over the packed rows of these tests."""
+    monkeypatch.setattr(torch, "compile", lambda function, **settings: function)
+
+    def graph(architecture: Architecture, probability: float) -> Graph:
+        loss = compiled_loss.__wrapped__(architecture, probability)
+        return lambda weights: loss(weights, TOKENS, LABELS, POSITIONS)
+
+    return graph
+
+
+def slopes(model: PlainLlama, dtype: torch.dtype, graph: Graph) -> tuple[Tensor, Tensor]:
+    """A loss and its gradients, one after another in one vector."""
+    halved = None if dtype == torch.float32 else model.flat[: model.layout.matrices].to(dtype)
+    weights = model.layout.merged(model.flat.detach(), halved)
+    leaves = [leaf.requires_grad_(True) for leaf in weights.leaves()]
+    torch.manual_seed(5)
+    loss = graph(weights)
+    grads = torch.autograd.grad(loss, leaves)
+    return loss, torch.cat([grad.float().flatten() for grad in grads])
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.3], ids=["", "dropout"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_what_the_compiler_is_given_computes_the_same(name: str, probability: float, as_traced: Any) -> None:
+    model = plain(CONFIGS[name], peer(CONFIGS[name]))
+    drop = (lambda x: dropout(x, probability)) if probability else None
+
+    def plainly(weights: LlamaWeights) -> Tensor:
+        return forward.summed_loss(model.architecture, weights, TOKENS, LABELS, POSITIONS, drop)
+
+    loss, gradient = slopes(model, torch.float32, plainly)
+    traced, mine = slopes(model, torch.float32, as_traced(model.architecture, probability))
+    torch.testing.assert_close(traced, loss, rtol=1e-6, atol=0)
+    torch.testing.assert_close(mine, gradient, rtol=1e-5, atol=1e-5 * gradient.abs().max().item())
+
+
+@pytest.mark.parametrize("name", ["untied", "grouped"])
+def test_what_the_compiler_is_given_errs_no_more_in_bfloat16(name: str, as_traced: Any) -> None:
+    """The gradient's distance from that in float32, for the plain functions and for what is compiled."""
+    model = plain(CONFIGS[name], peer(CONFIGS[name]))
+
+    def plainly(weights: LlamaWeights) -> Tensor:
+        return forward.summed_loss(model.architecture, weights, TOKENS, LABELS, POSITIONS)
+
+    _, exact = slopes(model, torch.float32, plainly)
+    _, allowed = slopes(model, torch.bfloat16, plainly)
+    _, found = slopes(model, torch.bfloat16, as_traced(model.architecture, 0.0))
+    assert 0 < (found - exact).norm() < 1.3 * (allowed - exact).norm()
 
 
 @pytest.mark.parametrize(

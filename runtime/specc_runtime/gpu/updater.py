@@ -13,7 +13,7 @@ from torch._dynamo.exc import TorchDynamoException
 from torch._inductor.exc import InductorError
 
 from specc.steps import TrainParams
-from specc_runtime.gpu import compiler
+from specc_runtime.compiling import compiled as compiled_by_torch
 from specc_runtime.gpu.forward import Mask, rotary_tables, summed_loss
 from specc_runtime.gpu.masks import BLOCK, block_mask, dense_mask, document_blocks, document_starts
 from specc_runtime.gpu.micro_batch import Fit, halved
@@ -66,7 +66,7 @@ class DeviceUpdater(PlainUpdater):
         self._may_go_without = compiled == "auto"
         self._loss: Loss = summed_loss
         if compiled != "off":
-            self._loss = compiler.compiled(summed_loss)
+            self._loss = compiled_by_torch(summed_loss)
 
     @property
     def compiled(self) -> bool:

@@ -6,13 +6,10 @@
 
 `architecture` says which configurations are covered, `layout` where each weight lies in the flat
 buffer, `rows` what positions mean, `blocks` and `attention` are the parts, `forward` puts them
-together. Logits, losses and gradients equal those of transformers to rounding.
+together, and `traced` is the same for torch's compiler. Logits, losses and gradients equal those of
+transformers to rounding. Models that are trained together are `specc_runtime.lanes`.
 
-K models of one architecture: all functions of `forward`, `blocks` and `layout` also take a leading
-axis K, weights [K, ...] and tokens [K, B, T], and then use batched products; without it they use the
-plain ones, so that a single model loses nothing.
-
-Shape suffixes: K models, B rows, T tokens in a row, N = B T tokens, V vocabulary, d or D width,
+Shape suffixes: B rows, T tokens in a row, N = B T tokens, V vocabulary, d or D width,
 H heads of queries, G heads of keys and values.
 """
 

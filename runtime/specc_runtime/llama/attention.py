@@ -53,14 +53,12 @@ def attend_products(
         query = query.reshape(groups, shared, rows, length, size).transpose(1, 2)
     query = query.reshape(groups * rows, shared * length, size)
     key, value = key_GRTD.reshape(-1, length, size), value_GRTD.reshape(-1, length, size)
-    if drop is None and not torch.compiler.is_compiling():
+    if drop is None:
         apply: Any = ProductAttention.apply
         mixed: Tensor = apply(query, key, value, bias, size**-0.5)
     else:
         weights = softmax(torch.baddbmm(bias, query, key.mT, alpha=size**-0.5), -1)
-        if drop is not None:
-            weights = _dropped(weights, (groups, rows, shared, length, length), drop)
-        mixed = torch.bmm(weights, value)
+        mixed = torch.bmm(_dropped(weights, (groups, rows, shared, length, length), drop), value)
     if shared > 1:
         mixed = mixed.view(groups, rows, shared, length, size).transpose(1, 2)
     return mixed.reshape(heads, rows, length, size)

@@ -1,79 +1,93 @@
 """The forward and backward pass compiled by torch, where a run asks for it.
 
-Compiling takes a C++ compiler and ten to thirty seconds of a core, and about seven where its files are
-still in the user's cache. What is compiled adds in another order, so it changes rounding; dropout
-draws what it draws without.
+Compiling takes a C++ compiler and ten to fifty seconds of a core, and less where its files are still in
+the user's cache. What is compiled adds in another order, so it changes rounding; dropout draws what it
+draws without.
 
-It pays in long trainings of small models: the products of larger ones are as fast without. CPU time of
-an update without it divided by that with it, 16 x 128 tokens in bfloat16 on a busy core of Zen 5: 1.2 at
-0.3M parameters, 1.1 at 1M, 1.03 at 4M. On an idle core products take less of the time, and it gains
-more. Only the length of a training could decide whether it pays, and must not: a stage that is cut into
-segments, or goes on under a longer budget, has the same bits as one that is not. So `auto` does not
-compile.
+It pays in long trainings. CPU time of an update without it divided by that with it, 16 x 128 tokens in
+bfloat16 on Zen 5: see `tests/benchmarks/training_speed.py --compile`. Only the length of a training could
+decide whether it pays, and must not: a stage that is cut into segments, or goes on under a longer budget,
+has the same bits as one that is not. So `auto` does not compile.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, scaled_dot_product_attention, softmax
 
-from specc.corpora.measure import cache_folder
+from specc_runtime import compiling
+from specc_runtime.llama import rows, traced
 from specc_runtime.llama.architecture import Architecture
-from specc_runtime.llama.forward import summed_loss
+from specc_runtime.llama.attention import Drop, uses_products
 from specc_runtime.llama.layout import LlamaWeights
 
 LossFunction = Callable[[LlamaWeights, Tensor, Tensor, Tensor], Tensor]
 """(weights, tokens [B, T], labels [B, T], positions [B, T]) -> summed loss."""
-
-SHAPES = 64
-"""Models and shapes of batches that one process compiles; torch's limit of 8 is for accidents."""
 
 
 @cache
 def compiled_loss(architecture: Architecture, probability: float) -> LossFunction:
     """`summed_loss` of a model, compiled when it is first called with tensors of a shape.
 
+    One graph serves all batches, whether their rows hold several documents or not.
+
     Args:
         probability: of dropout.
     """
-    _prepare()
+    compiling.in_this_process()
 
     def drop(x: Tensor) -> Tensor:
         return dropout(x, probability)
 
-    def loss(weights: LlamaWeights, tokens: Tensor, labels: Tensor, positions: Tensor) -> Tensor:
-        return summed_loss(
-            architecture, weights, tokens, labels, positions, drop if probability > 0 else None
+    def loss(
+        weights: LlamaWeights, tokens: Tensor, labels: Tensor, cosine: Tensor, sine: Tensor, bias: Tensor
+    ) -> Tensor:
+        dropped = drop if probability > 0 else None
+        how = traced.Traced(
+            architecture, partial(_attend, bias_BTT=bias, drop=dropped), drop=dropped, apart=True
         )
+        return traced.summed_loss(how, weights, tokens, labels, cosine, sine)
 
-    compiled: LossFunction = torch.compile(loss, dynamic=False, fullgraph=True)
-    return compiled
+    compiled = compiling.compiled(loss)
+
+    def whole(weights: LlamaWeights, tokens: Tensor, labels: Tensor, positions: Tensor) -> Tensor:
+        cosine, sine = rows.rotary_tables(architecture, positions[..., None])
+        forbidden = ~rows.same_document(positions)
+        bias = torch.zeros(forbidden.shape, dtype=weights.head.dtype).masked_fill_(forbidden, -torch.inf)
+        return compiled(weights, tokens, labels, cosine, sine, bias)
+
+    return whole
+
+
+def _attend(
+    query_BHTD: Tensor, key_BGTD: Tensor, value_BGTD: Tensor, bias_BTT: Tensor, drop: Drop | None
+) -> Tensor:
+    """Attention, [B, H, T, D], by the kernel that is fastest on a CPU; heads of a group share a product.
+
+    Args:
+        bias_BTT: 0 where a token may be looked at, and minus infinity elsewhere.
+    """
+    batch, heads, length, size = query_BHTD.shape
+    groups = key_BGTD.shape[1]
+    if not uses_products(query_BHTD, drop):
+        return scaled_dot_product_attention(
+            query_BHTD, key_BGTD, value_BGTD, attn_mask=bias_BTT[:, None], enable_gqa=heads != groups
+        )
+    query = query_BHTD.reshape(batch * groups, -1, size)
+    key, value = (part.reshape(-1, length, size) for part in (key_BGTD, value_BGTD))
+    scores = torch.bmm(query, key.mT).view(batch, heads, length, length)
+    weights = softmax(scores * size**-0.5 + bias_BTT[:, None], -1)
+    if drop is not None:
+        weights = drop(weights)
+    mixed = torch.bmm(weights.view(batch * groups, -1, length), value)
+    return mixed.view(batch, heads, length, size)
 
 
 def why_not_compiled(error: Exception) -> str:
     """A line on what went wrong: torch's own says in its first line only which of its parts met it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in lines if not line.endswith("raised:")), type(error).__name__)
-
-
-@cache
-def _prepare() -> None:
-    """Settings of the compiler: this process alone, its files in the user's cache, dropout as without it."""
-    folder = cache_folder("compiled")
-    if folder is not None:
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
-    import torch._dynamo.config as tracing
-    import torch._functorch.config as differentiating
-    import torch._inductor.config as lowering
-
-    tracing.recompile_limit = SHAPES
-    lowering.compile_threads = 1
-    lowering.fallback_random = True
-    # These caches are read by pickle; those of compiled C++, which take most of the time, are not.
-    lowering.fx_graph_cache = False
-    differentiating.enable_autograd_cache = False

@@ -1,14 +1,10 @@
-"""The forward pass of a Llama, as functions of weights, tokens and positions.
-
-Every function also takes K models at once: weights with a leading K, tokens and positions [K, B, T];
-logits are then [K, B, T, V], and summed losses [K].
-"""
+"""The forward pass of a Llama, as functions of weights, tokens and positions."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import embedding, pad
 
 from specc_runtime.llama.architecture import Architecture
 from specc_runtime.llama.attention import (
@@ -19,7 +15,6 @@ from specc_runtime.llama.attention import (
     uses_products,
 )
 from specc_runtime.llama.blocks import (
-    embed,
     gated,
     norm_and_pass,
     project,
@@ -44,8 +39,7 @@ def logits(
     Args:
         positions_BT: restarting at 0 with each document, which attention then keeps apart; None if
             every row is one document.
-        drop: applied at the sites that `specc_runtime.dropout` names, in their order. With K models,
-            the first dimension of what it gets is K or a multiple of it.
+        drop: applied at the sites that `specc_runtime.dropout` names, in their order.
     """
     hidden = hidden_states(architecture, weights, tokens_BT, positions_BT, drop)
     return project(hidden, weights.head).reshape(*tokens_BT.shape, architecture.vocab)
@@ -65,7 +59,7 @@ def summed_loss(
         labels_BT: the token itself where it is a target; that of a row's first token is not read.
     """
     hidden = hidden_states(architecture, weights, tokens_BT, positions_BT, drop)
-    targets = pad(labels_BT[..., 1:], (0, 1), value=IGNORED).flatten(-2)
+    targets = pad(labels_BT[:, 1:], (0, 1), value=IGNORED).flatten()
     return summed_cross_entropy(project(hidden, weights.head), targets, IGNORED)
 
 
@@ -83,7 +77,7 @@ def hidden_states(
     bias = None
     if uses_products(computed, drop):
         bias = attention_bias(rows.allowed, length, architecture.heads, architecture.kv_heads, computed)
-    x = embed(tokens_BT, weights.embedding).float()
+    x = embedding(tokens_BT.flatten(), weights.embedding).float()
     if drop is not None:
         x = drop(x)
     for layer in weights.layers:
@@ -107,20 +101,15 @@ def _add_attention(
         mixed = attend_fused(query, key, value, rows.allowed)
     else:
         mixed = attend_products(query, key, value, bias, drop)
-    branch = project(mixed.permute(1, 2, 0, 3).reshape(*x.shape[:-1], a.heads * a.head), layer.out)
+    branch = project(mixed.permute(1, 2, 0, 3).reshape(-1, a.heads * a.head), layer.out)
     return x + (branch if drop is None else drop(branch))
 
 
 def _norm_heads(a: Architecture, heads_RTHD: Tensor, query_norm: Tensor, key_norm: Tensor) -> Tensor:
-    """RMSNorm over each head of queries and keys; rows of K models lie one after another."""
-    models = len(query_norm) if query_norm.ndim == 2 else 1
-    apart = heads_RTHD.view(models, -1, *heads_RTHD.shape[1:])
-    parts = (
-        rms_norm(apart[..., : a.heads, :], query_norm.view(models, -1), a.norm_eps),
-        rms_norm(apart[..., a.heads : -a.kv_heads, :], key_norm.view(models, -1), a.norm_eps),
-        apart[..., -a.kv_heads :, :],
-    )
-    return torch.cat([part.to(heads_RTHD.dtype) for part in parts], -2).view(heads_RTHD.shape)
+    """RMSNorm over each head of queries and keys."""
+    query, key, value = torch.split(heads_RTHD, [a.heads, a.kv_heads, a.kv_heads], -2)
+    query, key = rms_norm(query, query_norm, a.norm_eps), rms_norm(key, key_norm, a.norm_eps)
+    return torch.cat([query.to(value.dtype), key.to(value.dtype), value], -2)
 
 
 def _add_mlp(a: Architecture, layer: LayerWeights, x: Tensor, drop: Drop | None) -> Tensor:

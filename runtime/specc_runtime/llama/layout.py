@@ -3,8 +3,6 @@
 Matrices come first and vectors last, so that an optimizer that decays matrices only sees two
 stretches of memory. What is multiplied with the same input lies together: the query, key and value
 projections are one matrix, and so are the gate and up projections.
-
-A buffer is [P], or [K, P] for K models; every view then has the leading K too.
 """
 
 from __future__ import annotations
@@ -80,7 +78,7 @@ class Layout:
         views, start = {}, 0
         for name, shape in self.shapes.items():
             stop = start + prod(shape)
-            views[name] = flat[..., start:stop].view(*flat.shape[:-1], *shape)
+            views[name] = flat[start:stop].view(shape)
             start = stop
         return views
 
@@ -140,7 +138,7 @@ class _Reader:
 
     def take(self, *shape: int) -> Tensor:
         start, self._next = self._next, self._next + prod(shape)
-        return self._flat[..., start : self._next].view(*self._flat.shape[:-1], *shape)
+        return self._flat[start : self._next].view(shape)
 
 
 def _shapes(a: Architecture) -> Iterator[tuple[str, Shape]]:

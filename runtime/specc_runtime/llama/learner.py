@@ -116,7 +116,7 @@ class PlainUpdater(Updater):
         tokens_BT = torch.from_numpy(batch.tokens[rows]).to(self._device)
         labels_BT = torch.from_numpy(batch.labels[rows]).to(self._device)
         model = self.model
-        if self.compiled_loss is not None:  # one graph, whether rows hold several documents or not
+        if self.compiled_loss is not None:
             positions_BT = torch.from_numpy(batch.positions[rows]).to(self._device)
             return self.compiled_loss(model.weights, tokens_BT, labels_BT, positions_BT)
         apart_BT = torch.from_numpy(batch.positions[rows]).to(self._device) if batch.packed else None

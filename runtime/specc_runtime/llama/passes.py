@@ -3,7 +3,7 @@
 What autograd derives for these parts reads and writes memory about twice as often as needed: slices
 become zero-filled gradients that are added up, concatenations are copied, scales are passes of their
 own. At the sizes that one core trains, that is a third of a step's time. `torch.compile` fuses
-better than this; while it traces, `blocks` uses the formulas instead.
+better than this, from the formulas in `traced`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def swap_halves(x: Tensor) -> Tensor:
 class NormAndPass(Function):
     """RMSNorm of a residual stream, and the stream itself, whose gradient then takes one pass less.
 
-    (x [.., N, d] float32, weight [d] or [K, d]) -> (normed in `dtype`, x). With r = 1 / rms(x), xh = x r
+    (x [N, d] float32, weight [d]) -> (normed in `dtype`, x). With r = 1 / rms(x), xh = x r
     and g = dy w: dx = r (g - xh mean(g xh)), dw = sum over N of dy xh.
     """
 
@@ -34,24 +34,23 @@ class NormAndPass(Function):
         size = x.shape[-1]
         square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
         scale = square.mul_(1 / size).add_(eps).rsqrt_()
-        wide_weight = weight if weight.ndim == 1 else weight[:, None]
         unit = x * scale
-        ctx.save_for_backward(unit, scale, wide_weight)
-        return (unit * wide_weight).to(dtype), x
+        ctx.save_for_backward(unit, scale, weight)
+        return (unit * weight).to(dtype), x
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         unit, scale, weight = ctx.saved_tensors
         grad, passed = grads[0].float(), grads[1]
         both = grad * unit
-        mean = torch.matmul(both, weight.mT if weight.ndim == 3 else weight[:, None]).mul_(scale)
+        mean = torch.mm(both, weight[:, None]).mul_(scale)
         out = torch.addcmul(passed, grad * weight, scale)
         out.addcmul_(unit, mean, value=-1 / unit.shape[-1])
         return out, both.sum(-2), None, None
 
 
 class GatedProjection(Function):
-    """silu(x Wg^T) times x Wu^T for Wg over Wu in one matrix: [.., N, d], [.., 2 m, d] -> [.., N, m].
+    """silu(x Wg^T) times x Wu^T for Wg over Wu in one matrix: [N, d], [2 m, d] -> [N, m].
 
     Gate and up are tensors of their own: where rows of m numbers lie between others, each row ends in
     numbers that fill no vector register, and their exponentials are taken one by one.
@@ -59,8 +58,8 @@ class GatedProjection(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        to_gate, to_up = weight.chunk(2, -2)
-        gate, up = torch.matmul(x, to_gate.mT), torch.matmul(x, to_up.mT)
+        to_gate, to_up = weight.chunk(2)
+        gate, up = torch.mm(x, to_gate.mT), torch.mm(x, to_up.mT)
         opened = silu(gate)
         ctx.save_for_backward(x, weight, gate, up, opened)
         return opened * up
@@ -69,12 +68,11 @@ class GatedProjection(Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         x, weight, gate, up, opened = ctx.saved_tensors
         (grad,) = grads
-        to_gate, to_up = weight.chunk(2, -2)
+        to_gate, to_up = weight.chunk(2)
         into_up = grad * opened
         into_gate = torch.ops.aten.silu_backward(grad * up, gate)
-        accumulate = torch.addmm if x.ndim == 2 else torch.baddbmm
-        back = accumulate(torch.matmul(into_up, to_up), into_gate, to_gate)
-        into_weight = torch.cat((torch.matmul(into_gate.mT, x), torch.matmul(into_up.mT, x)), -2)
+        back = torch.addmm(torch.mm(into_up, to_up), into_gate, to_gate)
+        into_weight = torch.cat((torch.mm(into_gate.mT, x), torch.mm(into_up.mT, x)))
         return back, into_weight
 
 

@@ -29,8 +29,8 @@ def make_rows(architecture: Architecture, length: int, positions_BT: Tensor | No
     """Rows of `length` tokens in the dtype and on the device of `like`.
 
     Args:
-        positions_BT: restarting at 0 with each document; with a leading K, those of K models in turn.
-            None if every row is one document from its beginning.
+        positions_BT: restarting at 0 with each document; None if every row is one document from its
+            beginning.
     Raises:
         ValueError: if a row is longer than the window that the model's attention has.
     """
@@ -38,23 +38,25 @@ def make_rows(architecture: Architecture, length: int, positions_BT: Tensor | No
     if window is not None and length > window:
         raise ValueError(f"rows of {length} tokens are longer than the model's window of {window}")
     if positions_BT is None:
-        cosine, sine = rotary_tables(architecture, torch.arange(length, device=like.device))
-        return Rows(cosine.to(like.dtype), sine.to(like.dtype), None)
-    positions_BT = positions_BT.reshape(-1, length)
-    cosine, sine = rotary_tables(architecture, positions_BT)
-    return Rows(cosine.to(like.dtype), sine.to(like.dtype), same_document(positions_BT))
+        return Rows(*_whole(architecture, torch.arange(length, device=like.device), like.dtype), None)
+    return Rows(*_whole(architecture, positions_BT, like.dtype), same_document(positions_BT))
+
+
+def _whole(architecture: Architecture, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Tables over both halves of a head, [..., D], the first half of the sines negative."""
+    cosine, sine = (table.to(dtype) for table in rotary_tables(architecture, positions))
+    return torch.cat((cosine, cosine), -1), torch.cat((-sine, sine), -1)
 
 
 def rotary_tables(architecture: Architecture, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines [..., D] in float32 (Su et al. 2021, arXiv 2104.09864, eq. 34).
+    """Cosines and sines [..., D / 2] in float32 (Su et al. 2021, arXiv 2104.09864, eq. 34).
 
     The angle of pair i at position p is p base^(-2 i / D); a pair is (i, i + D / 2).
     """
     size = architecture.head
     exponents = torch.arange(0, size, 2, dtype=torch.float32, device=positions.device) / size
     angles = positions[..., None].float() * (1.0 / (architecture.rotary_base**exponents))
-    cosine, sine = angles.cos(), angles.sin()
-    return torch.cat((cosine, cosine), -1), torch.cat((-sine, sine), -1)
+    return angles.cos(), angles.sin()
 
 
 def same_document(positions_BT: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""torch's compiler as the GPU path uses it."""
+"""torch's compiler as training uses it: one piece or nothing, fixed shapes, files in the user's cache."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 @cache
 def _prepare() -> None:
-    """Keep compiled kernels in the user's cache."""
+    """Keep compiled kernels in the user's cache, and random numbers those of uncompiled functions."""
     folder = cache_folder("compiled")
     if folder is not None:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
@@ -33,6 +33,14 @@ def _prepare() -> None:
     import torch._inductor.config as lowering
 
     tracing.recompile_limit = SHAPES
+    lowering.fallback_random = True
     # These caches are read by pickle; those of kernels, which take most of the time, are not.
     lowering.fx_graph_cache = False
     differentiating.enable_autograd_cache = False
+
+
+def in_this_process() -> None:
+    """Compile without processes of the compiler's own, as a worker beside others should."""
+    import torch._inductor.config as lowering
+
+    lowering.compile_threads = 1
