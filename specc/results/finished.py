@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,29 +22,96 @@ if TYPE_CHECKING:
 _BATCH = 256
 """Steps whose files are held in memory at once."""
 
+_UNSURE_NANOSECONDS = 2_000_000_000
+"""A folder changed this recently may change again at what its file system says is the same time."""
 
-def stamps(store: Store) -> dict[str, int]:
-    """When each finished step's manifest was written, in nanoseconds; from one scan of the store.
 
-    A step that was set aside and made again has another stamp under the same key.
+def folders(store: Store) -> dict[str, int]:
+    """When something was last put into or taken out of each folder of the store, in nanoseconds.
+
+    0 for a folder of which this is so recent that its time may not tell the next change from this one.
     """
     found: dict[str, int] = {}
     if not store.root.is_dir():
         return found
-    with os.scandir(store.root) as fans:
-        folders = [fan.path for fan in fans if fan.is_dir()]
+    sure = time.time_ns() - _UNSURE_NANOSECONDS
+    with os.scandir(store.root) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                changed = entry.stat().st_mtime_ns
+                found[entry.name] = changed if changed < sure else 0
+    return found
+
+
+def stamps(store: Store, folders: Iterable[str]) -> dict[str, int]:
+    """When each finished step's manifest was written, in nanoseconds, of the steps in these folders.
+
+    A step that was set aside and made again has another stamp under the same key.
+    """
+    found: dict[str, int] = {}
     for folder in folders:
-        with os.scandir(folder) as entries:
-            for entry in entries:
+        try:
+            entries = os.listdir(store.root / folder)
+        except OSError:
+            continue
+        for name in entries:
+            if name.startswith(folder):
                 try:
-                    found[entry.name] = os.stat(f"{entry.path}/manifest.json").st_mtime_ns
+                    found[name] = os.stat(f"{store.root}/{folder}/{name}/manifest.json").st_mtime_ns
                 except OSError:
                     continue
     return found
 
 
-def record(connection: DuckDBPyConnection, store: Store, new: dict[str, int]) -> None:
-    """Store finished steps, by key and stamp, in the transaction that is open."""
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How the steps in the store differ from those in the index.
+
+    Attributes:
+        new: keys of steps that are new or were made again, with their stamps.
+        gone: keys of steps whose rows are to be forgotten, those that were made again among them.
+        folders: what `folders` said, as far as it isn't known yet.
+    """
+
+    new: dict[str, int]
+    gone: list[str]
+    folders: dict[str, int]
+
+
+def changes(connection: DuckDBPyConnection, store: Store, thorough: bool) -> Changes:
+    """Compare the store with the index: folders that have changed, or all of them if `thorough`.
+
+    A finished step is a folder that appears by a rename, and goes by one. So the time at which its
+    parent was changed tells, unless somebody takes the manifest out of it by hand.
+    """
+    now = folders(store)
+    known = dict(connection.execute("SELECT folder, changed FROM recorded.folders").fetchall())
+    looked = [name for name, changed in now.items() if thorough or not changed or known.get(name) != changed]
+    looked += known.keys() - now.keys()
+    if not looked:
+        return Changes({}, [], {})
+    stored: dict[str, int] = dict(
+        connection.execute(
+            """SELECT step, stamp FROM recorded.steps WHERE step[:2] IN (SELECT unnest($1))
+               UNION ALL SELECT step, stamp FROM recorded.refused WHERE step[:2] IN (SELECT unnest($1))""",
+            [looked],
+        ).fetchall()
+    )
+    found = stamps(store, looked)
+    new = {key: stamp for key, stamp in found.items() if stored.get(key) != stamp}
+    gone = [key for key in stored if key not in found or key in new]
+    return Changes(
+        new, gone, {name: now.get(name, 0) for name in looked if known.get(name, 0) != now.get(name, 0)}
+    )
+
+
+def record(connection: DuckDBPyConnection, store: Store, changed: Changes) -> None:
+    """Store what has changed, in the transaction that is open."""
+    new = changed.new
+    storage.forget_steps(connection, storage.RECORDED, changed.gone)
+    names = list(changed.folders)
+    connection.execute("DELETE FROM recorded.folders WHERE folder IN (SELECT unnest(?))", [names])
+    storage.append(connection, "recorded.folders", [item for item in changed.folders.items() if item[1]])
     storage.forget_steps(connection, ["live", "logs"], new)
     for keys in _batches(sorted(new)):
         rows: dict[str, list[Sequence[Any]]] = {table: [] for table in storage.RECORDED}

@@ -32,11 +32,12 @@ class Indexer:
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
 
-    def update(self, wait: bool = True) -> bool:
+    def update(self, wait: bool = True, thorough: bool = False) -> bool:
         """Take in what is new in the workspace and publish it, if anything is.
 
         Args:
             wait: whether to wait for another process that updates the index.
+            thorough: whether to look at every finished step; else only where folders have changed.
         Returns:
             whether the published index is up to date; False only if another process was at it.
         Raises:
@@ -44,7 +45,7 @@ class Indexer:
         """
         with generations.index_lock(self.workspace, wait) as held:
             if held:
-                self._bring_up_to_date_or_rebuild()
+                self._bring_up_to_date_or_rebuild(thorough)
             return held
 
     def rebuild(self) -> None:
@@ -53,13 +54,13 @@ class Indexer:
             generations.set_aside(self.workspace)
             self._bring_up_to_date_or_rebuild()
 
-    def _bring_up_to_date_or_rebuild(self) -> None:
+    def _bring_up_to_date_or_rebuild(self, thorough: bool = False) -> None:
         import duckdb
 
         folder = self.workspace / "index"
         with disk_errors(folder):
             try:
-                self._bring_up_to_date()
+                self._bring_up_to_date(thorough)
             except duckdb.Error as error:
                 if "No space left" in str(error):
                     raise
@@ -73,10 +74,10 @@ class Indexer:
                         "finished steps are kept; check that the folder can be written to",
                     ) from again
 
-    def _bring_up_to_date(self) -> None:
+    def _bring_up_to_date(self, thorough: bool = False) -> None:
         connection = self._open()
         try:
-            self._take_in(connection)
+            self._take_in(connection, thorough)
             row = connection.execute("SELECT generation FROM recorded.meta").fetchone()
             assert row is not None, "an index has one row of meta data"
             generation: int = row[0]
@@ -114,31 +115,25 @@ class Indexer:
         connection.commit()
         return connection
 
-    def _take_in(self, connection: DuckDBPyConnection) -> None:
+    def _take_in(self, connection: DuckDBPyConnection, thorough: bool) -> None:
         """Compare the files with what is stored, and store what differs in one transaction."""
         store = Store(self.workspace)
-        now = finished.stamps(store)
-        known: dict[str, int] = dict(
-            connection.execute(
-                "SELECT step, stamp FROM recorded.steps UNION ALL SELECT step, stamp FROM recorded.refused"
-            ).fetchall()
-        )
-        new = {key: stamp for key, stamp in now.items() if known.get(key) != stamp}
-        gone = [key for key in known if key not in now or key in new]
-        grown = logs.follow(connection, store, set(now))
+        steps = finished.changes(connection, store, thorough)
+        grown = logs.follow(connection, store, steps.new, steps.gone)
         replanned = plans.changes(connection, self.workspace)
         failed = failures.stamp(connection, self.workspace) != failures.stored_stamp(connection)
         ran = runs.changes(connection, self.workspace)
-        if not (new or gone or grown or replanned or failed or ran):
+        if not (steps.new or steps.gone or grown or replanned or failed or ran):
             return
         connection.begin()
         try:
-            storage.forget_steps(connection, storage.RECORDED, gone)
-            finished.record(connection, store, new)
+            finished.record(connection, store, steps)
             logs.record(connection, grown)
             plans.record(connection, self.workspace, replanned)
-            failures.record(connection, self.workspace)
-            runs.record(connection, self.workspace)
+            if failed or replanned:
+                failures.record(connection, self.workspace)
+            if ran:
+                runs.record(connection, self.workspace)
             _renew_views(connection)
             connection.execute("UPDATE recorded.meta SET generation = generation + 1")
             connection.commit()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,36 +130,46 @@ def grown(path: Path, read_bytes: int, tail: bytes) -> Growth | None:
     return Growth(lines, start + len(lines), (kept + lines)[-_TAIL:], again)
 
 
-def live(store: Store, done: set[str]) -> dict[str, Path]:
-    """Logs of the steps that have one and are not done, by key."""
-    folder = store.workspace / "work"
-    if not folder.is_dir():
-        return {}
-    with os.scandir(folder) as entries:
-        keys = [entry.name for entry in entries if entry.name not in done]
-    logs = {key: folder / key / "metrics.jsonl" for key in keys}
-    return {key: path for key, path in logs.items() if path.is_file()}
-
-
-def follow(connection: DuckDBPyConnection, store: Store, done: set[str]) -> dict[str, Growth | None]:
+def follow(
+    connection: DuckDBPyConnection, store: Store, new: Collection[str], gone: Collection[str]
+) -> dict[str, Growth | None]:
     """What has changed in the logs of steps that are not done.
 
+    Args:
+        new, gone: steps that are done, or no longer done, beside what the index says.
     Returns:
         for each changed log, by key, what it has more; None for a log that is gone.
     """
-    logs = live(store, done)
+    working = _working(store)
+    rows = connection.execute(
+        "SELECT step FROM recorded.steps WHERE step IN (SELECT unnest(?))", [working]
+    ).fetchall()
+    done = ({step for (step,) in rows} - set(gone)) | set(new)
+    logs = {key: store.work(key) / "metrics.jsonl" for key in working if key not in done}
     known = {
         key: (read_bytes, tail)
         for key, read_bytes, tail in connection.execute(
             "SELECT step, read_bytes, tail FROM recorded.logs"
         ).fetchall()
     }
-    changes: dict[str, Growth | None] = {key: None for key in known if key not in logs}
+    changes: dict[str, Growth | None] = {}
     for key, path in logs.items():
         growth = grown(path, *known.get(key, (0, b"")))
         if growth is not None:
             changes[key] = growth
+    for key in known:
+        # The log of a step that was finished since the store was looked at is left for the next time.
+        if key in done or not (store.has(key) or (key in logs and logs[key].is_file())):
+            changes[key] = None
     return changes
+
+
+def _working(store: Store) -> list[str]:
+    """Steps that have a folder to work in."""
+    try:
+        return os.listdir(store.workspace / "work")
+    except OSError:
+        return []
 
 
 def record(connection: DuckDBPyConnection, changes: dict[str, Growth | None]) -> None:

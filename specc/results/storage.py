@@ -33,6 +33,8 @@ TABLES: dict[str, str] = {
     "prediction VARCHAR, target VARCHAR",
     # Steps whose manifest can't be read: they count as not done, and are not read again.
     "recorded.refused": "step VARCHAR, stamp BIGINT",
+    # Folders of the store, and when each was last changed as far as its steps are in the index.
+    "recorded.folders": "folder VARCHAR, changed BIGINT",
     # Logs of steps that are not done: rows, and per file how far it is read and how that ends.
     "recorded.live": _LOGGED,
     "recorded.logs": "step VARCHAR, read_bytes BIGINT, tail BLOB",
