@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from specc.cli.failures import EXPECTATION_NOT_MET, tell
 from specc.cli.places import find_workspace
-from specc.errors import DataError, QueryError
+from specc.errors import DataError, QueryError, reason
 from specc.results.query import Answer, as_csv, as_json, run
 from specc.results.reader import open_results
 from specc.results.table import as_table
@@ -57,7 +57,9 @@ def run_sql(
         try:
             query = Path(script).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"can't read the query in `{script}`: {error}", "name a text file") from error
+            raise DataError(
+                f"can't read the query in `{script}`: {reason(error)}", "name a text file"
+            ) from error
     if query is None and not sys.stdin.isatty():
         query = sys.stdin.read()
     if query is None:
@@ -179,7 +181,7 @@ def _outcome_json(study: Study, workspace: Path) -> int:
 
 def update_index(workspace: str | None, rebuild: bool) -> int:
     """Bring the index up to date, and print the file that any DuckDB shell can open."""
-    from specc.results.generations import current, generation_path
+    from specc.results.generations import current, point_to
     from specc.results.index import Indexer
 
     place = open_workspace(find_workspace(workspace))
@@ -190,5 +192,5 @@ def update_index(workspace: str | None, rebuild: bool) -> int:
         indexer.update()
     generation = current(place)
     if generation is not None:
-        print(generation_path(place, generation))
+        print(point_to(place, generation))
     return 0

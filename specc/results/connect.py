@@ -20,6 +20,16 @@ CONFINED = {
 }
 """No file but its own, no variable of this process, and no optimizer that is known to be wrong."""
 
+_Setting = str | bool | int | float | list[str]
+
+_WRITTEN: dict[str, _Setting] = {
+    "threads": "1",
+    # The smallest blocks: an index has many small tables, and each generation is a copy of them all.
+    "default_block_size": "16384",
+    # Shells and libraries from DuckDB 1.4 on can read the file; it is no larger and no slower for that.
+    "storage_compatibility_version": "v1.4.0",
+}
+
 
 def connect(
     path: Path | str, read_only: bool = False, limits: Mapping[str, str] | None = None
@@ -35,7 +45,6 @@ def connect(
     import duckdb
 
     if read_only:
-        config = {**CONFINED, **(limits or {}), "lock_configuration": "true"}
+        config: dict[str, _Setting] = {**CONFINED, **(limits or {}), "lock_configuration": "true"}
         return duckdb.connect(str(path), read_only=True, config=config)
-    # The smallest blocks: an index has many small tables, and each generation is a copy of them all.
-    return duckdb.connect(str(path), config={**CONFINED, "threads": "1", "default_block_size": "16384"})
+    return duckdb.connect(str(path), config={**CONFINED, **_WRITTEN})

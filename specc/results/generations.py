@@ -4,9 +4,11 @@
     index/build.duckdb        private to the holder of the lock
     index/gen/000123.duckdb   a published copy, never written again
     index/CURRENT             number of the newest copy, and its SHA-256
+    results.duckdb            link to the newest copy, for people and other programs
 
 A reader opens the copy that CURRENT names. Names are never used for another content, because
-DuckDB 2.0.0 can mix the content of a file that is replaced under its name while it is opened. The
+DuckDB 2.0.0 can mix the content of a file that is replaced under its name while it is opened. It
+follows a link once, before it opens anything, so that the link is as safe as the name it leads to. The
 last few copies are kept for readers that are about to open them.
 """
 
@@ -14,8 +16,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 
 from specc.errors import disk_errors
@@ -23,6 +27,9 @@ from specc.files import copy_file, file_digest, rename, sweep_aside, sync_file, 
 
 _KEPT = 3
 """Generations that are kept."""
+
+_KEPT_SECONDS = 5.0
+"""How long a generation is kept after the next one came, for readers that are about to open it."""
 
 _COMPARED_BYTES = 64 << 20
 """Largest generation whose checksum is compared when it is opened."""
@@ -108,10 +115,44 @@ def publish(workspace: Path, generation: int) -> None:
         sync_folder(target.parent)
     sweep_aside(workspace / "index")
     write_atomic(workspace / "index" / "CURRENT", f"{generation:06}\n{digest}\n")
-    for path in target.parent.iterdir():
-        stale = path.stem.isdecimal() and int(path.stem) <= generation - _KEPT
-        if stale or path.suffix == ".tmp":
-            path.unlink(missing_ok=True)
+    point_to(workspace, generation)
+    _delete_old(target.parent, generation)
+
+
+def _delete_old(folder: Path, newest: int) -> None:
+    """Delete what no reader can still be about to open, and what a killed process has left."""
+    for left in folder.glob("*.tmp"):
+        left.unlink(missing_ok=True)
+    numbers = sorted(int(path.stem) for path in folder.glob("*.duckdb") if path.stem.isdecimal())
+    for number, successor in pairwise(numbers):
+        if number > newest - _KEPT:
+            break
+        came = (folder / f"{successor:06}.duckdb").stat().st_mtime
+        if abs(time.time() - came) > _KEPT_SECONDS:
+            (folder / f"{number:06}.duckdb").unlink(missing_ok=True)
+
+
+def stable_path(workspace: Path) -> Path:
+    """The path under which people and other programs find the newest results."""
+    return workspace / "results.duckdb"
+
+
+def point_to(workspace: Path, generation: int) -> Path:
+    """Let the stable path lead to a generation, at once; returns the path to give to people.
+
+    That is the generation's own where the link can't be made: on a file system without links, where one
+    may not write, or where something else has that name.
+    """
+    link, target = stable_path(workspace), generation_path(workspace, generation)
+    wanted = os.path.relpath(target, workspace)
+    if link.is_symlink() or not link.exists():
+        aside = workspace / "index" / f".results.{os.getpid()}.tmp"
+        with suppress(OSError):
+            if not (link.is_symlink() and os.readlink(link) == wanted):
+                aside.unlink(missing_ok=True)
+                aside.symlink_to(wanted)
+                os.replace(aside, link)
+    return link if link.is_symlink() and link.exists() else target
 
 
 def set_aside(workspace: Path) -> None:

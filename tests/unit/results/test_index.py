@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -382,6 +383,11 @@ def test_only_the_last_generations_are_kept(workspace: FakeWorkspace) -> None:
         Indexer(workspace.path).update()
     newest = generations.current(workspace.path)
     assert newest is not None
+    folder = workspace.path / "index" / "gen"
+    assert len(list(folder.iterdir())) == 4
+    for path in folder.iterdir():
+        os.utime(path, (0, path.stat().st_mtime - 60))
+    generations.publish(workspace.path, newest := newest + 1)
     files = sorted(int(path.stem) for path in (workspace.path / "index" / "gen").iterdir())
     assert files == [newest - 2, newest - 1, newest]
 
