@@ -36,6 +36,7 @@ class Node:
         keys: of its steps. done: how many of them are.
         parameters: name -> its values, the first few.
         tokens, flops, seconds: of all its steps together, as planned.
+        notes: further lines, for instance the time that it took.
     """
 
     op: str
@@ -49,6 +50,7 @@ class Node:
     tokens: int = 0
     flops: float = 0.0
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:

@@ -60,6 +60,7 @@ def texts(node: Node) -> tuple[str, ...]:
     if len(node.names) > 1:
         lines.append(", ".join(node.names))
     lines += [node.size_text] if node.size_text else []
+    lines += node.notes
     return tuple(line if len(line) <= LONGEST else line[: LONGEST - 1] + "…" for line in lines)
 
 

@@ -1,0 +1,163 @@
+"""Tables of a report: made from comparisons, and how their cells are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from specc.charts.forest import shown_effects
+from specc.charts.frontier import shown_points
+from specc.charts.lettering import significant
+from specc.comparing.model import Compared, Frontier
+from specc.reporting.model import Column, Row, Table, Value
+from specc.results.judge import MET, NOT_MET, Verdict
+from specc.words import duration, printable
+
+MOST_SEEDS = 12
+"""Seeds that get a column each."""
+
+
+def text(value: Value, kind: str) -> str:
+    """A cell as people read it; a dash for nothing.
+
+    >>> text(0.123456, "number"), text(1234567, "whole"), text(None, "number"), text(0.5, "share")
+    ('0.1235', '1,234,567', '–', '50%')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if kind == "share":
+        return f"{significant(100 * value)}%"
+    if kind == "seconds":
+        return duration(value)
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−") if kind == "whole" else str(value)
+    return significant(value)
+
+
+def exact(value: Value) -> str:
+    """A cell as a machine reads it: in full; empty for nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float | int) else value
+
+
+def is_numeric(column: Column) -> bool:
+    """Whether a column's cells stand at the right, and are sorted as numbers."""
+    return column.kind in ("number", "whole", "share", "seconds")
+
+
+def effects(compared: Compared, most: int, number: int) -> Table:
+    """Groups of a comparison: their means, and their differences from the baseline."""
+    level = f"{compared.question.level:.0%}"
+    columns = [
+        Column("group", "name"),
+        Column("seeds", "whole", "seeds with a result"),
+        Column("mean", "number", "over seeds"),
+        Column("sd", "number", "standard deviation over seeds"),
+        Column("difference", "number", f"mean of the differences from {compared.question.baseline}"),
+        Column("from", "number", f"lower end of its {level} interval, over seeds"),
+        Column("to", "number", f"upper end of its {level} interval, over seeds"),
+        Column("p", "number", "paired t test, two-sided"),
+        Column("p exact", "number", "sign-flip test, two-sided, exact"),
+        Column("p Holm", "number", "p adjusted over all groups"),
+        Column("verdict"),
+    ]
+    seeds = sorted({each.seed for group in compared.groups for each in group.seeds})
+    listed = seeds if len(seeds) <= MOST_SEEDS else []
+    columns += [Column(f"seed {seed}", "number", "the result at this seed") for seed in listed]
+    by_name = {effect.group: effect for effect in compared.effects}
+    kept = {effect.group for effect in shown_effects(compared, most)} | {compared.question.baseline}
+    rows = []
+    for group in compared.groups:
+        if group.name not in kept and len(compared.groups) > most:
+            continue
+        effect = by_name.get(group.name)
+        cells: list[Value] = [
+            group.name + (" (selected)" if group.selected else ""),
+            group.n,
+            group.mean,
+            group.sd,
+        ]
+        if effect is None:
+            base = group.name == compared.question.baseline
+            cells += [None, None, None, None, None, None, "baseline" if base else "–"]
+        else:
+            ends = (effect.interval.low, effect.interval.high) if effect.interval else (None, None)
+            cells += [effect.mean, *ends, effect.p_t, effect.p_sign_flip, effect.p_holm, effect.verdict]
+        values = {each.seed: each for each in group.seeds}
+        for seed in listed:
+            each = values.get(seed)
+            cells.append(None if each is None else each.value if each.state == "done" else each.state)
+        mark = "base" if group.name == compared.question.baseline else ""
+        rows.append(Row(tuple(cells), group.values, mark))
+    name = "effects" if number == 0 else f"effects_{number + 1}"
+    return Table(name, compared.title, tuple(columns), tuple(rows), len(compared.groups))
+
+
+def points(frontier: Frontier, most: int, number: int) -> Table:
+    """Points of a frontier."""
+    columns = (
+        Column("group", "name"),
+        Column("series"),
+        Column("seeds", "whole"),
+        Column(frontier.x.eval, "number", f"mean over seeds after {frontier.x.stage}"),
+        Column("± ", "number", "half-width of its interval over seeds"),
+        Column(frontier.y.eval, "number", f"mean over seeds after {frontier.y.stage}"),
+        Column("±", "number", "half-width of its interval over seeds"),
+        Column("dominated", "text", "whether another of its series is no worse in both and better in one"),
+        Column("on the hull", "text", "whether it is a corner of the convex hull that faces what is better"),
+    )
+    rows = []
+    for each in shown_points(frontier, most):
+        halves = [
+            None if interval is None else (interval.high - interval.low) / 2
+            for interval in (each.x_interval, each.y_interval)
+        ]
+        rows.append(
+            Row(
+                (
+                    each.name,
+                    each.series,
+                    each.n,
+                    each.x,
+                    halves[0],
+                    each.y,
+                    halves[1],
+                    "yes" if each.dominated else "no",
+                    "yes" if each.on_hull else "no",
+                ),
+                each.values,
+                "soft" if each.dominated else "",
+            )
+        )
+    name = "frontier" if number == 0 else f"frontier_{number + 1}"
+    return Table(name, frontier.title, columns, tuple(rows), len(frontier.points))
+
+
+def expectations(verdicts: Sequence[Verdict]) -> Table:
+    """Expectations and what became of them."""
+    columns = (
+        Column("outcome"),
+        Column("expectation"),
+        Column("condition"),
+        Column("left", "number", "left side of the comparison"),
+        Column("right", "number", "right side of the comparison"),
+        Column("margin", "number", "margin asked for"),
+        Column("why"),
+    )
+    rows = tuple(
+        Row(
+            (each.outcome, each.name, each.text, each.left, each.right, each.margin or None, each.reason),
+            mark={MET: "good", NOT_MET: "bad"}.get(each.outcome, "soft"),
+        )
+        for each in verdicts
+    )
+    return Table("expectations", "What was expected, and what came", columns, rows, len(rows))
