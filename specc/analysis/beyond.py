@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from specc.analysis.curve import in_steps
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
-from specc.analysis.resolve import ResolvedPoint, ResolvedStage
+from specc.analysis.resolved import ResolvedPoint, ResolvedStage
 from specc.analysis.values import StageValue, Unit, show, show_tokens
 from specc.analysis.weights import as_checkpoint, leaves
 from specc.diagnostics import Report

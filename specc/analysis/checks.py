@@ -10,7 +10,8 @@ from specc.analysis.data_calls import as_data
 from specc.analysis.definition import Definition, axis_names
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.findings import Finding, describe_point
-from specc.analysis.resolve import ResolvedPoint, id_of
+from specc.analysis.resolve import id_of
+from specc.analysis.resolved import ResolvedPoint
 from specc.analysis.sweeps import Grid
 from specc.analysis.units import combine
 from specc.analysis.values import ERROR, Amount, CorpusValue, Failed, StageValue, Unit, Value, describe, show

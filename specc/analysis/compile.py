@@ -20,7 +20,8 @@ from specc.analysis.members import define
 from specc.analysis.memory import Memory
 from specc.analysis.overrides import apply
 from specc.analysis.queries import check_queries
-from specc.analysis.resolve import ResolvedPoint, Variant
+from specc.analysis.resolve import Variant
+from specc.analysis.resolved import ResolvedPoint
 from specc.analysis.scope import Scope
 from specc.analysis.selection import chooses, count_arms
 from specc.analysis.sweep_reader import Sweeps, read_sweeps

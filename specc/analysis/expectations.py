@@ -11,7 +11,7 @@ from specc.analysis.arms import axis_value
 from specc.analysis.definition import Definition, axis_names
 from specc.analysis.evaluate import Evaluator
 from specc.analysis.measures import Mark, mark_of
-from specc.analysis.resolve import ResolvedPoint
+from specc.analysis.resolved import ResolvedPoint
 from specc.analysis.selection import ArmPlan, arm_plans
 from specc.analysis.sweeps import Grid
 from specc.analysis.values import ERROR, Amount, StageValue, Unit, Value, describe, show, show_share

@@ -32,7 +32,7 @@ from specc.language import ast
 from specc.steps import Component
 
 if TYPE_CHECKING:
-    from specc.analysis.resolve import ResolvedStage
+    from specc.analysis.resolved import ResolvedStage
 
 MOST_MARKS = 100_000
 """Marks that one `every` may make in a stage."""

@@ -13,7 +13,7 @@ from specc.analysis.settings import StageSettings
 from specc.diagnostics import Span
 
 if TYPE_CHECKING:
-    from specc.analysis.resolve import Reading, ResolvedStage
+    from specc.analysis.resolved import Reading, ResolvedStage
 
 
 @dataclass(frozen=True, slots=True)

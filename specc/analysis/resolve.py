@@ -5,107 +5,27 @@ Work is shared between points: what depends on some axes only is done once for t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from specc.analysis.allocation import Solver
 from specc.analysis.corpora import Corpus, CorpusReader, one_tokenizer
-from specc.analysis.curve import learning_rate_phases
-from specc.analysis.datasets import DataReader, DataSet, needs_a_row
+from specc.analysis.datasets import DataReader, needs_a_row
 from specc.analysis.definition import Definition
-from specc.analysis.ends import EarlyEnd, early_end
 from specc.analysis.evaluate import Evaluator, Point
 from specc.analysis.findings import Finding
-from specc.analysis.intervals import Length, PlacedCell, lay_out
-from specc.analysis.measures import EvalPlan, MeasureReader, mark_of, refuse_inside
+from specc.analysis.measures import MeasureReader, mark_of, refuse_inside
+from specc.analysis.mixtures import Mixtures
 from specc.analysis.models import Model, ModelReader
 from specc.analysis.parents import Parents, place_of
-from specc.analysis.past import Past, nothing_past, past_of, shared_out
-from specc.analysis.places import Placement
+from specc.analysis.past import Past, past_of
+from specc.analysis.resolved import Reading, ResolvedPoint, ResolvedStage
 from specc.analysis.settings import SettingsReader, StageSettings, no_state
 from specc.analysis.table import Table
-from specc.analysis.values import ERROR, ComponentValue, StageValue, identity_of, show_tokens
-from specc.analysis.weights import Atom, Initial, Selected, as_checkpoint, inner, leaves
-from specc.canonical import digest
+from specc.analysis.values import ERROR, ComponentValue, StageValue, identity_of
+from specc.analysis.weights import Atom, Selected, as_checkpoint, inner, leaves
 from specc.diagnostics import Label, Report, Span, nearest
-from specc.placement import Interleave
-from specc.steps import Interval, Phase, identity
-
-LARGEST_LOSS = Fraction(1, 50)
-"""Share of a stage's tokens that may be lost to rounding before a warning is given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a stage reads of a corpus.
-
-    Attributes:
-        nominal: tokens as declared. planned: after rounding to whole steps and sequences.
-        start: token of the corpus' stream at which the stage begins.
-        share: exact share of the sequences that have no place in the stage; 0 if these have one. Before
-            the mixture of its stage is made: its tokens as declared, unrounded.
-        place: where in the stage it is read. begins: sequence of the stage with which that begins.
-        replay_of: the earlier stage of whose tokens this is a replay; empty for tokens of the row.
-        span: tokens after which a replay begins again from `start`.
-    """
-
-    corpus: DataSet
-    nominal: int
-    planned: int
-    start: int
-    share: Fraction
-    place: Placement | None = None
-    begins: int = 0
-    replay_of: str = ""
-    span: int | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ResolvedStage:
-    """A stage at a point; `readings` are in the order of the mixture: those without a place first, the
-    largest share before the others, then those with one, as they begin; `intervals` places them.
-
-    Compared by identity: equal stages of different points are the same object.
-    """
-
-    name: str
-    settings: StageSettings
-    steps: int
-    nominal: int
-    readings: tuple[Reading, ...]
-    phases: tuple[Phase, ...]
-    intervals: tuple[Interval, ...] = ()
-    until: EarlyEnd | None = None
-
-    def counts(self, sequences: int) -> list[int]:
-        """How many of the first `sequences` of the stage each reading gives."""
-        return Interleave([reading.share for reading in self.readings], self.intervals).counts(sequences)
-
-    @property
-    def unplaced(self) -> int:
-        """How many readings have no place; they come first."""
-        return sum(reading.place is None for reading in self.readings)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens that the stage reads, after rounding."""
-        return self.steps * self.settings.step_tokens
-
-
-@dataclass(slots=True)
-class ResolvedPoint:
-    """All stages at a point, in order of declaration, and what is measured of them.
-
-    `initials` has the models that stand in expressions.
-    """
-
-    point: Point
-    stages: dict[str, ResolvedStage]
-    models: dict[str, Model]
-    table: Table
-    evals: tuple[EvalPlan, ...]
-    initials: Mapping[Initial, Model] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -148,8 +68,7 @@ class Variant:
     )
     _stages: dict[tuple[object, ...], ResolvedStage | None] = field(default_factory=dict, init=False)
     _depends: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
-    _curves: dict[tuple[int, int], tuple[Phase, ...]] = field(default_factory=dict, init=False)
-    _digests: dict[int, tuple[DataSet, str]] = field(default_factory=dict, init=False)
+    _mixtures: Mixtures = field(init=False)
     _order: dict[str, int] = field(init=False)
     _solver: Solver = field(init=False)
     _table_axes: tuple[str, ...] = field(init=False)
@@ -172,6 +91,7 @@ class Variant:
             self._initial,
         )
         self.measures = MeasureReader(self.definition, self.evaluator, self.report, self.parents)
+        self._mixtures = Mixtures(self.definition, self.report)
         self._solver = Solver(self.definition, self.evaluator, self._size, self._budget, self._replay)
         axes = set(self._solver.dependencies())
         for stage in self.definition.stages:
@@ -515,7 +435,7 @@ class Variant:
             ),
         )
         if key not in self._stages:
-            again = self._again(name, settings, table, past)
+            again = self._mixtures.read_again(name, settings, table, past)
             if isinstance(again, Finding):
                 findings.append((point, again))
                 return None
@@ -531,151 +451,12 @@ class Variant:
                 for row, n in nominal.items()
                 if (corpus := corpora[row])
             ]
-            self._stages[key] = self._resolve_stage(
+            self._stages[key] = self._mixtures.stage(
                 name, settings, table, [*rows, *again], plan, point, findings
             )
         return self._stages[key]
-
-    def _resolve_stage(
-        self,
-        name: str,
-        settings: StageSettings,
-        table: Table,
-        rows: list[Reading],
-        plan: EvalPlan | None,
-        point: Point,
-        findings: list[tuple[Point, Finding]],
-    ) -> ResolvedStage | None:
-        total = sum(reading.nominal for reading in rows)
-        steps = total // settings.step_tokens
-        definition = self.definition.stages[name]
-        if total and not steps:
-            step = show_tokens(settings.step_tokens)
-            findings.append(
-                (
-                    point,
-                    Finding(
-                        "E0408",
-                        f"stage `{name}` gets {show_tokens(total)} tokens, less than a training step",
-                        definition.span,
-                        label=f"a step has {settings.batch} x {settings.sequence} = {step} tokens",
-                        help="give it more tokens, or a smaller `batch`",
-                        key=(name,),
-                        amount=f"{show_tokens(total)} tokens",
-                    ),
-                )
-            )
-            return None
-        lost = total - steps * settings.step_tokens
-        if lost > total * LARGEST_LOSS:
-            findings.append((point, self._lost(name, settings, steps, lost, total)))
-        mixed = self._mixed(name, settings, steps, rows, table)
-        if isinstance(mixed, Finding):
-            findings.append((point, mixed))
-            return None
-        readings, intervals = mixed
-        phases = self._phases(settings, steps) if steps else ()
-        until = early_end(settings, steps, plan, self.report) if plan is not None and steps else None
-        if plan is not None and steps and until is None:
-            return None
-        return ResolvedStage(name, settings, steps, total, readings, phases, intervals, until)
-
-    def _phases(self, settings: StageSettings, steps: int) -> tuple[Phase, ...]:
-        """The learning-rate curve of a stage: arms that differ in their data have it in common."""
-        key = (id(settings), steps)
-        if key not in self._curves:
-            self._curves[key] = learning_rate_phases(settings, steps, self.report)
-        return self._curves[key]
-
-    def _digest(self, data: DataSet) -> str:
-        """What tells data sets apart whose shares are equal; worked out once for each."""
-        known = self._digests.get(id(data))
-        if known is None:
-            known = self._digests[id(data)] = (data, digest(identity(data.params)))
-        return known[1]
-
-    def _again(
-        self, name: str, settings: StageSettings, table: Table, past: list[Past]
-    ) -> list[Reading] | Finding:
-        """What a stage reads again of what the stages before it have read."""
-        tokens = table.replay.get(name, 0)
-        if not tokens or settings.replay is None:
-            return []
-        if not any(each.weight for each in past):
-            return nothing_past(name, settings, settings.spans["replay"])
-        whole = sum(each.weight for each in past)
-        return [
-            replace(
-                each.reading,
-                nominal=share,
-                planned=0,
-                share=table.exact_replay[name] * each.weight / whole,
-                place=None,
-                begins=0,
-                replay_of=each.stage,
-                span=each.tokens,
-            )
-            for each, share in zip(past, shared_out(tokens, past), strict=True)
-            if share
-        ]
-
-    def _mixed(
-        self, name: str, settings: StageSettings, steps: int, rows: list[Reading], table: Table
-    ) -> tuple[tuple[Reading, ...], tuple[Interval, ...]] | Finding:
-        """The mixture of a stage: its readings in order, with what each gives, and where they are placed."""
-        if not steps:
-            return (), ()
-        n = steps * settings.batch
-        base = [reading for reading in rows if reading.place is None]
-        base.sort(key=lambda reading: (-reading.share, self._digest(reading.corpus), reading.start))
-        placed = [reading for reading in rows if reading.place is not None]
-        span = self.definition.stages[name].span
-        total = sum(reading.nominal for reading in rows)
-        layout = lay_out(
-            [
-                PlacedCell(
-                    reading.corpus.name, reading.nominal, reading.place, _placed_at(reading, name, table)
-                )
-                for reading in placed
-                if reading.place is not None
-            ],
-            len(base),
-            Length(name, span, n, settings.batch, settings.sequence, total),
-        )
-        if isinstance(layout, Finding):
-            return layout
-        unplaced = sum(reading.share for reading in base)
-        ordered = [*base, *(placed[index] for index in layout.order)]
-        shares = [reading.share / unplaced for reading in base] + [Fraction(0)] * len(placed)
-        begins = [0] * len(base) + list(layout.begins)
-        given = Interleave(shares, layout.intervals).counts(n)
-        return tuple(
-            replace(reading, share=share, begins=place, planned=count * settings.sequence)
-            for reading, share, place, count in zip(ordered, shares, begins, given, strict=True)
-        ), layout.intervals
-
-    def _lost(self, name: str, settings: StageSettings, steps: int, lost: int, total: int) -> Finding:
-        step = settings.step_tokens
-        fitting = [f"{n * step:_} tokens" for n in (steps, steps + 1)]
-        return Finding(
-            "W0403",
-            f"stage `{name}` leaves {show_tokens(lost)} of its {show_tokens(total)} tokens unread, "
-            "for it takes whole steps",
-            self.definition.stages[name].span,
-            label=f"a step has {settings.batch} x {settings.sequence} = {show_tokens(step)} tokens",
-            help=f"give it {fitting[0]} or {fitting[1]}, or a smaller `batch`",
-            key=(name,),
-            amount=f"{show_tokens(lost)} unread",
-        )
 
 
 def id_of(point: Point, axis: str) -> object:
     """A hashable stand-in for an axis' value at a point."""
     return identity_of(point.get(axis, ERROR))
-
-
-def _placed_at(reading: Reading, stage: str, table: Table) -> Span:
-    """Where the place of a cell is written."""
-    assert reading.place is not None
-    node = table.nodes[reading.corpus.name, stage]
-    return reading.place.span or node.value.span

@@ -18,7 +18,7 @@ from typing import Any
 from specc.analysis.definition import Definition
 from specc.analysis.measures import EvalPlan, Mark, mark_of
 from specc.analysis.parents import selections
-from specc.analysis.resolve import ResolvedPoint, ResolvedStage
+from specc.analysis.resolved import ResolvedPoint, ResolvedStage
 from specc.analysis.values import StageValue, Value, identity_of
 from specc.analysis.weights import Atom, Combination, Selected, Transformed, leaves
 from specc.canonical import canonical_json, digest

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from specc.analysis.compile import CompiledExperiment, RecipeArms
-from specc.analysis.resolve import ResolvedStage
+from specc.analysis.resolved import ResolvedStage
 from specc.analysis.values import ComponentValue
 from specc.diagnostics import Span
 from specc.difference.causes import DATA

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from specc.analysis.measures import EvalPlan, Mark, mark_of
 from specc.analysis.models import Model
 from specc.analysis.parents import first_stage
-from specc.analysis.resolve import ResolvedPoint
+from specc.analysis.resolved import ResolvedPoint
 from specc.analysis.selection import candidate_of, groups_of, rest_of
 from specc.analysis.values import StageValue, Value, show
 from specc.analysis.weights import Atom, Combination, Initial, Selected, Transformed

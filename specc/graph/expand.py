@@ -14,7 +14,7 @@ from specc.analysis.datasets import DataSet
 from specc.analysis.ends import EarlyEnd
 from specc.analysis.measures import EvalPlan, Mark, mark_of
 from specc.analysis.models import Model
-from specc.analysis.resolve import ResolvedPoint
+from specc.analysis.resolved import ResolvedPoint
 from specc.analysis.selection import ArmPlan, arm_plans
 from specc.analysis.tokenizers import TrainedTokenizer
 from specc.analysis.values import StageValue, Value, show, spelled

@@ -16,7 +16,7 @@ from sys import intern
 from typing import Any
 
 from specc.analysis.curve import clipped
-from specc.analysis.resolve import ResolvedStage
+from specc.analysis.resolved import ResolvedStage
 from specc.canonical import canonical_json
 from specc.placement import clipped_intervals
 from specc.shapes import ModelShape

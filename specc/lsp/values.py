@@ -10,7 +10,7 @@ from specc.analysis.compile import CompiledExperiment
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator
 from specc.analysis.findings import describe_point
-from specc.analysis.resolve import ResolvedPoint, ResolvedStage
+from specc.analysis.resolved import ResolvedPoint, ResolvedStage
 from specc.analysis.values import ComponentValue, Failed, Value, describe, show, show_tokens, spelled
 from specc.diagnostics import Report, Span
 from specc.lsp.index import Symbol

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from specc.analysis.compile import Compilation, compile_file
-from specc.analysis.resolve import ResolvedPoint, ResolvedStage
+from specc.analysis.resolved import ResolvedPoint, ResolvedStage
 from specc.diagnostics import render
 from specc.graph.cost import Rates
 from specc.graph.expand import expand

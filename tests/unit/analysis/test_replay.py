@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_recipes import points_of, study_of
 
-from specc.analysis.resolve import Reading
+from specc.analysis.resolved import Reading
 
 RECIPE = """\
 experiment again {{

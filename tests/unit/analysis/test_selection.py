@@ -8,7 +8,7 @@ import pytest
 from small_recipes import codes_of, compiled, study_of
 
 from specc.analysis import selection
-from specc.analysis.resolve import ResolvedPoint
+from specc.analysis.resolved import ResolvedPoint
 from specc.analysis.selection import candidate_of
 from specc.analysis.weights import Atom, Selected
 from specc.graph.cost import Rates
