@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import WorkspaceError, disk_errors
-from specc.results import failures, finished, generations, logs, plans, runs, schema, storage, views
+from specc.results import failures, finished, generations, logs, outcomes, plans, runs, schema, storage, views
 from specc.results.connect import connect
 from specc.results.judge import judge_all
 from specc.results.wide import WideColumn
@@ -132,6 +132,7 @@ class Indexer:
             plans.record(connection, self.workspace, replanned)
             if failed or replanned:
                 failures.record(connection, self.workspace)
+            outcomes.record(connection, None if failed or replanned else {*steps.new, *steps.gone})
             if ran:
                 runs.record(connection, self.workspace)
             _renew_views(connection)

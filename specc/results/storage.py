@@ -65,6 +65,10 @@ TABLES: dict[str, str] = {
     "planned.ancestors": "experiment VARCHAR, arm BIGINT, stage VARCHAR, ancestor VARCHAR",
     "planned.measures": "experiment VARCHAR, arm BIGINT, eval VARCHAR, metric VARCHAR, stage VARCHAR, "
     "position DOUBLE, steps BIGINT, tokens BIGINT, data VARCHAR, step VARCHAR",
+    # Measures that are done, or can't be because of a divergence, with what came out.
+    "planned.results": "experiment VARCHAR, arm BIGINT, stage VARCHAR, position DOUBLE, steps BIGINT, "
+    "tokens BIGINT, eval VARCHAR, metric VARCHAR, value DOUBLE, n BIGINT, stderr DOUBLE, data VARCHAR, "
+    "step VARCHAR",
     "planned.steps": "experiment VARCHAR, step VARCHAR, op VARCHAR, label VARCHAR, tokens BIGINT, "
     "flops DOUBLE, seconds DOUBLE, params JSON",
     "planned.edges": "experiment VARCHAR, parent VARCHAR, child VARCHAR, role VARCHAR",

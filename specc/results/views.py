@@ -64,7 +64,7 @@ _SAME_RESULT = "experiment, stage, position, eval, metric, data, seed"
 _PER_ARM = {
     "recipes": """
         SELECT {arm}, a.label, coalesce(m.results, 0) AS results, coalesce(m.done, 0) AS results_done
-        FROM planned.arms a LEFT JOIN (
+        FROM {arms} a LEFT JOIN (
             SELECT p.experiment, p.arm, count(*) AS results, count(r.step) AS done
             FROM planned.measures p LEFT JOIN recorded.steps r USING (step)
             WHERE {only_p} GROUP BY ALL) m USING (experiment, arm)
@@ -73,7 +73,7 @@ _PER_ARM = {
         SELECT {{arm}}, c.stage, c.corpus, c.nominal AS tokens_nominal, c.planned AS tokens_planned,
                CASE WHEN coalesce(s.done, true) THEN coalesce(t.tokens, 0) END AS tokens_counted, c.epochs,
                nullif(c.replay_of, '') AS replay_of
-        FROM planned.arms a JOIN planned.cells c USING (experiment, arm)
+        FROM {{arms}} a JOIN planned.cells c USING (experiment, arm)
         LEFT JOIN {_SEGMENTS} s USING (experiment, arm, stage)
         LEFT JOIN (
             SELECT g.experiment, g.arm, g.stage, t.role, t.tokens
@@ -89,32 +89,26 @@ _PER_ARM = {
                r.outputs ->> '$.stop_reason' AS stop_reason,
                CAST(r.outputs ->> '$.best_at' AS BIGINT) AS best_at,
                CAST(r.outputs ->> '$.best_value' AS DOUBLE) AS best_value
-        FROM planned.arms a JOIN planned.stages t USING (experiment, arm)
+        FROM {{arms}} a JOIN planned.stages t USING (experiment, arm)
         LEFT JOIN {_SEGMENTS} s USING (experiment, arm, stage)
         LEFT JOIN recorded.steps r ON r.step = t.checkpoint AND t.steps > 0
         WHERE {{only_a}}""",
     "metrics": """
         SELECT {arm}, g.stage, g.step, l.steps, l.tokens, l.lineage_tokens, l.name, l.value
-        FROM planned.arms a JOIN planned.segments g USING (experiment, arm)
+        FROM {arms} a JOIN planned.segments g USING (experiment, arm)
         JOIN recorded.logged l ON l.step = g.step AND l.steps > g.first AND l.steps <= g.last
         LEFT JOIN recorded.begun b ON b.step = g.successor
         WHERE {only_a} AND (g.successor IS NULL OR l.steps < coalesce(b.first_logged, g.last + 1))""",
     "results": f"""
-        SELECT {{arm}}, {_PLACE}, r.value, r.n, r.stderr, m.data, m.step
-        FROM planned.arms a JOIN planned.measures m USING (experiment, arm) JOIN recorded.steps r USING (step)
-        WHERE {{only_a}}
-        UNION ALL
-        SELECT {{arm}}, {_PLACE}, 'nan'::DOUBLE AS value, NULL::BIGINT AS n, NULL::DOUBLE AS stderr,
-               m.data, m.step
-        FROM planned.arms a JOIN planned.measures m USING (experiment, arm)
-        JOIN planned.diverged d USING (experiment, step)
-        WHERE {{only_a}} AND m.step NOT IN (SELECT step FROM recorded.steps)""",
+        SELECT {{arm}}, {_PLACE}, m.value, m.n, m.stderr, m.data, m.step
+        FROM {{arms}} a JOIN planned.results m USING ({{same}})
+        WHERE {{only_m}}""",
     "missing": f"""
         SELECT {{arm}}, {_PLACE},
                CASE WHEN d.step IS NOT NULL THEN 'diverged' WHEN b.step IS NOT NULL THEN 'failed'
                     ELSE 'missing' END AS state,
                b.reason, m.data, m.step
-        FROM planned.arms a JOIN planned.measures m USING (experiment, arm)
+        FROM {{arms}} a JOIN planned.measures m USING (experiment, arm)
         LEFT JOIN planned.diverged d USING (experiment, step)
         LEFT JOIN (
             SELECT k.experiment, k.step,
@@ -127,12 +121,12 @@ _PER_ARM = {
         WHERE {{only_a}} AND m.step NOT IN (SELECT step FROM recorded.steps)""",
     "settings": """
         SELECT {arm}, t.stage, v.name, v.value, v.number
-        FROM planned.arms a JOIN planned.stages t USING (experiment, arm)
+        FROM {arms} a JOIN planned.stages t USING (experiment, arm)
         JOIN planned.settings v USING (experiment, setting_set)
         WHERE {only_a}""",
     "samples": f"""
         SELECT {{arm}}, {_PLACE}, d.document, d.value, d.n, d.prediction, d.target, m.data, m.step
-        FROM planned.arms a JOIN planned.measures m USING (experiment, arm)
+        FROM {{arms}} a JOIN planned.measures m USING (experiment, arm)
         JOIN recorded.samples d USING (step)
         WHERE {{only_a}}""",
     "forgetting": """
@@ -152,7 +146,7 @@ _PER_ARM = {
 }
 
 
-_ALIASES = ("a", "e", "g", "n", "p", "x")
+_ALIASES = ("a", "e", "g", "m", "n", "p", "x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +237,20 @@ def _axis(axis: Column) -> str:
 
 def _query(table: str, into: str, axes: Sequence[Column], experiment: str | None) -> str:
     """Query of a public table."""
-    # Views over other views find the axes as columns; views over the plan, as texts by name.
-    over_results = table in ("forgetting", "pairs")
-    values = [f"a.{quoted(axis.name)}" if over_results else _axis(axis) for axis in axes]
+    values = [f"a.{quoted(axis.name)}" for axis in axes]
     arm = ", ".join(["a.experiment", "a.arm", "a.recipe", *values, "a.seed"])
+    typed = "".join(f"{_axis(axis)}, " for axis in axes)
     names = ("arm", "recipe", *(axis.name for axis in axes))
     baseline = ", ".join(f"{quoted(name)} := b.{quoted(name)}" for name in names)
     only = {
         f"only_{alias}": "true" if experiment is None else f"{alias}.experiment = {literal(experiment)}"
         for alias in _ALIASES
     }
-    return {**_NO_ARM, **_PER_ARM}[table].format(arm=arm, baseline=baseline, schema=quoted(into), **only)
+    # Axes get their types before the join, once per arm and not once per row.
+    arms = f"""(
+            SELECT a.experiment, a.arm, a.recipe, {typed}a.seed, a.label
+            FROM planned.arms a WHERE {only["only_a"]})"""
+    same = "experiment, arm" if experiment is None else "arm"
+    return {**_NO_ARM, **_PER_ARM}[table].format(
+        arm=arm, arms=arms, same=same, baseline=baseline, schema=quoted(into), **only
+    )
