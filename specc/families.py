@@ -7,6 +7,9 @@ are kept apart by their positions (tests/runtime/test_families.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 LLAMA_LIKE = ("llama", "mistral", "qwen2", "qwen3")
 """Types with the layers of Llama, whose number of weights follows from their configuration."""
 
@@ -159,3 +162,21 @@ CONFIG_KEYS = LLAMA_KEYS | {
 def config_keys(model_type: str) -> frozenset[str]:
     """Keys of config.json that describe a model of a type."""
     return LLAMA_KEYS if model_type in LLAMA_LIKE else CONFIG_KEYS
+
+
+def plain_llama(config: Mapping[str, Any]) -> bool:
+    """Whether a model is a Llama without biases, scaled positions or other activations.
+
+    Args:
+        config: the content of its config.json.
+    """
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    return (
+        config.get("model_type") == "llama"
+        and config.get("hidden_act", "silu") == "silu"
+        and not config.get("attention_bias")
+        and not config.get("mlp_bias")
+        and not config.get("attention_dropout")
+        and rope.get("rope_type", rope.get("type", "default")) == "default"
+        and float(rope.get("partial_rotary_factor", config.get("partial_rotary_factor", 1.0))) == 1.0
+    )

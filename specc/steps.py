@@ -199,12 +199,16 @@ class ImportParams(Frozen):
 
 
 class ImportExecution(Frozen):
-    """Folder that holds the checkpoint; or, of a model of the hub, its name, commit and files."""
+    """Folder that holds the checkpoint; or, of a model of the hub, its name, commit and files.
+
+    `stackable` is whether it can be trained in lanes.
+    """
 
     path: str = ""
     repository: str = ""
     revision: str = ""
     files: tuple[str, ...] = ()
+    stackable: bool = True
 
 
 # ---------------------------------------------------------------- train: checkpoint + mixture -> checkpoint

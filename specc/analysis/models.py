@@ -11,6 +11,7 @@ from specc.analysis.values import ComponentValue
 from specc.components import Type
 from specc.diagnostics import Report, Span
 from specc.errors import SpeccError
+from specc.families import plain_llama
 from specc.shapes import ModelShape, llama_shape
 from specc.steps import ImportExecution, ImportParams, InitParams
 
@@ -109,12 +110,13 @@ class ModelReader:
         where = value.spans.get("path", span)
         path = Path(where.source.name).parent / str(value.args["path"])
         try:
+            config = read_config(path)
             return Model(
                 value,
                 checkpoint_shape(path),
-                str(read_config(path)["model_type"]),
+                str(config["model_type"]),
                 checkpoint_fingerprint(path),
-                ImportExecution(path=str(path.resolve())),
+                ImportExecution(path=str(path.resolve()), stackable=plain_llama(config)),
                 companions(path),
                 checkpoint_dtype(path),
             )
@@ -146,6 +148,11 @@ class ModelReader:
         except SpeccError as error:
             self.report.add("E0001", error.message, where, help=error.help)
             return None
-        execution = ImportExecution(repository=name, revision=pinned.revision, files=tuple(pinned.files))
+        execution = ImportExecution(
+            repository=name,
+            revision=pinned.revision,
+            files=tuple(pinned.files),
+            stackable=plain_llama(pinned.config),
+        )
         family = str(pinned.config["model_type"])
         return Model(value, shape, family, fingerprint, execution, beside, pinned.dtype)

@@ -78,7 +78,7 @@ class LaneShapes:
     def __init__(self, steps: Mapping[str, PlannedStep], lanes: Lanes) -> None:
         self.steps = steps
         self.lanes = lanes
-        self._models: dict[str, str] = {}
+        self._models: dict[str, str | None] = {}
         self._shapes: dict[str, str | None] = {}
 
     def of(self, key: str) -> str | None:
@@ -109,6 +109,9 @@ class LaneShapes:
             return None
         if self.lanes == "auto" and not small(step):
             return None
+        model = self._model(step.key)
+        if model is None:
+            return None
         params = step.params
         content = {name: params[name] for name in ("sequence", "batch", "optimizer")}
         content["optimizer"] = content["optimizer"]["name"]
@@ -116,24 +119,24 @@ class LaneShapes:
             "dtype": params.get("dtype", "float32"),
             "dropout": params.get("dropout", 0.0) > 0,
             "device": step.execution.get("device", "cpu"),
-            "model": self._model(step.key),
+            "model": model,
         }
         return canonical_json(content)
 
-    def _model(self, key: str) -> str:
-        """The architecture of a step's model, or the checkpoint that it was imported as."""
+    def _model(self, key: str) -> str | None:
+        """The architecture of a step's model, or the checkpoint that it was imported as.
+
+        None for a checkpoint that lanes can't train.
+        """
         met = []
         while key not in self._models:
             met.append(key)
             step = self.steps[key]
             parent = next((step.inputs[role] for role in PARENTS if role in step.inputs), None)
             if parent is None:
-                known = (
-                    {name: step.params[name] for name in ("architecture", "vocab")}
-                    if step.op == "init"
-                    else key
-                )
-                self._models[key] = canonical_json(known)
+                made = {name: step.params.get(name) for name in ("architecture", "vocab")}
+                known = canonical_json(made if step.op == "init" else key)
+                self._models[key] = known if step.execution.get("stackable", True) else None
             else:
                 key = parent
         for one in met:

@@ -14,6 +14,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from specc.families import plain_llama
 from specc.shapes import ModelShape, config_shape
 
 ALIGNED = 16
@@ -95,17 +96,8 @@ def read_layout(folder: Path) -> Layout | None:
 
 def layout_of(config: Mapping[str, Any]) -> Layout | None:
     """Layout of a model by the content of its config.json; None if it is no plain Llama."""
-    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    plain = (
-        config.get("model_type") == "llama"
-        and config.get("hidden_act", "silu") == "silu"
-        and not config.get("attention_bias")
-        and not config.get("mlp_bias")
-        and not config.get("attention_dropout")
-        and rope.get("rope_type", rope.get("type", "default")) == "default"
-        and float(rope.get("partial_rotary_factor", config.get("partial_rotary_factor", 1.0))) == 1.0
-    )
-    if not plain:
+    if not plain_llama(config):
         return None
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     base = rope.get("rope_theta", config.get("rope_theta", 10_000.0))
     return Layout(config_shape(config), float(config.get("rms_norm_eps", 1e-6)), float(base))

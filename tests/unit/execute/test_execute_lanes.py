@@ -90,6 +90,18 @@ def test_imported_models_share_a_shape_with_what_comes_from_the_same_import_alon
     assert a != c
 
 
+def test_an_imported_model_that_lanes_do_not_know_is_trained_by_itself() -> None:
+    imported = PlannedStep(
+        key="m",
+        op="import",
+        inputs={},
+        params={"fingerprint": "m"},
+        execution={"stackable": False},
+        label="m",
+    )
+    assert shapes(imported, train("a", "m"), train("b", "a")) == [None, None]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
