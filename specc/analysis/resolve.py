@@ -21,7 +21,8 @@ from specc.analysis.models import Model, ModelReader
 from specc.analysis.parents import Parents, place_of
 from specc.analysis.past import Past, past_of
 from specc.analysis.resolved import Reading, ResolvedPoint, ResolvedStage
-from specc.analysis.settings import SettingsReader, StageSettings, no_state
+from specc.analysis.setting_values import no_state
+from specc.analysis.settings import SettingsReader, StageSettings
 from specc.analysis.table import Table
 from specc.analysis.values import ERROR, ComponentValue, StageValue, identity_of
 from specc.analysis.weights import Atom, Selected, as_checkpoint, inner, leaves
