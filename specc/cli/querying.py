@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from specc.cli.failures import EXPECTATION_NOT_MET, tell
 from specc.cli.places import find_workspace
@@ -115,7 +115,9 @@ def show_comparisons(
             listed = ", ".join(f"`{each.name}`" for each in study.comparisons) or "none"
             raise QueryError("CSV is of one comparison, and none is named", f"its comparisons: {listed}")
         if json_wanted:
-            return _outcome_json(study, place)
+            result, as_expected = outcome(study, place)
+            print(json.dumps(result, indent=1))
+            return 0 if as_expected else EXPECTATION_NOT_MET
         return 0 if print_outcome(study, place) else EXPECTATION_NOT_MET
     connection = open_results(place, study.experiment)
     try:
@@ -158,7 +160,8 @@ def _none_unmet(judged: Sequence[Verdict]) -> bool:
     return all(verdict.outcome != NOT_MET for verdict in judged)
 
 
-def _outcome_json(study: Study, workspace: Path) -> int:
+def outcome(study: Study, workspace: Path) -> tuple[dict[str, Any], bool]:
+    """Comparisons and verdicts as JSON has them, and whether no expectation is unmet."""
     from dataclasses import asdict
 
     from specc.results.compare import compare
@@ -175,8 +178,7 @@ def _outcome_json(study: Study, workspace: Path) -> int:
         "comparisons": tables,
         "expectations": [asdict(verdict) for verdict in judged],
     }
-    print(json.dumps(result, indent=1))
-    return 0 if _none_unmet(judged) else EXPECTATION_NOT_MET
+    return result, _none_unmet(judged)
 
 
 def update_index(workspace: str | None, rebuild: bool) -> int:

@@ -74,16 +74,15 @@ def notes(found: Sequence[tuple[str, Budget | None]], baseline: str) -> list[str
     if base is None:
         return []
     told = []
-    for what, number, verb in (
-        ("tokens", lambda each: each.tokens, "reads"),
-        ("FLOPs", lambda each: each.flops, "takes"),
-    ):
-        reference = number(base)
+    for what, verb in (("tokens", "reads"), ("flops", "takes")):
+        reference = getattr(base, what)
+        amounts = [(name, float(getattr(budget, what))) for name, budget in found if budget is not None]
         apart = [
-            (name, number(budget) / reference - 1, number(budget))
-            for name, budget in found
-            if budget is not None and reference and abs(number(budget) / reference - 1) > NOTABLE
+            (name, amount / reference - 1, amount)
+            for name, amount in amounts
+            if reference and abs(amount / reference - 1) > NOTABLE
         ]
+        what = "FLOPs" if what == "flops" else what
         if len(apart) > 2:
             low, high = min(share for _, share, _ in apart), max(share for _, share, _ in apart)
             told.append(
@@ -93,7 +92,19 @@ def notes(found: Sequence[tuple[str, Budget | None]], baseline: str) -> list[str
             continue
         told += [
             f"`{name}` {verb} {abs(share):.1%} {'more' if share > 0 else 'fewer'} {what} in training than "
-            f"`{baseline}`: {amount:.4g} against {reference:.4g}"
+            f"`{baseline}`: {_amount(amount)} against {_amount(reference)}"
             for name, share, amount in apart
         ]
     return told
+
+
+def _amount(value: float) -> str:
+    """A number with a decimal suffix, or an exponent.
+
+    >>> _amount(950.0), _amount(460_800.0), _amount(9e9), _amount(3.465e11)
+    ('950', '460.8K', '9B', '3.465e+11')
+    """
+    for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if size <= value < 1e11:
+            return f"{value / size:.4g}{suffix}"
+    return f"{value:.4g}"

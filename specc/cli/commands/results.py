@@ -35,22 +35,6 @@ def sql(
 
 
 @specc.command()
-@click.argument("name", required=False)
-@workspace_option
-@click.option("-e", "--experiment", help="Of this experiment; needed if there are several.")
-@json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@told
-def compare(
-    name: str | None, workspace: str | None, experiment: str | None, as_json: bool, as_csv: bool
-) -> int:
-    """Print a recipe's comparison, or all of them, and its expectations."""
-    from specc.cli.querying import show_comparisons
-
-    return show_comparisons(name, workspace, experiment, as_json, as_csv)
-
-
-@specc.command()
 @workspace_option
 @click.option("--rebuild", is_flag=True, help="Build it again from the files of the store.")
 @told
