@@ -230,6 +230,8 @@ def application(page: Page, access: Access) -> ASGIApp:
                 text = await to_thread.run_sync(lambda: make(Asked(request)))
             except SpeccError as error:
                 return PlainTextResponse(f"{error.message}\n{error.help or ''}\n", 409)
+            except Exception as error:
+                return PlainTextResponse(f"{described(error)}\n", 500)
             return Response(text, media_type="text/html", headers={"Content-Security-Policy": ALONE})
 
         return answering
@@ -332,8 +334,11 @@ def failure(error: SpeccError) -> Response:
 
 def broken(error: Exception) -> Response:
     """An error of ours, or of DuckDB on results that are just replaced: the page goes on."""
-    text = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
-    return Response(as_bytes({"error": text, "help": None}), 500, media_type=JSON)
+    return Response(as_bytes({"error": described(error), "help": None}), 500, media_type=JSON)
+
+
+def described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:300]
 
 
 def status_fields(status: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from specc.errors import QueryError
 from specc.results.refusal import refusal
+from specc.serving import published
 from specc.serving.encoding import as_bytes, cell
 from specc.serving.published import Published
 
@@ -78,8 +79,8 @@ class Query:
 class Asking:
     """Runs queries, a few at once."""
 
-    def __init__(self, published: Published, seconds: float = SECONDS) -> None:
-        self.published = published
+    def __init__(self, results: Published, seconds: float = SECONDS) -> None:
+        self.published = results
         self.seconds = seconds
         self.running: dict[str, Query] = {}
 
@@ -150,8 +151,14 @@ class Asking:
             return done.result()
         except asyncio.CancelledError:
             query.cancelled = True
-            query.interrupt()
+            self._stop(query, name, loop)
             raise
+
+    def _stop(self, query: Query, name: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Interrupt a query that nobody waits for, until it has ended."""
+        if self.running.get(name) is query:
+            query.interrupt()
+            loop.call_later(_LOOK_SECONDS, self._stop, query, name, loop)
 
     def _answers(self, query: Query, sql: str, experiment: str | None) -> dict[str, Any]:
         answers: list[dict[str, Any]] = []
@@ -256,8 +263,20 @@ def executed(
     try:
         described = cursor.execute(statement).description or []
     except duckdb.Error as error:
-        raise (query.error() if query.over else refusal(error, sql)) from error
+        raise told(query, error, sql) from error
     return [str(column[0]) for column in described], [str(column[1]) for column in described]
+
+
+def told(query: Query, error: Exception, sql: str) -> QueryError:
+    """An error of DuckDB for people; one that stands for a stop says why it was stopped."""
+    import duckdb
+
+    if query.over:
+        return query.error()
+    if isinstance(error, duckdb.OutOfMemoryException):
+        most = published.LIMITS["memory_limit"]
+        return QueryError(f"the query needs more memory than {most}", "ask for less, or use `specc sql`")
+    return refusal(error, sql)
 
 
 def fetched(query: Query, cursor: DuckDBPyConnection, sql: str) -> Iterator[tuple[Any, ...]]:
@@ -270,7 +289,7 @@ def fetched(query: Query, cursor: DuckDBPyConnection, sql: str) -> Iterator[tupl
         try:
             rows = cursor.fetchmany(_BATCH)
         except duckdb.Error as error:
-            raise (query.error() if query.over else refusal(error, sql)) from error
+            raise told(query, error, sql) from error
         if not rows:
             return
         yield from rows

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -74,8 +74,9 @@ class Published:
                 self.trouble = None
             except SpeccError as error:
                 self.trouble = error
-                if isinstance(error, WorkspaceError) and not self.workspace.exists():
-                    self.close()
+            except Exception as error:  # whatever it is, the page goes on with what it has and tries again
+                text = f"{type(error).__name__}: {error}".partition("\n")[0]
+                self.trouble = WorkspaceError(f"the results can't be brought up to date: {text}")
 
     def _is_old(self) -> bool:
         return generations.current(self.workspace) != self.generation
@@ -96,8 +97,7 @@ class Published:
                 return
             old, self._connection, self.generation = self._connection, connection, number
             self._answers.clear()
-        if old is not None:
-            old.close()
+        _let_go(old)
 
     @contextmanager
     def cursor(self, experiment: str | None) -> Iterator[DuckDBPyConnection]:
@@ -144,8 +144,16 @@ class Published:
         with self._using:
             old, self._connection, self.generation = self._connection, None, None
             self._answers.clear()
-        if old is not None:
-            old.close()
+        _let_go(old)
+
+
+def _let_go(connection: DuckDBPyConnection | None) -> None:
+    """Close a connection; one whose cursors still answer is closed with the last of them."""
+    import duckdb
+
+    if connection is not None:
+        with suppress(duckdb.Error):
+            connection.close()
 
 
 class Keeper(threading.Thread):

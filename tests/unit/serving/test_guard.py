@@ -49,7 +49,16 @@ def test_without_the_cookie_nothing_is_answered(visitor: Visitor, cookie: str | 
 
 
 @pytest.mark.parametrize(
-    "host", [None, "", "evil.example", f"evil.example:{PORT}", "127.0.0.1", "127.0.0.1:1", f"127.0.0.1.nip.io:{PORT}"]
+    "host",
+    [
+        None,
+        "",
+        "evil.example",
+        f"evil.example:{PORT}",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        f"127.0.0.1.nip.io:{PORT}",
+    ],
 )
 def test_a_name_that_was_made_to_point_here_is_refused(visitor: Visitor, host: str | None) -> None:
     assert visitor.get("/api/run", host=host).status == 421

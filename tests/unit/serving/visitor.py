@@ -61,7 +61,9 @@ class Visitor:
             "path": place if place.startswith("!") else f"/{self.access.place}{place}",
             "raw_path": b"",
             "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in fields.items() if value is not None],
+            "headers": [
+                (name.encode(), value.encode()) for name, value in fields.items() if value is not None
+            ],
             "client": ("127.0.0.1", 50_000),
             "server": ("127.0.0.1", PORT),
         }
