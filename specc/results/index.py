@@ -135,7 +135,7 @@ class Indexer:
             outcomes.record(connection, None if failed or replanned else {*steps.new, *steps.gone})
             if ran:
                 runs.record(connection, self.workspace)
-            _renew_views(connection)
+            renew_views(connection)
             connection.execute("UPDATE recorded.meta SET generation = generation + 1")
             connection.commit()
         except BaseException:
@@ -154,7 +154,7 @@ def _is_current(connection: DuckDBPyConnection) -> bool:
     return row == (schema.VERSION,)
 
 
-def _renew_views(connection: DuckDBPyConnection) -> None:
+def renew_views(connection: DuckDBPyConnection) -> None:
     """Make views anew where experiments or their axes have changed."""
     wide: dict[str, list[list[str]]] = {}
     for name, *column in connection.execute(

@@ -82,7 +82,7 @@ def record(connection: DuckDBPyConnection, workspace: Path, changed: Mapping[int
             )
             continue
         storage.forget_experiment(connection, experiment)
-        _record_study(connection, Study.model_validate_json(latest.path.read_bytes()), latest)
+        record_study(connection, Study.model_validate_json(latest.path.read_bytes()), latest)
 
 
 def _path(workspace: Path, stamp: str) -> Path:
@@ -107,7 +107,13 @@ def _latest(connection: DuckDBPyConnection, workspace: Path) -> dict[str, Latest
     return {latest.experiment: latest for latest in by_schema.values()}
 
 
-def _record_study(connection: DuckDBPyConnection, study: Study, latest: Latest) -> None:
+def same_experiment(one: str, other: str) -> bool:
+    """Whether two names of experiments make the same schema."""
+    return schema.schema_name(one).lower() == schema.schema_name(other).lower()
+
+
+def record_study(connection: DuckDBPyConnection, study: Study, latest: Latest) -> None:
+    """Store the plan of a run, of whose experiment nothing is stored."""
     name = study.experiment
 
     def add(table: str, rows: list[tuple[Any, ...]]) -> None:

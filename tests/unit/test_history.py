@@ -20,6 +20,7 @@ from specc.files import file_digest
 from specc.history.notes import add_note, add_tag, read_notes, remove_tag
 from specc.history.recipe import KeptRecipe, read_recipe
 from specc.history.runs import find_run, tagged
+from specc.results.as_of import open_run
 from specc.results.reader import open_results
 from specc.store import Store, open_workspace
 from specc.study import Study
@@ -186,3 +187,19 @@ def test_runs_of_one_experiment_are_listed_by_its_name(workspace: Path, studies:
     ran(workspace, studies["other"])
     assert [run["run"] for run in json.loads(called(workspace, "log", "other", "--json").stdout)] == [4]
     assert "(2 earlier; `-n` shows more)" in called(workspace, "log", "exposure", "-n", "1").stdout
+
+
+def test_an_earlier_run_can_be_looked_at_as_if_it_were_the_latest(workspace: Path) -> None:
+    for run, seeds in ((1, 2), (3, 3)):
+        connection = open_run(workspace, run)
+        try:
+            assert connection.execute("SELECT count(*) FROM recipes").fetchone() == (seeds,)
+            assert connection.execute("SELECT run FROM experiments").fetchone() == (run,)
+            assert connection.execute("SELECT count(*) FROM runs").fetchone() == (3,)
+        finally:
+            connection.close()
+    connection = open_results(workspace)
+    try:
+        assert connection.execute("SELECT count(*) FROM recipes").fetchone() == (3,)
+    finally:
+        connection.close()
