@@ -184,7 +184,14 @@ def picture(
     running = status.running[: max(1, left - 1)] if len(status.running) > left else status.running
     parts.append(_running(moment, running, shades))
     if len(running) < len(status.running):
-        parts.append(Text(f"  and {len(status.running) - len(running)} more", style="dim"))
+        parts.append(
+            Text(
+                f"  and {len(status.running) - len(running)} more",
+                style="dim",
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+        )
     if shown:
         parts.append(_budget(shown))
     for failure in failed:

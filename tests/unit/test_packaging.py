@@ -45,6 +45,8 @@ def test_the_wheel_holds_grammar_and_recipes_and_nothing_generic_at_top_level(in
     specs = installed / "specc" / "specs"
     assert {path.relative_to(specs) for path in specs.rglob("*.spec")} == shipped
     assert (installed / "specc" / "starting" / "first.spec").is_file()
+    page = {path.name for path in (ROOT / "specc" / "serving" / "page").iterdir()}
+    assert {path.name for path in (installed / "specc" / "serving" / "page").iterdir()} == page
 
 
 def test_the_sdist_holds_recipes_and_tests(built: Path) -> None:
