@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from lsprotocol import types
 
@@ -17,11 +16,22 @@ from specc.analysis.values import SUFFIXES, UNITS, show_argument
 from specc.components import COMPONENTS, Kind, Parameter, Signature, Type
 from specc.language.keywords import keywords
 from specc.lsp.meanings import MEMBERS, meaning
+from specc.lsp.offers import (
+    KINDS,
+    ItemKind,
+    Offer,
+    checkpoints,
+    components,
+    computed,
+    keyword_offer,
+    name_offer,
+    named_components,
+    of_kinds,
+)
+from specc.lsp.path_offers import in_string
 from specc.lsp.positions import Text
 from specc.lsp.scan import Place, Token, heads, place
 from specc.lsp.vocabularies import Known, Read, in_scope, offered
-
-ItemKind = types.CompletionItemKind
 
 _FILE_ITEMS = ("use", "let", "model", "corpus", "experiment")
 _OVERRIDDEN = ("let", "model", "corpus", "allocate", "seeds", "sweep", "eval", "compare", "expect", "stage")
@@ -35,41 +45,6 @@ _SETTING_VALUES = {
 }
 _CHOICES = {"dtype": ("auto", "float32", "bfloat16"), "optimizer_state": ("fresh", "kept")}
 _DECLARED_VALUES = {"model": Kind.MODEL, "corpus": Kind.CORPUS, "eval": Kind.EVALUATION}
-_SNIPPETS = {
-    "use": 'use "$1.spec" { $2 }',
-    "let": "let ${1:name} = $0",
-    "model": "model ${1:name} = $0",
-    "corpus": "corpus ${1:name} = $0",
-    "experiment": 'experiment ${1:name} {\n  "$2"\n\n  $0\n}',
-    "sweep": "sweep ${1:axis} in [$0]",
-    "seeds": "seeds 0..${1:2}",
-    "allocate": "allocate {\n  $0\n}",
-    "stage": "stage ${1:name} from ${2:parent} {\n  $0\n}",
-    "eval": "eval ${1:name} = $2 after $0",
-    "compare": "compare ${1:name} = ```sql\n  select $0\n  from   results\n```",
-    "recipe": "recipe ${1:name} {\n  override $0\n}",
-}
-_KINDS = {
-    "stage": ItemKind.Event,
-    "corpus": ItemKind.Struct,
-    "model": ItemKind.Class,
-    "axis": ItemKind.EnumMember,
-    "eval": ItemKind.Field,
-    "recipe": ItemKind.Module,
-    "experiment": ItemKind.Module,
-    "let": ItemKind.Constant,
-}
-MOST_FILES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Something to write: `text`, a snippet if it has `$`, or the label."""
-
-    label: str
-    kind: ItemKind
-    detail: str = ""
-    text: str = ""
 
 
 def complete(text: Text, offset: int, path: str, read: Read, snippets: bool) -> list[types.CompletionItem]:
@@ -80,7 +55,7 @@ def complete(text: Text, offset: int, path: str, read: Read, snippets: bool) -> 
     if inside is not None and inside.kind in ("comment", "sql", "number"):
         return []
     if inside is not None and inside.kind == "string":
-        offers, start = _in_string(here, inside, path, read)
+        offers, start = in_string(here, inside, path, read)
     else:
         offers = list(_offers(here, text.text, start, path, read))
     where = types.Range(text.position(start), text.position(offset))
@@ -156,29 +131,29 @@ def _begin(here: Place, names: list[Known], path: str, read: Read) -> Iterator[O
     head = heads(block)
     given = {statement[0].text for statement in block.earlier}
     if block.bracket == "":
-        yield from map(_keyword, _FILE_ITEMS)
+        yield from map(keyword_offer, _FILE_ITEMS)
     elif head == "experiment":
-        yield from map(_keyword, (w for w in keywords().items if w not in ("use", "experiment")))
+        yield from map(keyword_offer, (w for w in keywords().items if w not in ("use", "experiment")))
     elif head == "stage":
         for name, text in SETTINGS.items():
             if name not in given:
                 yield Offer(name, ItemKind.Property, text, f"{name} = ")
     elif head == "recipe":
-        yield _keyword("override")
+        yield keyword_offer("override")
     elif head == "allocate":
         for each in names:
             data = each.value in COMPONENTS and COMPONENTS[each.value].kind is Kind.DATA
             if (each.kind == "corpus" or data) and each.name not in given:
-                yield Offer(each.name, _KINDS["corpus"], "corpus", f"{each.name} {{ $0 }}")
+                yield Offer(each.name, KINDS["corpus"], "corpus", f"{each.name} {{ $0 }}")
     elif head == "use":
         target = next((t.text.strip('"') for t in block.head if t.kind == "string"), "")
         for each in offered(os.path.join(os.path.dirname(path), target), read):
             if each.name not in given:
-                yield _name(each)
+                yield name_offer(each)
     elif len(here.blocks) > 1 and heads(here.blocks[-2]) == "allocate":
         for each in names:
             if each.kind == "stage" and each.name not in given:
-                yield Offer(each.name, _KINDS["stage"], "stage", f"{each.name}: ")
+                yield Offer(each.name, KINDS["stage"], "stage", f"{each.name}: ")
 
 
 def _go_on(here: Place, names: list[Known]) -> Iterator[Offer]:
@@ -189,10 +164,10 @@ def _go_on(here: Place, names: list[Known]) -> Iterator[Offer]:
     override = words[:1] == ["override"]
     first = words[1] if override and len(words) > 1 else words[0]
     if last == "override":
-        yield from map(_keyword, _OVERRIDDEN)
+        yield from map(keyword_offer, _OVERRIDDEN)
     elif override and len(words) == 2:
         kind = "axis" if first == "sweep" else first
-        yield from (_name(each) for each in names if each.kind == kind)
+        yield from (name_offer(each) for each in names if each.kind == kind)
     elif block.bracket == "{" and len(here.blocks) > 1 and heads(here.blocks[-2]) == "allocate":
         yield from _cell(words, names)
     elif last in ("=", "in", "after", "from", "across", "by", "given", "extends", "every", "with", ","):
@@ -210,22 +185,22 @@ def _after_word(
     first: str, last: str, words: list[str], head: tuple[Token, ...], names: list[Known]
 ) -> Iterator[Offer]:
     if last == "from":
-        yield from _of_kinds(names, ("stage", "model", "parameter"))
-        yield from _checkpoints(names)
-        yield from _components((Kind.MODEL, Kind.CHECKPOINT))
-        yield from _computed()
+        yield from of_kinds(names, ("stage", "model", "parameter"))
+        yield from checkpoints(names)
+        yield from components((Kind.MODEL, Kind.CHECKPOINT))
+        yield from computed()
     elif last == "after" or (last == "," and "after" in words):
-        yield from _of_kinds(names, ("stage",))
-        yield from _checkpoints(names)
+        yield from of_kinds(names, ("stage",))
+        yield from checkpoints(names)
     elif last in ("across", "given") or (last == "by" and first == "sweep"):
-        yield from _of_kinds(names, ("axis",))
+        yield from of_kinds(names, ("axis",))
         if last == "given":
-            yield Offer("seed", _KINDS["axis"], "a replicate")
-            yield Offer("recipe", _KINDS["axis"], "a recipe, or base")
+            yield Offer("seed", KINDS["axis"], "a replicate")
+            yield Offer("recipe", KINDS["axis"], "a recipe, or base")
     elif last == "," and first in ("check", "except"):
-        yield from _of_kinds(names, ("axis",))
+        yield from of_kinds(names, ("axis",))
     elif last == "extends":
-        yield from _of_kinds(names, (first if first in ("recipe", "experiment") else "experiment",))
+        yield from of_kinds(names, (first if first in ("recipe", "experiment") else "experiment",))
     elif last == "every":
         yield from (Offer(each, ItemKind.Value) for each in ("10%", "25%", "100 steps"))
     elif last == "=" and len(words) > 1:
@@ -235,25 +210,25 @@ def _after_word(
 def _given_value(first: str, name: str, names: list[Known]) -> Iterator[Offer]:
     """A value for a setting, a declaration or an axis."""
     if first in _SETTING_VALUES:
-        yield from _named(names, _SETTING_VALUES[first])
-        yield from _components((_SETTING_VALUES[first],))
+        yield from named_components(names, _SETTING_VALUES[first])
+        yield from components((_SETTING_VALUES[first],))
     elif first in _CHOICES:
         yield from (Offer(f'"{each}"', ItemKind.Value) for each in _CHOICES[first])
     elif first in _DECLARED_VALUES:
-        yield from _named(names, _DECLARED_VALUES[first])
-        yield from _components((_DECLARED_VALUES[first],))
+        yield from named_components(names, _DECLARED_VALUES[first])
+        yield from components((_DECLARED_VALUES[first],))
     elif first == "let":
-        yield from _of_kinds(names, ("let", "model", "stage", "corpus", "axis", "parameter"))
-        yield from _components(tuple(Kind))
+        yield from of_kinds(names, ("let", "model", "stage", "corpus", "axis", "parameter"))
+        yield from components(tuple(Kind))
     elif first in ("compare", "expect"):
         yield Offer("```sql", ItemKind.Snippet, "a query", "```sql\n  select $0\n  from   results\n```")
         if first == "expect":
             yield from _operands(first, names)
     elif name == "recipe":
-        yield from _of_kinds(names, ("recipe",))
-        yield Offer("base", _KINDS["recipe"], "the experiment as written")
+        yield from of_kinds(names, ("recipe",))
+        yield Offer("base", KINDS["recipe"], "the experiment as written")
     elif first in SETTINGS:
-        yield from _of_kinds(names, ("axis", "let", "parameter"))
+        yield from of_kinds(names, ("axis", "let", "parameter"))
 
 
 def _cell(words: list[str], names: list[Known]) -> Iterator[Offer]:
@@ -261,7 +236,7 @@ def _cell(words: list[str], names: list[Known]) -> Iterator[Offer]:
     if words[-1] == ":":
         for word in ("rest", "fill"):
             yield Offer(word, ItemKind.Keyword, meaning(word) or "")
-        yield from _of_kinds(names, ("axis", "let", "parameter"))
+        yield from of_kinds(names, ("axis", "let", "parameter"))
     elif words[-1] in ("early", "late"):
         yield Offer("block", ItemKind.Keyword)
     elif words[-1] == "of":
@@ -302,7 +277,7 @@ def _operands(first: str, names: list[Known]) -> Iterator[Offer]:
     elif first == "expect":
         for name in REDUCERS:
             yield Offer(name, ItemKind.Function, meaning(name) or "", f"{name}($1 after $0)")
-    yield from _of_kinds(names, ("let", "stage", "corpus", "axis", "model", "parameter"))
+    yield from of_kinds(names, ("let", "stage", "corpus", "axis", "model", "parameter"))
 
 
 # ---- inside brackets
@@ -318,7 +293,7 @@ def _in_call(here: Place, names: list[Known]) -> Iterator[Offer]:
         yield from _in_measure(words, names)
         return
     if function in FUNCTIONS:
-        yield from _of_kinds(names, ("stage", "corpus"))
+        yield from of_kinds(names, ("stage", "corpus"))
         return
     template = next((n for n in names if n.name == function and n.parameters), None)
     if template is not None and not words:
@@ -327,13 +302,13 @@ def _in_call(here: Place, names: list[Known]) -> Iterator[Offer]:
             if name not in given:
                 yield Offer(name, ItemKind.Property, "", f"{name} = ")
     if function in CHECKPOINT_FUNCTIONS:
-        yield from _of_kinds(names, ("stage",))
-        yield from _checkpoints(names)
-        yield from _of_kinds(names, ("eval", "axis") if function == "best" else ("axis",))
+        yield from of_kinds(names, ("stage",))
+        yield from checkpoints(names)
+        yield from of_kinds(names, ("eval", "axis") if function == "best" else ("axis",))
         return
     signature = _called(function, statement, names)
     if signature is None:
-        yield from _of_kinds(names, ("let", "axis", "stage", "corpus", "model", "parameter"))
+        yield from of_kinds(names, ("let", "axis", "stage", "corpus", "model", "parameter"))
     elif not words:
         yield from _arguments(here, signature, names)
     elif words[-1] == "=" and len(words) == 2:
@@ -341,7 +316,7 @@ def _in_call(here: Place, names: list[Known]) -> Iterator[Offer]:
         if parameter is not None:
             yield from _typed(parameter, names)
     else:
-        yield from _of_kinds(names, ("axis", "let", "parameter"))
+        yield from of_kinds(names, ("axis", "let", "parameter"))
 
 
 def _called(function: str, statement: list[str], names: list[Known]) -> Signature | None:
@@ -374,22 +349,22 @@ def _typed(parameter: Parameter, names: list[Known]) -> Iterator[Offer]:
         case Type.DATA | Type.DOCUMENTS:
             yield from _data(names)
         case Type.CHECKPOINT:
-            yield from _of_kinds(names, ("stage",))
-            yield from _checkpoints(names)
-            yield from _components((Kind.CHECKPOINT,))
-            yield from _computed()
+            yield from of_kinds(names, ("stage",))
+            yield from checkpoints(names)
+            yield from components((Kind.CHECKPOINT,))
+            yield from computed()
         case Type.EVAL:
-            yield from _of_kinds(names, ("eval",))
+            yield from of_kinds(names, ("eval",))
         case Type.TOKENIZER:
-            yield from _components((Kind.TOKENIZER,))
+            yield from components((Kind.TOKENIZER,))
             for each in names:
                 if each.kind in ("corpus", "model"):
                     yield Offer(f"{each.name}.tokenizer", ItemKind.Value, f"the tokenizer of `{each.name}`")
         case Type.CORPORA:
-            yield from _of_kinds(names, ("corpus",))
+            yield from of_kinds(names, ("corpus",))
         case Type.STRING | Type.STRINGS | Type.PATH | Type.PATHS:
             pass
-    yield from _of_kinds(names, ("axis", "let", "parameter"))
+    yield from of_kinds(names, ("axis", "let", "parameter"))
 
 
 def _data(names: list[Known]) -> Iterator[Offer]:
@@ -399,16 +374,16 @@ def _data(names: list[Known]) -> Iterator[Offer]:
                 yield Offer(f"{each.name}.{part}", ItemKind.Value, text)
             for part in each.parts:
                 yield Offer(f"{each.name}.{part}", ItemKind.Value, "a named split")
-    yield from _named(names, Kind.DATA)
-    yield from _components((Kind.DATA,))
+    yield from named_components(names, Kind.DATA)
+    yield from components((Kind.DATA,))
 
 
 def _in_measure(words: list[str], names: list[Known]) -> Iterator[Offer]:
     """`mean(EVAL after STAGE given AXIS = VALUE)`."""
     if not words:
-        yield from _of_kinds(names, ("eval",))
+        yield from of_kinds(names, ("eval",))
     elif words[-1] == "after":
-        yield from _of_kinds(names, ("stage",))
+        yield from of_kinds(names, ("stage",))
     elif words[-1] == "given":
         yield from _after_word("expect", "given", words, (), names)
     elif words[-1] == "=" and len(words) > 1:
@@ -423,102 +398,9 @@ def _values_of(here: Place, names: list[Known]) -> Iterator[Offer]:
     """A value in a list, by what the list is for."""
     words = [token.text for token in here.block.head]
     if "after" in words:
-        yield from _of_kinds(names, ("stage",))
-        yield from _checkpoints(names)
+        yield from of_kinds(names, ("stage",))
+        yield from checkpoints(names)
     elif words[:1] == ["sweep"]:
-        yield from _of_kinds(names, ("let", "model", "stage", "parameter"))
+        yield from of_kinds(names, ("let", "model", "stage", "parameter"))
     else:
-        yield from _of_kinds(names, ("axis", "let", "parameter"))
-
-
-# ---- kinds of offers
-
-
-def _keyword(word: str) -> Offer:
-    known = (meaning(word) or "").partition("\n\n")[2].split("\n\n")[0]
-    return Offer(word, ItemKind.Keyword, known[:120], _SNIPPETS.get(word, f"{word} "))
-
-
-def _name(each: Known) -> Offer:
-    detail = f"{each.kind} = {each.value}(...)" if each.value in COMPONENTS else each.kind
-    return Offer(each.name, _KINDS.get(each.kind, ItemKind.Variable), detail)
-
-
-def _of_kinds(names: Iterable[Known], kinds: tuple[str, ...]) -> Iterator[Offer]:
-    for kind in kinds:
-        yield from (_name(each) for each in names if each.kind == kind)
-
-
-def _named(names: Iterable[Known], kind: Kind) -> Iterator[Offer]:
-    """Names for components of a kind."""
-    for each in names:
-        signature = COMPONENTS.get(each.value)
-        if each.kind in ("let", "model", "corpus") and signature is not None and signature.kind is kind:
-            yield _name(each)
-
-
-def _checkpoints(names: Iterable[Known]) -> Iterator[Offer]:
-    """Names that may stand for checkpoints: those of other components can't."""
-    for each in names:
-        signature = COMPONENTS.get(each.value)
-        if each.kind == "let" and (signature is None or signature.kind is Kind.CHECKPOINT):
-            yield _name(each)
-
-
-def _computed() -> Iterator[Offer]:
-    """Functions that make a checkpoint of others."""
-    for name, text in CHECKPOINT_FUNCTIONS.items():
-        yield Offer(name, ItemKind.Function, text, f"{name}($0)")
-
-
-def _components(kinds: tuple[Kind, ...]) -> Iterator[Offer]:
-    for signature in COMPONENTS.values():
-        if signature.kind in kinds:
-            yield Offer(signature.name, ItemKind.Function, signature.doc, f"{signature.name}($0)")
-
-
-# ---- strings
-
-
-def _in_string(here: Place, inside: Token, path: str, read: Read) -> tuple[list[Offer], int]:
-    """Paths in `use` and in corpora: files and folders beside the recipe."""
-    words = [token.text for token in here.block.statement]
-    recipe = words[-1:] == ["use"]
-    call = [token.text for token in here.block.head][-1:] if here.block.bracket == "(" else []
-    signature = COMPONENTS.get(call[0]) if call else None
-    if here.block.bracket == "[" and len(here.blocks) > 1 and here.blocks[-2].bracket == "(":
-        function = here.blocks[-2].head[-1:]
-        signature = COMPONENTS.get(function[0].text) if function else None
-        words = [token.text for token in here.block.head]
-    parameter = _path_parameter(signature, words) if signature else None
-    typed = inside.text[1 : here.offset - inside.start]
-    folder, _, last = typed.rpartition("/")
-    start = here.offset - len(last)
-    if not (recipe or parameter) or typed.startswith(("stdlib:", "package:")):
-        return [], start
-    base = os.path.dirname(path)
-    return list(_files(os.path.join(base, folder), recipe, path)), start
-
-
-def _path_parameter(signature: Signature, words: list[str]) -> Parameter | None:
-    """The parameter that is being given, if it takes paths."""
-    if len(words) > 1 and words[-1] == "=":
-        parameter = signature.parameter(words[-2])
-    else:
-        parameter = signature.parameters[0] if signature.positional and not words else None
-    return parameter if parameter and parameter.type in (Type.PATH, Type.PATHS, Type.TOKENIZER) else None
-
-
-def _files(folder: str, recipes: bool, path: str) -> Iterator[Offer]:
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)[
-                :MOST_FILES
-            ]
-            for entry in found:
-                if entry.is_dir():
-                    yield Offer(f"{entry.name}/", ItemKind.Folder)
-                elif entry.name.endswith(".spec") is recipes and entry.path != path:
-                    yield Offer(entry.name, ItemKind.File)
-    except OSError:
-        return
+        yield from of_kinds(names, ("axis", "let", "parameter"))
