@@ -7,26 +7,25 @@ answers nothing; the server goes on. It listens on stdin and nowhere else.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from specc.diagnostics import Report
-from specc.lsp import colours, completion, formatting, hints, messages, navigation, outline, signatures
-from specc.lsp.actions import code_actions
+from specc.lsp import messages
 from specc.lsp.buffers import Buffer, path_of
-from specc.lsp.hover import hover
+from specc.lsp.handlers import guarded
 from specc.lsp.index import FileIndex, index
 from specc.lsp.positions import Text
 from specc.lsp.project import Project, Snapshot
+from specc.lsp.reading import add_reading
+from specc.lsp.writing import add_writing
 from specc.version import __version__
 
 logger = logging.getLogger("specc.lsp")
@@ -38,16 +37,6 @@ MOST_FILES = 2000
 """Recipes of a workspace that are looked into for uses of a name."""
 
 _SKIPPED = {"node_modules", "__pycache__", "site-packages"}
-
-T = TypeVar("T")
-P = TypeVar("P")
-
-
-class RequestFailed(JsonRpcException):
-    """A request that was understood and is refused; its message is for the user (LSP 3.17, error codes)."""
-
-    CODE = -32803
-    MESSAGE = "Request failed"
 
 
 class _Protocol(LanguageServerProtocol):
@@ -181,41 +170,6 @@ class Server(LanguageServer):
         return [(s, self.files(s)) for s in found.values() if ours & set(s.texts)]
 
 
-def guarded(function: Callable[..., T]) -> Callable[..., T | None]:
-    """A function whose bugs are logged, and answer nothing."""
-
-    @functools.wraps(function)
-    def safe(*args: Any) -> T | None:
-        try:
-            return function(*args)
-        except Exception:
-            logger.exception("internal error in %s", getattr(function, "__name__", "a handler"))
-            return None
-
-    return safe
-
-
-def answered(function: Callable[[Server, P], Awaitable[T]]) -> Callable[[Server, P], Awaitable[T | None]]:
-    """A handler whose bugs are logged, and answer nothing; refusals are told."""
-
-    @functools.wraps(function)
-    async def safe(server: Server, params: P) -> T | None:
-        try:
-            return await function(server, params)
-        except RequestFailed:
-            raise
-        except Exception:
-            logger.exception("internal error in %s", function.__name__)
-            return None
-
-    return safe
-
-
-def _thread(work: Callable[..., T], *args: Any) -> Awaitable[T]:
-    """Work that compiles, off the loop that reads messages."""
-    return asyncio.to_thread(work, *args)
-
-
 def make_server() -> Server:
     """A server with all its features."""
     server = Server()
@@ -271,251 +225,9 @@ def make_server() -> Server:
         server.dismissed = True
         server.project.close()
 
-    _add_reading(server)
-    _add_writing(server)
+    add_reading(server)
+    add_writing(server)
     return server
-
-
-def _add_reading(server: Server) -> None:
-    """Features that tell what is there."""
-
-    @server.feature(types.TEXT_DOCUMENT_HOVER)
-    @functools.partial(_bound, server)
-    async def on_hover(server: Server, params: types.HoverParams) -> types.Hover | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        offset = snapshot.text.offset(params.position)
-        return hover(snapshot, server.files(snapshot), snapshot.text, offset)
-
-    @server.feature(types.TEXT_DOCUMENT_DEFINITION)
-    @functools.partial(_bound, server)
-    async def on_definition(server: Server, params: types.DefinitionParams) -> types.Location | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        offset = snapshot.text.offset(params.position)
-        place = navigation.definition(server.files(snapshot), snapshot.path, offset)
-        return _location(server, snapshot, place) if place else None
-
-    @server.feature(types.TEXT_DOCUMENT_REFERENCES)
-    @functools.partial(_bound, server)
-    async def on_references(server: Server, params: types.ReferenceParams) -> list[types.Location] | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        here = server.files(snapshot).get(snapshot.path)
-        found = here.at(snapshot.text.offset(params.position)) if here else None
-        if found is None or found.symbol is None:
-            return None
-        locations: dict[tuple[str, int], types.Location] = {}
-        for other, files in await _thread(server.users, snapshot):
-            for place in navigation.references(files, found.symbol):
-                if place.role != "declaration" or params.context.include_declaration:
-                    locations.setdefault((place.path, place.start), _location(server, other, place))
-        return [locations[key] for key in sorted(locations)]
-
-    @server.feature(types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT)
-    @functools.partial(_bound, server)
-    async def on_highlight(
-        server: Server, params: types.DocumentHighlightParams
-    ) -> list[types.DocumentHighlight] | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        offset = snapshot.text.offset(params.position)
-        return navigation.highlights(server.files(snapshot), snapshot.path, offset, snapshot.text)
-
-    @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
-    @functools.partial(_bound, server)
-    async def on_symbols(
-        server: Server, params: types.DocumentSymbolParams
-    ) -> list[types.DocumentSymbol] | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        return outline.symbols(snapshot.tree, snapshot.text) if snapshot and snapshot.readable else None
-
-    @server.feature(types.WORKSPACE_SYMBOL)
-    @functools.partial(_bound, server)
-    async def on_workspace_symbols(
-        server: Server, params: types.WorkspaceSymbolParams
-    ) -> list[types.WorkspaceSymbol] | None:
-        found: dict[tuple[str, int], types.WorkspaceSymbol] = {}
-        for snapshot in server.project.snapshots():
-            for symbol in outline.workspace_symbols(server.files(snapshot), params.query):
-                place = navigation.Place(symbol.path, symbol.start, symbol.stop, "declaration")
-                found.setdefault(
-                    (symbol.path, symbol.start),
-                    types.WorkspaceSymbol(
-                        location=_location(server, snapshot, place),
-                        name=symbol.name,
-                        kind=types.SymbolKind.Variable,
-                        container_name=symbol.experiment or None,
-                    ),
-                )
-        return list(found.values())
-
-    @server.feature(types.TEXT_DOCUMENT_FOLDING_RANGE)
-    @functools.partial(_bound, server)
-    async def on_folding(server: Server, params: types.FoldingRangeParams) -> list[types.FoldingRange] | None:
-        buffer = server.opened(params.text_document.uri)
-        return outline.folding(buffer.text) if buffer else None
-
-    @server.feature(
-        types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL,
-        types.SemanticTokensRegistrationOptions(legend=colours.LEGEND, full=True, range=True),
-    )
-    @functools.partial(_bound, server)
-    async def on_tokens(server: Server, params: types.SemanticTokensParams) -> types.SemanticTokens | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        return colours.semantic_tokens(snapshot.text, server.files(snapshot).get(snapshot.path))
-
-    @server.feature(
-        types.TEXT_DOCUMENT_SEMANTIC_TOKENS_RANGE,
-        types.SemanticTokensRegistrationOptions(legend=colours.LEGEND, full=True, range=True),
-    )
-    @functools.partial(_bound, server)
-    async def on_tokens_range(
-        server: Server, params: types.SemanticTokensRangeParams
-    ) -> types.SemanticTokens | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        here = server.files(snapshot).get(snapshot.path)
-        return colours.semantic_tokens(snapshot.text, here, params.range.start.line, params.range.end.line)
-
-    @server.feature(types.TEXT_DOCUMENT_INLAY_HINT)
-    @functools.partial(_bound, server)
-    async def on_hints(server: Server, params: types.InlayHintParams) -> list[types.InlayHint] | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        where = params.range
-        return hints.inlay_hints(snapshot, snapshot.text.offset(where.start), snapshot.text.offset(where.end))
-
-
-def _add_writing(server: Server) -> None:
-    """Features that help to write."""
-
-    @server.feature(
-        types.TEXT_DOCUMENT_COMPLETION,
-        types.CompletionOptions(
-            trigger_characters=[".", "(", ",", "=", ":", "{", "@", '"', "/", " "], resolve_provider=True
-        ),
-    )
-    @functools.partial(_bound, server)
-    async def on_completion(server: Server, params: types.CompletionParams) -> types.CompletionList | None:
-        buffer = server.opened(params.text_document.uri)
-        if buffer is None:
-            return None
-        offset = buffer.text.offset(params.position)
-        items = completion.complete(buffer.text, offset, buffer.path, server.read, _takes_snippets(server))
-        return types.CompletionList(is_incomplete=False, items=items)
-
-    @server.feature(types.COMPLETION_ITEM_RESOLVE)
-    @functools.partial(_bound, server)
-    async def on_resolve(server: Server, item: types.CompletionItem) -> types.CompletionItem:
-        return completion.documented(item)
-
-    @server.feature(
-        types.TEXT_DOCUMENT_SIGNATURE_HELP,
-        types.SignatureHelpOptions(trigger_characters=["(", ","], retrigger_characters=["="]),
-    )
-    @functools.partial(_bound, server)
-    async def on_signature(server: Server, params: types.SignatureHelpParams) -> types.SignatureHelp | None:
-        buffer = server.opened(params.text_document.uri)
-        if buffer is None:
-            return None
-        offset = buffer.text.offset(params.position)
-        return signatures.signature_help(buffer.text, offset, buffer.path, server.read)
-
-    @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
-    @functools.partial(_bound, server)
-    async def on_prepare_rename(
-        server: Server, params: types.PrepareRenameParams
-    ) -> types.PrepareRenamePlaceholder | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        try:
-            offset = snapshot.text.offset(params.position)
-            found = navigation.renamed(server.files(snapshot), snapshot.path, offset)
-        except navigation.Refused as refused:
-            raise RequestFailed(str(refused)) from None
-        return types.PrepareRenamePlaceholder(
-            range=snapshot.text.range(found.start, found.stop), placeholder=found.text
-        )
-
-    @server.feature(types.TEXT_DOCUMENT_RENAME, types.RenameOptions(prepare_provider=True))
-    @functools.partial(_bound, server)
-    async def on_rename(server: Server, params: types.RenameParams) -> types.WorkspaceEdit | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        offset = snapshot.text.offset(params.position)
-        users = await _thread(server.users, snapshot)
-        try:
-            places = navigation.rename(users, snapshot.path, offset, params.new_name)
-        except navigation.Refused as refused:
-            raise RequestFailed(str(refused)) from None
-        texts = {path: text for other, _ in users for path, text in other.texts.items()}
-        changes: dict[str, Any] = {
-            server.project.buffers.uri(path): [
-                types.TextEdit(texts[path].range(place.start, place.stop), params.new_name) for place in found
-            ]
-            for path, found in places.items()
-        }
-        return types.WorkspaceEdit(changes=changes)
-
-    @server.feature(types.TEXT_DOCUMENT_FORMATTING)
-    @functools.partial(_bound, server)
-    async def on_formatting(
-        server: Server, params: types.DocumentFormattingParams
-    ) -> list[types.TextEdit] | None:
-        buffer = server.opened(params.text_document.uri)
-        return await _thread(_format, server, buffer.text) if buffer else None
-
-    @server.feature(
-        types.TEXT_DOCUMENT_CODE_ACTION,
-        types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix]),
-    )
-    @functools.partial(_bound, server)
-    async def on_actions(server: Server, params: types.CodeActionParams) -> list[types.CodeAction] | None:
-        snapshot = await server.snapshot(params.text_document.uri)
-        if snapshot is None:
-            return None
-        return await _thread(code_actions, server.project, snapshot, params.range, server.project.buffers)
-
-
-def _bound(
-    server: Server, function: Callable[[Server, P], Awaitable[T]]
-) -> Callable[[P], Awaitable[T | None]]:
-    """A handler of one server, safe from its own bugs."""
-    safe = answered(function)
-
-    # Not `functools.wraps`: pygls would read the signature of the function inside, and hand us a server.
-    async def handler(params: P) -> T | None:
-        return await safe(server, params)
-
-    handler.__name__ = getattr(function, "__name__", "handler")
-    return handler
-
-
-def _format(server: Server, text: Text) -> list[types.TextEdit] | None:
-    with server.project.compiler():
-        return formatting.formatted(text)
-
-
-def _takes_snippets(server: Server) -> bool:
-    document = server.client_capabilities.text_document
-    item = document.completion.completion_item if document and document.completion else None
-    return bool(item and item.snippet_support)
-
-
-def _location(server: Server, snapshot: Snapshot, place: navigation.Place) -> types.Location:
-    text = snapshot.texts.get(place.path, snapshot.text)
-    return types.Location(server.project.buffers.uri(place.path), text.range(place.start, place.stop))
 
 
 __all__ = ["Server", "make_server"]
