@@ -184,24 +184,19 @@ def picture(
     running = status.running[: max(1, left - 1)] if len(status.running) > left else status.running
     parts.append(_running(moment, running, shades))
     if len(running) < len(status.running):
-        parts.append(
-            Text(
-                f"  and {len(status.running) - len(running)} more",
-                style="dim",
-                no_wrap=True,
-                overflow="ellipsis",
-            )
-        )
+        parts.append(_left_out(f"{len(status.running) - len(running)} more"))
     if shown:
         parts.append(_budget(shown))
     for failure in failed:
         line = f"failed: {printable(failure.label)}: {printable(failure.message)}"
         parts.append(Text(line, style="red", no_wrap=True, overflow="ellipsis"))
     if len(status.failures) > len(failed):
-        parts.append(
-            Text(f"  and {count(len(status.failures) - len(failed), 'failed step')} more", style="dim")
-        )
+        parts.append(_left_out(f"{count(len(status.failures) - len(failed), 'failed step')} more"))
     return Group(*parts)
+
+
+def _left_out(text: str) -> Text:
+    return Text(f"  and {text}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _running(moment: Moment, running: Sequence[Any], shades: str) -> Table:
