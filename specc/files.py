@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -133,6 +134,15 @@ def file_digest(path: Path | str) -> str:
     """SHA-256 of a file's content, as 64 hex digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_checksum(path: Path | str) -> str:
+    """CRC-32 of a file's content, as 8 hex digits: tells damage, not intent, at a third of the time."""
+    found = 0
+    with open(path, "rb") as file:
+        while part := file.read(1 << 20):
+            found = zlib.crc32(part, found)
+    return f"{found:08x}"
 
 
 if "SPECC_FAULT" in os.environ:

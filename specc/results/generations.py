@@ -3,7 +3,7 @@
     index/lock                held (flock) by whoever updates the index
     index/build.duckdb        private to the holder of the lock
     index/gen/000123.duckdb   a published copy, never written again
-    index/CURRENT             number of the newest copy, and its SHA-256
+    index/CURRENT             number of the newest copy, and its CRC-32
     results.duckdb            link to the newest copy, for people and other programs
 
 A reader opens the copy that CURRENT names. Names are never used for another content, because
@@ -23,7 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from specc.errors import disk_errors
-from specc.files import copy_file, file_digest, rename, sweep_aside, sync_file, sync_folder, write_atomic
+from specc.files import copy_file, file_checksum, rename, sweep_aside, sync_file, sync_folder, write_atomic
 
 _KEPT = 3
 """Generations that are kept."""
@@ -31,7 +31,7 @@ _KEPT = 3
 _KEPT_SECONDS = 5.0
 """How long a generation is kept after the next one came, for readers that are about to open it."""
 
-_COMPARED_BYTES = 64 << 20
+_COMPARED_BYTES = 256 << 20
 """Largest generation whose checksum is compared when it is opened."""
 
 
@@ -83,10 +83,10 @@ def is_whole(workspace: Path, generation: int) -> bool:
     """
     path = generation_path(workspace, generation)
     try:
-        number, *digest = (workspace / "index" / "CURRENT").read_text().split()
-        if int(number) != generation or not digest or path.stat().st_size > _COMPARED_BYTES:
+        number, *checksum = (workspace / "index" / "CURRENT").read_text().split()
+        if int(number) != generation or not checksum or path.stat().st_size > _COMPARED_BYTES:
             return True
-        return file_digest(path) == digest[0]
+        return file_checksum(path) == checksum[0]
     except (OSError, ValueError):
         return True  # replaced by a newer one in the meantime
 
@@ -110,11 +110,11 @@ def publish(workspace: Path, generation: int) -> None:
     with disk_errors(target.parent):
         copy_file(build_path(workspace), aside)
         sync_file(aside)
-        digest = file_digest(aside)
+        checksum = file_checksum(aside)
         rename(aside, target)
         sync_folder(target.parent)
     sweep_aside(workspace / "index")
-    write_atomic(workspace / "index" / "CURRENT", f"{generation:06}\n{digest}\n")
+    write_atomic(workspace / "index" / "CURRENT", f"{generation:06}\n{checksum}\n")
     point_to(workspace, generation)
     _delete_old(target.parent, generation)
 
