@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 from starlette.applications import Starlette
@@ -38,6 +38,9 @@ from specc.serving.encoding import as_bytes, rounded
 from specc.serving.following import KEPT, Follower, Moment, Tail
 from specc.serving.guard import Access, Guard
 from specc.serving.published import Keeper, Published
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 MOST_RUNNING = 50
 MOST_FAILURES = 20
@@ -173,6 +176,18 @@ class Page:
             study = self.studies.latest(connection, experiment)
         return as_page(fold(study, Store(self.workspace).done()))
 
+    def report(self, experiment: str | None) -> str:
+        from specc.execute.status import read_status
+        from specc.reporting.gather import gathered
+        from specc.reporting.page import as_page
+
+        def make(connection: DuckDBPyConnection) -> str:
+            study = self.studies.latest(connection, experiment)
+            status = read_status(self.workspace, self.studies.number(connection, experiment))
+            return as_page(gathered(connection, study, status, str(self.workspace)))
+
+        return self.published.answer("report", make, experiment)
+
 
 class Asked:
     """What a request asks for, as its address says.
@@ -268,6 +283,7 @@ def application(page: Page, access: Access) -> ASGIApp:
         Route("/api/own", reading(lambda asked: page.own(asked.experiment, asked.name))),
         Route("/api/names", reading(lambda asked: page.names(asked.experiment))),
         Route("/graph", standing_alone(lambda asked: page.graph(asked.experiment))),
+        Route("/report", standing_alone(lambda asked: page.report(asked.experiment))),
         Route("/api/query", query, methods=["POST"]),
         Route("/api/csv", csv, methods=["POST"]),
         Route("/api/cancel", cancel, methods=["POST"]),

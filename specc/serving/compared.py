@@ -53,13 +53,21 @@ class Studies:
         Raises:
             QueryError, WorkspaceError: if there is none.
         """
+        return self.of_run(self.number(connection, experiment))
+
+    def number(self, connection: DuckDBPyConnection, experiment: str | None) -> int:
+        """Number of that run.
+
+        Raises:
+            QueryError: if there is none.
+        """
         row = connection.execute(
             "SELECT max(run) FROM main.experiments WHERE ? IS NULL OR lower(experiment) = lower(?)",
             [experiment, experiment],
         ).fetchone()
         if row is None or row[0] is None:
             raise QueryError("nothing was run in this workspace yet")
-        return self.of_run(row[0])
+        return int(row[0])
 
 
 def title(question: Question) -> str:

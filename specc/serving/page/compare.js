@@ -1,5 +1,5 @@
 // The comparison so far, expectations, and the recipe's own comparisons.
-import { ask, byId, cellOf, fill, make, picture, query, significant } from "./dom.js";
+import { ask, byId, cellOf, fill, make, picture, prose, query, significant } from "./dom.js";
 import { write } from "./sql.js";
 
 let own = "";
@@ -27,9 +27,9 @@ export async function showComparison(experiment) {
 
 function answer(value) {
   const { compared } = value;
-  const parts = [make("p", { class: "headline" }, compared.headline)];
+  const parts = [make("p", { class: "headline" }, ...prose(compared.headline))];
   if (value.picture) parts.push(make("div", { class: "picture" }, picture(value.picture)));
-  for (const note of compared.notes) parts.push(make("p", { class: "note" }, note));
+  for (const note of compared.notes) parts.push(make("p", { class: "note" }, ...prose(note)));
   const effects = new Map(compared.effects.map((each) => [each.group, each]));
   const rows = compared.groups.map((group) => {
     const effect = effects.get(group.name), half = group.interval ? (group.interval.high - group.interval.low) / 2 : null;
@@ -41,7 +41,7 @@ function answer(value) {
       make("td", { class: "n soft" }, half === null ? "" : `± ${significant(half, 3)}`),
       make("td", { class: "n" }, String(group.n)),
       make("td", { class: lost.length ? "bad" : "" }, states.join(", ")),
-      make("td", { class: "text" }, effect ? effect.sentence || effect.refusal || effect.verdict : group.name === compared.question.baseline ? "baseline" : ""));
+      make("td", { class: "text" }, ...prose(effect ? effect.sentence || effect.refusal || effect.verdict : group.name === compared.question.baseline ? "baseline" : "")));
   });
   const table = make("table");
   fill(table, [["group", ""], ["mean", "n"], ["95% over seeds", "n"], ["seeds", "n"], ["not there", ""], ["against the baseline", ""]], rows, compared.title);

@@ -21,6 +21,9 @@ export function draw(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A sentence; what stands between backticks is a name.
+export const prose = (text) => text.split("`").map((part, place) => (place % 2 ? make("code", {}, part) : part));
+
 // A picture that the server has drawn, as an element. It holds no script: the page's policy runs none.
 export function picture(text) {
   const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;

@@ -95,6 +95,7 @@ export function plot(box, { kind, series, names, xLabel, yLabel, log, title, hei
   let [y0, y1] = range(all.map(([, y]) => y));
   if (kind === "bar" && !log) [y0, y1] = [Math.min(0, y0), Math.max(0, y1)];
   if (x0 === x1) [x0, x1] = [x0 - 0.5, x1 + 0.5];
+  else if (kind === "scatter") [x0, x1] = [x0 - 0.03 * (x1 - x0), x1 + 0.03 * (x1 - x0)];
   const room = (across(y1) - across(y0)) * 0.05 || Math.abs(across(y1)) * 0.05 || 0.5;
   const low = kind === "bar" && !log && y0 === 0 ? 0 : across(y0) - room, high = kind === "bar" && y1 === 0 ? 0 : across(y1) + room;
   const px = (x) => left + (x - x0) / (x1 - x0) * (wide - left);

@@ -99,7 +99,7 @@ function showCurves(value, status) {
   const points = new Map(curves.map((each) => [each.key, each.points]));
   const row = (key, label, cells, faint) => make("tr", { class: faint ? "ended" : null }, make("td", { class: "label" }, numbered.has(key) ? sign(numbered.get(key)) : null, label), ...cells);
   const rows = status.running.map((step) => row(step.key, step.label, [
-    make("td", {}, ...(step.of ? [meter(step.step / step.of, "steps"), `${step.step.toLocaleString("en")} / ${step.of.toLocaleString("en")}`] : ["…"])),
+    make("td", { class: "at" }, ...(step.of ? [meter(step.step / step.of, "steps"), `${step.step.toLocaleString("en")} / ${step.of.toLocaleString("en")}`] : ["…"])),
     make("td", { class: "n" }, step.loss === null ? "" : step.loss.toFixed(4)),
     make("td", {}, numbered.has(step.key) ? sparkline(points.get(step.key), numbered.get(step.key)) : null),
     make("td", { class: "n" }, step.tokens_per_second ? compact(Math.round(step.tokens_per_second)) : ""),
@@ -107,7 +107,7 @@ function showCurves(value, status) {
   for (const each of value.ended) {
     const last = each.points.at(-1);
     rows.push(row(each.key, each.label, [
-      make("td", {}, `ended at ${last[0].toLocaleString("en")}`),
+      make("td", { class: "at" }, `ended at ${last[0].toLocaleString("en")}`),
       make("td", { class: "n" }, last[1] === null ? "not finite" : significant(last[1], 5)),
       make("td", {}, sparkline(each.points, numbered.get(each.key))),
       make("td", {}),

@@ -1,5 +1,5 @@
 // The SQL pane: a query, its answers as tables or pictures, completion, history, and the tables there are.
-import { ask, byId, cellOf, duration, fill, make, post, postForText, query, remember } from "./dom.js";
+import { ask, byId, cellOf, duration, fill, make, post, postForText, prose, query, remember } from "./dom.js";
 import { legend, plot } from "./plot.js";
 
 const KEYWORDS = "select from where group by order having limit offset join left using on as and or not in is null case when then else end with distinct union all count avg min max sum stddev_samp quantile_cont filter over partition between like asc desc pivot unpivot".split(" ");
@@ -58,7 +58,7 @@ async function run() {
 
 function tell(error, sql) {
   const { help, position } = error.fields || {};
-  byId("answers").replaceChildren(make("p", { class: "trouble", role: "alert" }, error.message, help ? make("span", {}, `; ${help}`) : null));
+  byId("answers").replaceChildren(make("p", { class: "trouble", role: "alert" }, ...prose(error.message + (help ? `; ${help}` : ""))));
   if (Number.isInteger(position)) {
     // positions count characters; a text area counts units of UTF-16
     const before = Array.from(sql).slice(0, position).join("").length;
@@ -204,7 +204,7 @@ function pictured(answer, numeric, picked) {
       lost ? `${lost} values are no finite numbers` : "",
     ].filter(Boolean).join("; ");
   };
-  again();
+  setTimeout(again);  // once it is in the page, and has a width
   const numbers = columns.filter(([column]) => numeric[column]);
   return make("div", {},
     make("div", { class: "line" },
