@@ -19,10 +19,11 @@ from specc.analysis.model_members import TOKENIZER, tokenizer_of
 from specc.analysis.nesting import MOST_VALUES, holds_more
 from specc.analysis.quantities import read_quantity
 from specc.analysis.scope import TEMPLATE, Binding, Scope
+from specc.analysis.sums import Sums
+from specc.analysis.template_uses import TemplateUses
 from specc.analysis.templates import DEEPEST as DEEPEST_USES
-from specc.analysis.templates import example_help, matched, report_misplaced
+from specc.analysis.templates import example_help
 from specc.analysis.tokenizers import has_tokenizer, tokenizer_of_corpus
-from specc.analysis.units import combine
 from specc.analysis.values import (
     ERROR,
     UNITS,
@@ -41,19 +42,15 @@ from specc.analysis.weights import (
     Combination,
     Selected,
     Transformed,
-    arithmetic,
-    as_checkpoint,
     as_weights,
     is_delta,
     total,
     transformed,
-    written,
 )
 from specc.components import COMPONENTS, Kind, Signature
 from specc.diagnostics import Report, Span, foreign, nearest
 from specc.errors import PluginError
 from specc.language import ast
-from specc.language.substitute import Misplaced, substitute
 
 Point = Mapping[str, Value]
 """Axis -> value: where in the sweep an expression is evaluated."""
@@ -79,7 +76,8 @@ class Evaluator:
         self._memo: dict[tuple[object, ...], Value] = {}
         self._kept: list[ast.Expression] = []
         self.declarations = Declarations(report)
-        self._instances: dict[int, tuple[ast.Call, ast.Expression, Scope] | None] = {}
+        self.uses = TemplateUses(self.declarations, report, self._prepare)
+        self.sums = Sums(self, report)
         self._depth = 0
         self._prepare(scope)
 
@@ -202,7 +200,7 @@ class Evaluator:
                     return opposite
                 return self._refuse("E0301", f"{describe(operand)} has no negative", expression.span, operand)
             case ast.Arithmetic():
-                return self._arithmetic(expression, point, scope)
+                return self.sums.value(expression, point, scope)
             case ast.With():
                 return self._with(expression, point, scope)
             case ast.At():
@@ -368,7 +366,7 @@ class Evaluator:
         instance = self.instance(node, scope)
         if instance is not None:
             return self._used(node, instance[1], instance[2], point, scope)
-        if id(node) in self._instances:
+        if self.uses.knows(node):
             return ERROR  # a template whose arguments are wrong
         name = node.function.text
         if name in FUNCTIONS:
@@ -418,39 +416,8 @@ class Evaluator:
     # ---- uses of templates
 
     def instance(self, node: ast.Call, scope: Scope) -> tuple[ast.Call, ast.Expression, Scope] | None:
-        """The call of a template with the expression that it stands for, and the scope of that.
-
-        None if the call is of something else, or if its arguments are wrong, which is reported.
-        """
-        if id(node) in self._instances:
-            return self._instances[id(node)]
-        binding = scope.find(node.function.text, node.function.span)
-        if binding is None or not isinstance(binding.node, ast.Declaration):
-            return None
-        self._instances[id(node)] = None
-        self._kept.append(node)
-        span = node.function.span
-        if self.declarations.used_too_early(node, node.function.text, span):
-            return None
-        if (
-            id(binding.node) in self.declarations.endless
-            or self.declarations.depth.get(id(binding.node), 0) > DEEPEST_USES
-        ):
-            return None  # reported where it is declared
-        template = binding.node
-        body = template.value
-        arguments = matched(
-            node.function.text, template.parameters, node.arguments, node.span, [body], self.report
-        )
-        if arguments is None:
-            return None
-        misplaced: list[Misplaced] = []
-        made = substitute(body, arguments, node.span, misplaced)
-        report_misplaced(misplaced, self.report)
-        inner = binding.scope.used_by(scope, body.span.source.name)
-        self._prepare(inner)
-        self._instances[id(node)] = None if misplaced else (node, made, inner)
-        return self._instances[id(node)]
+        """As `TemplateUses.instance`."""
+        return self.uses.instance(node, scope)
 
     def _used(self, node: ast.Call, body: ast.Expression, inner: Scope, point: Point, scope: Scope) -> Value:
         binding = scope.find(node.function.text, node.function.span)
@@ -505,75 +472,3 @@ class Evaluator:
         if position.value <= 0 or (position.unit is Unit.SHARE and position.value > 1):
             return self._refuse("E0303", f"position {position} lies outside of its stage", node.position.span)
         return StageValue(value.stage, position, node.span)
-
-    # ---- arithmetic
-
-    def _arithmetic(self, node: ast.Arithmetic, point: Point, scope: Scope) -> Value:
-        if self._scaled_sum(node, point, scope):
-            return ERROR
-        left = self.value(node.first, point, scope)
-        span = node.first.span
-        for operator, operand in node.rest:
-            right = self.value(operand, point, scope)
-            left = self._combine(left, operator, right, span, operand.span)
-            span = span.to(operand.span)
-        return left
-
-    def _combine(self, left: Value, operator: ast.Operator, right: Value, a: Span, b: Span) -> Value:
-        if left is ERROR or right is ERROR:
-            return ERROR
-        for value, span in ((left, a), (right, b)):
-            if not isinstance(value, Amount) and as_weights(value) is None:
-                return self._refuse(
-                    "E0301", f"`{operator.symbol}` can't be applied to {describe(value)}", span
-                )
-        if not (isinstance(left, Amount) and isinstance(right, Amount)):
-            made = arithmetic(left, operator.symbol, right, a, b)
-            if isinstance(made, Combination):
-                return made
-            code, title, help = made
-            return self._refuse(code, title, b if code == "E0305" else a.to(b), help=help)
-        combined = combine(left, operator.symbol, right)
-        if isinstance(combined, Amount):
-            return combined
-        code, title, help = combined
-        return self._refuse(code, title, b if code == "E0305" else a.to(b), help=help)
-
-    def _scaled_sum(self, node: ast.Arithmetic, point: Point, scope: Scope) -> bool:
-        """Report `0.3 * a + 0.7 * b`, where a mean is meant, and `a + 0.5 * b`, where a delta is."""
-        first, operator = node.first, node.rest[0][0]
-        pairs = [self._scaled(operand, point, scope) for operand in (first, *(o for _, o in node.rest))]
-        names = [written(pair[0].span) for pair in pairs if pair is not None]
-        weights = [written(pair[1].span) for pair in pairs if pair is not None]
-        if len(names) == len(pairs) and all(symbol.symbol == "+" for symbol, _ in node.rest):
-            help = f"write `mean({', '.join(names)}, weights = [{', '.join(weights)}])`"
-        elif pairs[0] is None and len(pairs) == 2 and names and operator.symbol in "+-":
-            if not isinstance(first, ast.Name | ast.At | ast.Call):
-                return False
-            if as_checkpoint(self.value(first, point, scope)) is None:
-                return False
-            base = written(first.span)
-            help = f"write `{base} {operator.symbol} {weights[0]} * ({names[0]} - {base})`"
-        else:
-            return False
-        self.report.add(
-            "E0301",
-            "a checkpoint can't be scaled; only a delta, a checkpoint minus a checkpoint, can",
-            node.span,
-            help=help,
-        )
-        return True
-
-    def _scaled(
-        self, node: ast.Expression, point: Point, scope: Scope
-    ) -> tuple[ast.Expression, ast.Expression] | None:
-        """The checkpoint and the number in `0.5 * a` or `a * 0.5`; None for anything else."""
-        if not isinstance(node, ast.Arithmetic) or len(node.rest) != 1:
-            return None
-        ((operator, second),) = node.rest
-        name, weight = sorted((node.first, second), key=lambda side: isinstance(side, ast.Quantity))
-        if operator.symbol != "*" or not isinstance(name, ast.Name | ast.At | ast.Call):
-            return None
-        if not isinstance(weight, ast.Quantity) or weight.unit is not None:
-            return None
-        return (name, weight) if as_checkpoint(self.value(name, point, scope)) is not None else None
