@@ -68,7 +68,7 @@ AXES: tuple[Macro, ...] = (
         "seeds (that have all axis values), left_out (that lack one), diverged (cells that are not finite)}; "
         "of equal means the smallest axis value",
         _SOURCE,
-        "select eval, unnest(best_on_axis(recipe, seed, value)) from results group by eval",
+        "select eval, best_on_axis(recipe, seed, value) as found from results group by eval",
     ),
     Macro(
         "interior_optimum(axis, seed, value, better := 'lower')",
@@ -87,7 +87,7 @@ AXES: tuple[Macro, ...] = (
         "much better the inside is, in the value's unit), within (half-width of its 95% interval), seeds, "
         "verdict ('interior', 'end' or 'not shown')}. Both are chosen on these seeds: it favours the inside",
         "arXiv 2605.12705, section 4.2",
-        "select eval, unnest(interior_optimum(position, seed, value)) from results group by eval",
+        "select eval, interior_optimum(position, seed, value) as found from results group by eval",
     ),
     Macro(
         "u_turn(axis, seed, value, better := 'lower')",
@@ -106,6 +106,6 @@ AXES: tuple[Macro, ...] = (
         "95% intervals over seeds), seeds, turns (the best lies inside, and both are beyond their intervals; "
         "null with one seed or a diverged end)}",
         "Springer et al., arXiv 2503.19206 (inflection point)",
-        "select eval, unnest(u_turn(tokens, seed, value)) from results group by eval",
+        "select eval, u_turn(tokens, seed, value) as found from results group by eval",
     ),
 )

@@ -178,7 +178,7 @@ def _experiments(stored: list[Any]) -> list[views.Experiment]:
     return [
         views.Experiment(
             name,
-            tuple(schema.Column(axis, type, "swept axis") for axis, type in axes),
+            tuple(schema.Column(axis, type, schema.SWEPT) for axis, type in axes),
             tuple(WideColumn(*column) for column in wide),
         )
         for name, axes, wide in stored

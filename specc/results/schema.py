@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from specc.quantities.macro import Macro
 from specc.quantities.registry import FUNCTIONS
 from specc.results.tables import TABLES as TABLES
+from specc.results.tables import WIDE as WIDE
 from specc.results.tables import Column as Column
 from specc.results.tables import Table as Table
 from specc.study import Axis, AxisType

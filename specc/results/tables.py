@@ -90,6 +90,7 @@ TABLES: tuple[Table, ...] = (
             C("steps", "BIGINT", "number of distinct steps", "steps"),
             C("steps_done", "BIGINT", "how many of them are done", "steps"),
         ),
+        example="select experiment, description, steps_done, steps from experiments",
     ),
     Table(
         "runs",
@@ -109,6 +110,7 @@ TABLES: tuple[Table, ...] = (
             C("note", "VARCHAR", "what `specc note` wrote about it"),
             C("tags", "VARCHAR[]", "its tags by `specc tag`"),
         ),
+        example="select run, state, ended - started as took, steps_done, note from runs order by run desc",
     ),
     Table(
         "recipes",
@@ -120,6 +122,7 @@ TABLES: tuple[Table, ...] = (
             C("results_done", "BIGINT", "how many of them are there", "results"),
         ),
         per_arm=True,
+        example="select label, results_done, results from recipes where results_done < results",
     ),
     Table(
         "steps",
@@ -154,6 +157,8 @@ TABLES: tuple[Table, ...] = (
             C("params", "JSON", "parameters that make up its identity"),
             C("outputs", "JSON", "numbers that it recorded"),
         ),
+        example="select op, state, count(*) as steps, sum(wall_seconds) / 3600 as hours from steps group by "
+        "all order by all",
     ),
     Table(
         "lineage",
@@ -168,6 +173,9 @@ TABLES: tuple[Table, ...] = (
                 "input that the parent is: `parent`, `checkpoint`, `corpus0`, `candidate0`, ...",
             ),
         ),
+        example="select parent.op as made_by, child.op as read_by, count(*) as edges from lineage join steps "
+        "parent on parent.step = lineage.parent join steps child on child.step = lineage.child group "
+        "by all order by all",
     ),
     Table(
         "allocations",
@@ -193,6 +201,8 @@ TABLES: tuple[Table, ...] = (
             C("replay_of", "VARCHAR", "earlier stage whose tokens are read again; null for the row's own"),
         ),
         per_arm=True,
+        example="select recipe, stage, corpus, tokens_planned, tokens_counted, epochs from allocations where "
+        "seed = 0 order by arm, stage, corpus",
     ),
     Table(
         "stages",
@@ -225,6 +235,8 @@ TABLES: tuple[Table, ...] = (
             C("best_value", "DOUBLE", "its best result", "`evaluations.unit`"),
         ),
         per_arm=True,
+        example="select recipe, stage, avg(wall_seconds) as seconds, avg(flops) as flops from stages where "
+        "done group by all order by all",
     ),
     Table(
         "metrics",
@@ -244,6 +256,8 @@ TABLES: tuple[Table, ...] = (
             C("value", "DOUBLE", "its value at this training step", "the name's own unit"),
         ),
         per_arm=True,
+        example="select recipe, stage, tokens, avg(value) as loss, stddev_samp(value) as sd from metrics "
+        "where name = 'loss' group by all order by all",
     ),
     Table(
         "results",
@@ -268,6 +282,9 @@ TABLES: tuple[Table, ...] = (
             _STEP,
         ),
         per_arm=True,
+        example="select recipe, stage, eval, avg(value) as mean, stddev_samp(value) as sd, "
+        "count(*) as seeds, diverged(value) as diverged from results where position = 1 "
+        "group by all order by all",
     ),
     Table(
         "missing",
@@ -286,6 +303,7 @@ TABLES: tuple[Table, ...] = (
             _STEP,
         ),
         per_arm=True,
+        example="select state, reason, count(*) as results from missing group by all order by all",
     ),
     Table(
         "evaluations",
@@ -297,6 +315,7 @@ TABLES: tuple[Table, ...] = (
             C("unit", "VARCHAR", "unit of its results, in words; empty for a bare number"),
             C("better", "VARCHAR", "which results are better: `lower` or `higher`; empty if not known"),
         ),
+        example="select eval, metric, unit, better from evaluations",
     ),
     Table(
         "settings",
@@ -318,6 +337,8 @@ TABLES: tuple[Table, ...] = (
             ),
         ),
         per_arm=True,
+        example="select stage, name, value, count(distinct arm) as arms from settings group by all order by "
+        "all",
     ),
     Table(
         "samples",
@@ -334,6 +355,8 @@ TABLES: tuple[Table, ...] = (
             _STEP,
         ),
         per_arm=True,
+        example="select document, avg(value) as mean, stddev_samp(value) as sd from samples where position = "
+        "1 group by document order by mean desc limit 10",
     ),
     Table(
         "forgetting",
@@ -354,6 +377,8 @@ TABLES: tuple[Table, ...] = (
             ),
         ),
         per_arm=True,
+        example="select recipe, eval, after, stage, avg(change) as forgotten from forgetting group by all "
+        "order by all",
     ),
     Table(
         "pairs",
@@ -368,6 +393,9 @@ TABLES: tuple[Table, ...] = (
             _DATA,
         ),
         per_arm=True,
+        example="select recipe, eval, stage, avg(difference) as effect, stddev_samp(difference) / "
+        "sqrt(count(*)) as stderr, count(*) as seeds from pairs where baseline.recipe = 'base' and "
+        "position = 1 group by all order by all",
     ),
     Table(
         "expectations",
@@ -383,6 +411,8 @@ TABLES: tuple[Table, ...] = (
             C("margin", "DOUBLE", "margin asked for; 0 if none", "the sides' own unit"),
             C("reason", "VARCHAR", "why it was not run or not met, where the numbers don't say"),
         ),
+        example="select name, outcome, left_value, right_value, margin, reason from expectations order by "
+        "number",
     ),
     Table(
         "artifacts",
@@ -395,6 +425,8 @@ TABLES: tuple[Table, ...] = (
             C("bytes", "BIGINT", "its size", "bytes"),
             C("sha256", "VARCHAR", "its checksum, 64 hex digits"),
         ),
+        example="select op, count(*) as files, sum(bytes) / 1e9 as gigabytes from artifacts group by op "
+        "order by gigabytes desc",
     ),
     Table(
         "environments",
@@ -405,5 +437,16 @@ TABLES: tuple[Table, ...] = (
             C("package", "VARCHAR", "name of the package"),
             C("version", "VARCHAR", "its version"),
         ),
+        example="select package, version, count(*) as steps from environments group by all order by all",
     ),
 )
+
+WIDE = Table(
+    "wide",
+    "one row per arm, with a column for each setting that differs among arms and for each result at the "
+    "end of a stage; it has the experiment's name too",
+    _ARM[1:],
+    per_arm=True,
+    example="select * from wide order by arm",
+)
+"""The view of an experiment whose other columns depend on the recipe; see `specc.results.wide`."""

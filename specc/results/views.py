@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from specc.results import schema
+from specc.results import comments, schema
 from specc.results.schema import Column, literal, quoted
 from specc.results.wide import WideColumn
 
@@ -178,6 +178,7 @@ def create_views(
     _create(connection, "main", schema.united([experiment.axes for experiment in experiments]))
     if not old:  # they stay as they are: another version of the tables is another file
         connection.execute(schema.macros())
+        connection.execute(comments.on_macros())
 
 
 def _create(
@@ -187,6 +188,7 @@ def _create(
     for table in schema.TABLES:
         sql = _query(table.name, into, axes, experiment)
         connection.execute(f"CREATE OR REPLACE VIEW {quoted(into)}.{quoted(table.name)} AS {sql}")
+    connection.execute(comments.on_tables(into, axes))
 
 
 def _create_wide(connection: DuckDBPyConnection, experiment: Experiment) -> None:
@@ -195,6 +197,15 @@ def _create_wide(connection: DuckDBPyConnection, experiment: Experiment) -> None
     connection.execute(f"CREATE VIEW {into}.wide AS {_wide_query(experiment)}")
     named = quoted(schema.wide_name(experiment.name))
     connection.execute(f"CREATE VIEW main.{named} AS SELECT * FROM {into}.wide")
+    columns = wide_columns_of(experiment)
+    for into, name in ((experiment.schema, "wide"), ("main", schema.wide_name(experiment.name))):
+        connection.execute(";\n".join(comments.on_view(into, name, schema.WIDE.doc, columns)))
+
+
+def wide_columns_of(experiment: Experiment) -> list[Column]:
+    """All columns of an experiment's wide view, in order."""
+    own = [column.column for column in experiment.wide]
+    return [*schema.columns(schema.WIDE, experiment.axes), *own]
 
 
 def _wide_query(experiment: Experiment) -> str:
