@@ -56,7 +56,8 @@ def compare_sources(sources: Sequence[Source], question: Question) -> Compared:
     chosen = question.model_copy(update={"baseline": baseline.name})
     matched = {group.name: match(group, baseline) for group in members if group is not baseline}
     effects = _effects(members, baseline, matched, chosen)
-    best = _best(members, chosen)
+    refused = {each.group for each in effects if each.refusal}
+    best = _best([group for group in members if group.name not in refused], chosen)
     groups = _groups(members, sources, chosen, best)
     notes = [
         *_baseline_note(question, members, baseline),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from specc.comparing.groups import matches, varying
-from specc.comparing.measures import choose, places
-from specc.comparing.model import Better, Question
+from specc.comparing.measures import Place, choose, places
+from specc.comparing.model import Better, Question, Side
 from specc.comparing.rows import Source, experiments, read
 from specc.comparing.selecting import Known, condition, group_name, known_names, side
 from specc.errors import QueryError
@@ -59,7 +59,7 @@ def asked_questions(asked: Asked, sources: Sequence[Source]) -> list[Question]:
     ]
     given = dict(condition(text, known) for text in asked.given)
     by = tuple(_name(name, known) for text in asked.by for name in text.split(","))
-    found = places(sources, names)
+    found = _shared_places(sides, names, sources) if not asked.metric else places(sources, names)
     position = _share(asked.position, "position") if asked.position else None
     first = choose(found, asked.metric, asked.stage, position)
     chosen = [first]
@@ -84,6 +84,27 @@ def asked_questions(asked: Asked, sources: Sequence[Source]) -> list[Question]:
         else:
             questions += [question.model_copy(update=each) for each in _factors(question, by, sources)]
     return questions
+
+
+def _shared_places(sides: Sequence[Side], names: Sequence[str], sources: Sequence[Source]) -> list[Place]:
+    """Results that all sides or experiments have, in all workspaces; all results if there are none."""
+    found = places(sources, names)
+    by_side = [
+        places([source], [name])
+        for source in sources
+        for name in names
+        if name in experiments(source.connection)
+        if not sides or any(each.experiment == name and each.workspace == source.workspace for each in sides)
+    ]
+    shared = set.intersection(*({_place(each) for each in here} for here in by_side)) if by_side else set()
+    if sides and not shared:
+        listed = " and ".join(f"`{each.name}`" for each in sides[:4])
+        raise QueryError(f"{listed} have no result in common", "name experiments that measure the same")
+    return [each for each in found if _place(each) in shared] or found
+
+
+def _place(each: Place) -> tuple[str, str, str, float]:
+    return each.eval, each.metric, each.stage, each.position
 
 
 def _factors(question: Question, by: tuple[str, ...], sources: Sequence[Source]) -> list[dict[str, object]]:

@@ -179,7 +179,7 @@ def _value(name: str, text: str, known: Known, bare: bool) -> Any:
         others = [
             f"{axis}={each}" for axis, here in known.values.items() if axis != "recipe" for each in here
         ]
-        names = [*values, known.experiment, *others]
+        names = [*values, *others]
         raise unknown("recipe or group", text, names, f" in `{known.experiment}`")
     raise unknown(
         "group", f"{name}={text}", [f"{name}={each}" for each in values], f" in `{known.experiment}`"
