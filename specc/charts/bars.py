@@ -62,7 +62,7 @@ def bars(data: Bars, size: Size | None = None, most: int = MOST_ROWS) -> str:
     left = min(label_width([row.name for row in rows], font) + 14, 0.3 * canvas.size.width)
     gap = 1.4 * font
     widest = {stage: max((_total(row, stage) for row in rows), default=0) for stage in data.stages}
-    heads = {stage: width(f"{stage}", font) for stage in data.stages}
+    heads = {stage: 1.15 * width(stage, font) for stage in data.stages}
     room = canvas.size.width - left - gap * max(0, len(data.stages) - 1) - 1
     pixels = _scale(widest, heads, room)
     starts: dict[str, float] = {}

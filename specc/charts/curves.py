@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from specc.charts.canvas import Canvas, Size, label_width
 from specc.charts.lettering import compact, cut, significant, width
 from specc.charts.marks import series_colour, series_dash, series_shape, shape
-from specc.charts.scale import Scale, labels, span, ticks
+from specc.charts.scale import Scale, finite, labels, span, ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,18 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Lines over tokens; `notes` say what a point is."""
+    """Lines over tokens.
+
+    Attributes:
+        marks: whether each point is drawn. top: values above it are cut off; None to show all.
+    """
 
     title: str
     x_name: str
     y_name: str
     panels: tuple[Panel, ...]
     marks: bool = False
-    notes: tuple[str, ...] = ()
+    top: float | None = None
 
 
 def curves(data: Curves, size: Size | None = None) -> str:
@@ -58,16 +63,16 @@ def curves(data: Curves, size: Size | None = None) -> str:
     canvas = Canvas(size or Size())
     font = canvas.font
     values = [v for p in data.panels for s in p.series for v in (*s.mean, *s.low, *s.high)]
-    low, high = span(values, 0.04)
+    low, high = span([v for v in finite(values) if data.top is None or v <= data.top], 0.04)
     y_ticks = ticks(low, high, 6)
     left = label_width(labels(y_ticks), font * 0.92) + 12
     height = 19 * font
     top, bottom = 3.6 * font, 3.6 * font + height
     upward = Scale(low, high, bottom, top)
     canvas.text(0, font, data.y_name, "soft", 0.92)
-    gap = 1.6 * font
+    gap = 2.9 * font
     count = max(1, len(data.panels))
-    wide = (canvas.size.width - left - gap * (count - 1) - 0.6 * font) / count
+    wide = (canvas.size.width - left - gap * (count - 1) - 1.7 * font) / count
     for number, panel in enumerate(data.panels):
         start = left + number * (wide + gap)
         _panel(canvas, data, panel, upward, start, start + wide, number == 0, y_ticks)
@@ -89,9 +94,17 @@ def _panel(
 ) -> None:
     font = canvas.font
     top, bottom = upward.end, upward.start
-    far = max((x for series in panel.series for x in series.x), default=1.0)
+    far = 1.01 * max((x for series in panel.series for x in series.x), default=1.0)
     across = Scale(0.0, far if far > 0 else 1.0, start, end)
-    x_ticks = ticks(0.0, across.high, max(2, int((end - start) / (5 * font))))
+    x_ticks = ticks(0.0, across.high, max(3, int((end - start) / (4.2 * font))))
+    clip = (
+        f"c{hashlib.sha256(f'{data.title} {panel.title} {start}'.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    )
+    if data.top is not None:
+        canvas.add(
+            f'<clipPath id="{clip}"><rect x="{start - 8:.1f}" y="{top:.1f}" width="{end - start + 16:.1f}" '
+            f'height="{bottom - top:.1f}"/></clipPath>'
+        )
     if first:
         canvas.beside(upward, start, y_ticks, labels(tuple(y_ticks)), end)
     else:
@@ -99,8 +112,12 @@ def _panel(
             canvas.line(start, upward(tick), end, upward(tick), "grid")
     canvas.below(across, bottom, x_ticks, labels(x_ticks, "count"))
     canvas.text(start, top - 0.7 * font, cut(panel.title, end - start, font), "strong")
+    if data.top is not None:
+        canvas.add(f'<g clip-path="url(#{clip})">')
     for series in panel.series:
         _series(canvas, data, panel, series, across, upward)
+    if data.top is not None:
+        canvas.add("</g>")
 
 
 def _series(canvas: Canvas, data: Curves, panel: Panel, series: Series, across: Scale, upward: Scale) -> None:

@@ -79,7 +79,7 @@ def forest(compared: Compared, size: Size | None = None, most: int = MOST_ROWS) 
     for number, (each, words) in enumerate(zip(rows, told, strict=True)):
         _draw(canvas, each, words, plot, top + row * (number + 0.5), left, digits)
     y = bottom + 4 + 2.5 * font
-    unit = f" ({_unit(compared.question.metric)})" if _unit(compared.question.metric) else ""
+    unit = f" ({compared.question.unit})" if compared.question.unit else ""
     canvas.text(
         (plot.start + plot.end) / 2,
         y,
@@ -90,20 +90,15 @@ def forest(compared: Compared, size: Size | None = None, most: int = MOST_ROWS) 
     return canvas.svg(y + 0.5 * font, compared.title, _description(compared, effects))
 
 
-def _unit(metric: str) -> str:
-    return {"loss": "nats per token", "exact_match": "share of prompts"}.get(metric, metric)
-
-
 def _rows(compared: Compared, effects: Sequence[Effect]) -> list[_Row]:
     """Groups in the order of the comparison, the baseline among them."""
     by_name = {effect.group: effect for effect in effects}
     rows = []
     for group in compared.groups:
         if group.name in by_name:
-            star = " *" if group.selected else ""
-            rows.append(_Row(group.name + star, by_name[group.name], group))
+            rows.append(_Row(group.name + " *" * group.selected, by_name[group.name], group))
         elif group.name == compared.question.baseline:
-            rows.append(_Row(group.name, None, group))
+            rows.append(_Row(group.name + " *" * group.selected, None, group))
     known = {row.group.name for row in rows if row.group}
     rows += [_Row(effect.group, effect, None) for effect in effects if effect.group not in known]
     return rows

@@ -102,7 +102,7 @@ def _point(
         f"{point.name}{series}: {significant(point.x)}, {significant(point.y)}, n={point.n}{state}",
         point.values,
     )
-    line = "greyline" if point.dominated else f"line fine l{series_colour(number)}"
+    line = "greyline pale" if point.dominated else f"line fine pale l{series_colour(number)}"
     ends = _ends(point.x_interval, points), _ends(point.y_interval, points)
     if ends[0]:
         canvas.line(across(ends[0][0]), y, across(ends[0][1]), y, line)

@@ -82,6 +82,7 @@ _RULES = (
 .chart text.grey{fill:var(--faint);stroke:none}
 .chart .line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .chart .fine{stroke-width:1.1}
+.chart .pale{stroke-opacity:.5}
 .chart .hull{fill:none;stroke-width:1;stroke-dasharray:2 3}
 .chart .band{stroke:none;fill-opacity:.2}
 .chart .halo{stroke:var(--paper);stroke-width:3;stroke-linejoin:round;paint-order:stroke}

@@ -47,6 +47,7 @@ def budgets(connection: DuckDBPyConnection, arms: Arms) -> tuple[Table, Bars, st
     for row in rows:
         by_arm.setdefault(row[0], []).append(row[1:])
     order = {stage: number for number, stage in enumerate(_stages(arms))}
+    listed = {title: number for number, title in enumerate(dict.fromkeys(c.title for c in arms.study.cells))}
     groups: dict[tuple[_Cell, ...], list[int]] = {}
     counted: dict[tuple[int, str, str], int | None] = {}
     for arm, cells in by_arm.items():
@@ -56,7 +57,7 @@ def budgets(connection: DuckDBPyConnection, arms: Arms) -> tuple[Table, Bars, st
             kept.append((stage, title, nominal, planned, epochs))
             known = counted.get((arm, stage, title), 0)
             counted[arm, stage, title] = None if count is None or known is None else known + count
-        kept.sort(key=lambda cell: order.get(cell[0], len(order)))
+        kept.sort(key=lambda cell: (order.get(cell[0], len(order)), listed.get(cell[1], len(listed)), cell))
         groups.setdefault(tuple(kept), []).append(arm)
     table, bar_rows = [], []
     for budget, members in groups.items():
@@ -73,7 +74,8 @@ def budgets(connection: DuckDBPyConnection, arms: Arms) -> tuple[Table, Bars, st
             table.append(Row(told, values, mark))
             parts.append(Part(stage, corpus, planned, whole))
         bar_rows.append(BarRow(name, tuple(parts), values))
-    corpora = tuple(dict.fromkeys(part.corpus for row in bar_rows for part in row.parts))
+    there_are = {part.corpus for row in bar_rows for part in row.parts}
+    corpora = tuple(sorted(there_are, key=lambda corpus: (listed.get(corpus, len(listed)), corpus)))
     stages = tuple(stage for stage in order if any(p.stage == stage for r in bar_rows for p in r.parts))
     drawn = Bars("Tokens of each corpus in each stage", stages, corpora, tuple(bar_rows))
     caption = "Tokens of each corpus in each stage, declared, planned and counted"

@@ -195,9 +195,18 @@ def _own(connection: DuckDBPyConnection, study: Study) -> list[Own]:
             continue
         texts = ("VARCHAR", "BOOLEAN")
         whole = ("BIGINT", "INTEGER", "HUGEINT", "UBIGINT", "SMALLINT", "TINYINT", "UINTEGER")
-        axes = {axis.name for axis in study.axes}
+        axes = {axis.name: axis.type for axis in study.axes}
         columns = tuple(
-            Column(name, "text" if type in texts else "whole" if type in whole else "number")
+            Column(
+                name,
+                "share"
+                if axes.get(name) == "fraction"
+                else "text"
+                if type in texts
+                else "whole"
+                if type in whole
+                else "number",
+            )
             for name, type in zip(answer.columns, answer.types, strict=True)
         )
         rows = tuple(
@@ -210,7 +219,7 @@ def _own(connection: DuckDBPyConnection, study: Study) -> list[Own]:
             )
             for row in answer.rows[:MOST_ROWS]
         )
-        caption = f"{each.name}: a comparison of the recipe"
+        caption = f"What the recipe's query `{each.name}` gives"
         table = Table(f"compare_{each.name}", caption, columns, rows, len(answer.rows))
         found.append(Own(each.name, each.sql.strip("\n"), table))
     return found

@@ -45,9 +45,10 @@ def training(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point])
         f" as range\n  from metrics where name = 'loss'{chosen}),\n"
         f"seeds as (\n"
         f"  select {by}, range, seed, avg(tokens) as tokens,\n"
-        f"         avg(value) filter (isfinite(value)) as value, bool_or(not isfinite(value)) as diverged\n"
+        f"         avg(value order by steps) filter (isfinite(value)) as value,\n"
+        f"         bool_or(not isfinite(value)) as diverged\n"
         f"  from logged group by all)\n"
-        f"select {by}, range, avg(tokens) as tokens, avg(value) as mean, min(value) as low, "
+        f"select {by}, range, avg(tokens) as tokens, avg(value order by seed) as mean, min(value) as low, "
         f"max(value) as high,\n       count(value) as seeds, count(*) filter (diverged) as diverged\n"
         f"from seeds group by all order by all"
     )
@@ -70,7 +71,10 @@ def training(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point])
         notes.append(
             f"{len(points)} of {len(arms.groups):,} groups are drawn; the query's `arm in` says which."
         )
-    curves = Curves("Training loss", "tokens of the stage", "loss (nats per token)", panels)
+    top = _top(panels)
+    if top is not None:
+        notes.append(f"Losses above {top:.3g}, at the beginning of a stage, are cut off in the picture.")
+    curves = Curves("Training loss", "tokens of the stage", "loss (nats per token)", panels, top=top)
     return Lines(curves, sql, _table("training_loss", "Training loss", panels), tuple(notes))
 
 
@@ -89,7 +93,8 @@ def evaluated(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point]
         chosen = "" if len(points) == len(arms.groups) else f" and arm in ({', '.join(map(str, numbers))})"
         by = ", ".join(["recipe", *map(quoted, _axes(arms)), "stage"])
         sql = (
-            f"select {by}, position, avg(tokens) as tokens, avg(value) filter (isfinite(value)) as mean,\n"
+            f"select {by}, position, avg(tokens) as tokens,\n"
+            f"       avg(value order by seed) filter (isfinite(value)) as mean,\n"
             f"       min(value) filter (isfinite(value)) as low,\n"
             f"       max(value) filter (isfinite(value)) as high,\n"
             f"       count(*) filter (isfinite(value)) as seeds, diverged(value) as diverged\n"
@@ -107,6 +112,25 @@ def evaluated(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point]
             notes.append(f"{len(points)} of {len(arms.groups):,} groups are drawn.")
         found.append(Lines(curves, sql, _table(f"{eval}_while_training", title, panels), tuple(notes)))
     return tuple(found)
+
+
+def _top(panels: Sequence[Panel]) -> float | None:
+    """Where the picture may end so that the first losses don't squeeze all others; None to show all.
+
+    It holds all that comes after the first twentieth of each stage.
+    """
+    later, every = [], []
+    for panel in panels:
+        far = max((x for each in panel.series for x in each.x), default=0.0)
+        for each in panel.series:
+            for x, *values in zip(each.x, each.mean, each.high, strict=True):
+                known = [value for value in values if value is not None]
+                every += known
+                later += known if x > 0.05 * far else []
+    if not later:
+        return None
+    room = max(later) - min(every)
+    return max(later) if max(every) - min(every) > 1.3 * room else None
 
 
 def _axes(arms: Arms) -> tuple[str, ...]:

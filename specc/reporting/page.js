@@ -217,7 +217,7 @@
     for (const row of table.tBodies[0].rows) {
       if (row.hidden) continue;
       lines.push([...row.cells].map((cell, column) => {
-        if (!cell.classList.contains("n")) return quoted(cell.textContent.trim(), false);
+        if (!cell.classList.contains("n")) return quoted(cell.dataset.s ?? cell.textContent.trim(), false);
         const value = valueOf(row, column);
         if (value !== null) return cell.dataset.s ?? String(value);
         const text = cell.textContent.trim();

@@ -11,11 +11,12 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from specc.charts.canvas import Size
 from specc.charts.lettering import values_attribute
@@ -60,13 +61,15 @@ def as_page(report: Report) -> str:
         parts=parts,
         contents=[("answer", "Answer"), *_contents(report, parts), *_LAST],
         expectations=tables.expectations(report.expectations),
-        stem=_stem(report.experiment),
+        stem=stem_of(report.experiment),
         signs=SIGNS,
         svg=_svg,
         sql_code=_code("sql"),
         spec_code=_code("specc"),
-        text=tables.text,
         exact=tables.exact,
+        writers=tables.writers,
+        prose=_prose,
+        shared=_shared(report),
         numeric=tables.is_numeric,
         values=lambda values: Markup(values_attribute(values)),
         json=_json,
@@ -97,6 +100,22 @@ def _contents(report: Report, parts: set[str]) -> list[tuple[str, str]]:
     return [(id, title) for id, title in CONTENTS if there[id]]
 
 
+def _shared(report: Report) -> tuple[str, ...]:
+    """Notes that all comparisons have: they are told once."""
+    notes: dict[str, int] = {}
+    for each in report.answers:
+        for note in dict.fromkeys(each.notes):
+            notes[note] = notes.get(note, 0) + 1
+    return tuple(note for note, number in notes.items() if number == len(report.answers) > 1)
+
+
+def _prose(told: str) -> Markup:
+    """A message as a sentence; names that it quotes stand out, and minus signs are such."""
+    safe = str(escape(tables.sentence(told)))
+    safe = re.sub(r"`([^`]+)`", r'<span class="name">\1</span>', safe)
+    return Markup(re.sub(r"(?<![\w.])-(?=\d)", "−", safe))
+
+
 def _svg(figure: Figure) -> Markup:
     """A figure: made by us, with every name escaped."""
     return Markup(figure.draw(Size(WIDTH, 12.5)))
@@ -125,7 +144,7 @@ def _json(value: Any) -> str:
     return json.dumps(value)
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
     """A name as a part of a file's name."""
     return "".join(sign if sign.isalnum() or sign in "_-" else "_" for sign in name)[:60] or "report"
 

@@ -30,8 +30,9 @@ def provenance(
         facts.append(("time of the run", f"{duration(run.elapsed_seconds)}, {count(run.workers, 'worker')}"))
         facts.append(("steps reused", f"{run.counts.reused:,} of {run.counts.total:,}"))
     row = connection.execute(
-        "select count(*), count(*) filter (state = 'done'), sum(wall_seconds), sum(cpu_seconds), "
-        "sum(flops) filter (state = 'done'), sum(resumed), min(started), max(started) from steps"
+        "select count(*), count(*) filter (state = 'done'), sum(wall_seconds order by step), "
+        "sum(cpu_seconds order by step), sum(flops order by step) filter (state = 'done'), "
+        "sum(resumed), min(started), max(started) from steps"
     ).fetchone()
     if row is not None and row[1]:
         total, done, wall, cpu, flops, resumed, first, last = row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from specc.charts.forest import shown_effects
 from specc.charts.frontier import shown_points
@@ -38,6 +38,50 @@ def text(value: Value, kind: str) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−") if kind == "whole" else str(value)
     return significant(value)
+
+
+def writers(table: Table) -> tuple[Callable[[Value], str], ...]:
+    """How the cells of each column are written: numbers of a column with equally many decimals, unless
+    that would hide the small ones."""
+    return tuple(
+        _writer(column, [row.cells[number] for row in table.rows])
+        for number, column in enumerate(table.columns)
+    )
+
+
+def _writer(column: Column, cells: Sequence[Value]) -> Callable[[Value], str]:
+    def written(value: Value) -> str:
+        return text(value, column.kind)
+
+    sizes = [
+        abs(value) for value in cells if isinstance(value, float) and math.isfinite(value) and value != 0.0
+    ]
+    if column.kind != "number" or not sizes or max(sizes) >= 1e5 or max(sizes) < 1e-3:
+        return written
+    needed = max(len(f"{size:.10f}".rstrip("0").partition(".")[2]) for size in sizes)
+    decimals = min(max(0, 3 - math.floor(math.log10(max(sizes)))), needed)
+    if min(sizes) < 10.0 ** (1 - decimals) and decimals < needed:
+        return written
+
+    def aligned(value: Value) -> str:
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return f"{value:.{decimals}f}".replace("-", "−")
+        return written(value)
+
+    return aligned
+
+
+def sentence(told: str) -> str:
+    """A message as a sentence: with a capital and a full stop.
+
+    >>> sentence("none is better"), sentence("`a` is best.")
+    ('None is better.', '`a` is best.')
+    """
+    told = printable(told).strip()
+    if not told:
+        return ""
+    first = told[0] if told[1:2] == " " else told[0].upper()
+    return first + told[1:] + ("" if told[-1] in ".!?:" else ".")
 
 
 def exact(value: Value) -> str:
@@ -99,7 +143,7 @@ def effects(compared: Compared, most: int, number: int) -> Table:
         mark = "base" if group.name == compared.question.baseline else ""
         rows.append(Row(tuple(cells), group.values, mark))
     name = "effects" if number == 0 else f"effects_{number + 1}"
-    return Table(name, compared.title, tuple(columns), tuple(rows), len(compared.groups))
+    return _without_empty(Table(name, compared.title, tuple(columns), tuple(rows), len(compared.groups)))
 
 
 def points(frontier: Frontier, most: int, number: int) -> Table:
@@ -139,7 +183,7 @@ def points(frontier: Frontier, most: int, number: int) -> Table:
             )
         )
     name = "frontier" if number == 0 else f"frontier_{number + 1}"
-    return Table(name, frontier.title, columns, tuple(rows), len(frontier.points))
+    return _without_empty(Table(name, frontier.title, columns, tuple(rows), len(frontier.points)))
 
 
 def expectations(verdicts: Sequence[Verdict]) -> Table:
@@ -160,4 +204,20 @@ def expectations(verdicts: Sequence[Verdict]) -> Table:
         )
         for each in verdicts
     )
-    return Table("expectations", "What was expected, and what came", columns, rows, len(rows))
+    return _without_empty(Table("expectations", "What was expected, and what came", columns, rows, len(rows)))
+
+
+def _without_empty(table: Table) -> Table:
+    """The table without columns that have nothing in them."""
+    kept = [
+        number
+        for number in range(len(table.columns))
+        if any(row.cells[number] not in (None, "") for row in table.rows)
+    ]
+    return Table(
+        table.file,
+        table.caption,
+        tuple(table.columns[number] for number in kept),
+        tuple(Row(tuple(row.cells[number] for number in kept), row.values, row.mark) for row in table.rows),
+        table.total,
+    )

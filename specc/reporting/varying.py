@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from specc.charts import Coordinate, Line, Parallel
@@ -39,10 +39,8 @@ def varying(connection: DuckDBPyConnection, arms: Arms) -> tuple[Parallel | None
     later = [name for name in names if name not in known]
     results = [name for name in later if _is_result(name, evals)]
     settings = [name for name in later if name not in results]
-    columns = tuple(
-        Column(name, "text" if types[number] in ("VARCHAR", "BOOLEAN") else _kind(name, types[number], known))
-        for number, name in enumerate(names)
-    )
+    kinds = {axis.name: axis.type for axis in arms.study.axes}
+    columns = tuple(Column(name, _kind(name, types[number], kinds)) for number, name in enumerate(names))
     table = Table(
         "arms",
         "Arms: what varies among them, and their results",
@@ -50,7 +48,6 @@ def varying(connection: DuckDBPyConnection, arms: Arms) -> tuple[Parallel | None
         tuple(Row(tuple(map(_plain, row)), arms.values(arms.point_of(row[0]))) for row in rows[:MOST_ROWS]),
         len(rows),
     )
-    kinds = {axis.name: axis.type for axis in arms.study.axes}
     coordinates: list[Coordinate] = []
     texts: dict[str, dict[Any, str]] = {choice.name: dict(choice.values) for choice in arms.choices}
     for name in ("recipe", *axes):
@@ -88,7 +85,11 @@ def _is_result(name: str, evals: set[str]) -> bool:
     return name in evals or any(name.startswith(f"{each}_") for each in evals)
 
 
-def _kind(name: str, type: str, known: set[str]) -> str:
+def _kind(name: str, type: str, axes: Mapping[str, str]) -> str:
+    if type in ("VARCHAR", "BOOLEAN"):
+        return "text"
+    if axes.get(name) == "fraction":
+        return "share"
     return "whole" if type == "BIGINT" or name in ("arm", "seed") else "number"
 
 
