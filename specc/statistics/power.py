@@ -24,8 +24,8 @@ def power(effect: float, sd: float, n: int, alpha: float = 0.05) -> float:
     # Far out, scipy's noncentral t loses its digits; the answer is 1 there.
     if shift > critical + 35:
         return 1.0
-    # A difference of the wrong sign: below 1e-15 from a shift of 8 on, where scipy has no number for it.
-    wrong = float(stats.nct.cdf(-critical, df, shift)) if shift < 8 else 0.0
+    # A difference of the wrong sign: below 1e-9 from a shift of 6 on, where scipy has no number for it.
+    wrong = float(stats.nct.cdf(-critical, df, shift)) if shift < 6 else 0.0
     return float(stats.nct.sf(critical, df, shift)) + wrong
 
 
