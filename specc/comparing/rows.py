@@ -97,9 +97,8 @@ def label_texts(label: str, axes: Sequence[str]) -> dict[str, str]:
     {'early': '50%', 'path': 'a/b'}
     """
     found: dict[str, str] = {}
-    ends = [*axes[1:], "seed"]
     place = 0
-    for axis, following in zip(axes, ends, strict=True):
+    for axis, following in zip(axes, [*axes[1:], "seed"], strict=False):
         start = label.find(f"/{axis}=", place)
         if start < 0:
             continue

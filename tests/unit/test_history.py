@@ -20,9 +20,11 @@ from specc.files import file_digest
 from specc.history.notes import add_note, add_tag, read_notes, remove_tag
 from specc.history.recipe import KeptRecipe, read_recipe
 from specc.history.runs import find_run, tagged
+from specc.history.since import earlier, since
 from specc.results.as_of import open_run
 from specc.results.reader import open_results
-from specc.store import Store, open_workspace
+from specc.steps import Step
+from specc.store import Provenance, Store, open_workspace
 from specc.study import Study
 
 SPEC = """experiment NAME {
@@ -31,9 +33,10 @@ SPEC = """experiment NAME {
   allocate { web { pretrain: 100% } }
   stage pretrain from llama(layers = 1, width = 16, heads = 2, context = 32 tokens) {
     optimizer = adamw()
-    schedule  = constant(peak = 1e-3)
+    schedule  = constant(peak = PEAK)
     batch     = 4 sequences
   }
+  eval fit = loss(web.train) after pretrain
 }
 """
 
@@ -43,9 +46,14 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Study]:
     """The experiment `exposure` of two seeds and of three, and `other`."""
     folder = tmp_path_factory.mktemp("studies")
     found = {}
-    for key, name, last in (("two", "exposure", 1), ("three", "exposure", 2), ("other", "other", 1)):
+    for key, name, last, peak in (
+        ("two", "exposure", 1, 1e-3),
+        ("three", "exposure", 2, 1e-3),
+        ("higher", "exposure", 2, 2e-3),
+        ("other", "other", 1, 1e-3),
+    ):
         path = folder / f"{key}.spec"
-        path.write_text(SPEC.replace("NAME", name).replace("LAST", str(last)))
+        path.write_text(SPEC.replace("NAME", name).replace("LAST", str(last)).replace("PEAK", str(peak)))
         (experiment,) = compile_file(path).experiments
         found[key] = study_of(experiment, Store(folder))[0]
     return found
@@ -76,6 +84,18 @@ def ran(place: Path, study: Study) -> None:
         )
     )
     record.close()
+
+
+def measured(place: Path, study: Study, *values: float) -> None:
+    """Finish the evaluations of a study, seed by seed."""
+    by_key = {step.key: step for step in study.steps}
+    for measure, value in zip(study.measures, values, strict=True):
+        planned = by_key[measure.key]
+        step = Step.model_validate({name: getattr(planned, name) for name in Step.model_fields})
+        folder = place / "work" / measure.key
+        folder.mkdir()
+        outputs = {"metric": "loss", "value": value, "n": 10, "stderr": 0.1}
+        Store(place).publish(step, folder, outputs, Provenance(versions={}))
 
 
 def called(place: Path, *arguments: str) -> Result:
@@ -203,3 +223,46 @@ def test_an_earlier_run_can_be_looked_at_as_if_it_were_the_latest(workspace: Pat
         assert connection.execute("SELECT count(*) FROM recipes").fetchone() == (3,)
     finally:
         connection.close()
+
+
+def test_a_run_is_compared_with_an_earlier_one_seed_by_seed(
+    workspace: Path, studies: dict[str, Study]
+) -> None:
+    measured(workspace, studies["three"], 2.0, 3.0, 4.0)
+    ran(workspace, studies["higher"])
+    measured(workspace, studies["higher"], 1.5, 2.4, 3.6)
+    found = since(find_run(workspace, "1"), find_run(workspace, "latest"))
+    (answer,) = found.answers
+    (effect,) = answer.effects
+    assert [(pair.seed, round(pair.difference, 9)) for pair in effect.pairs] == [(0, -0.5), (1, -0.6)]
+    assert effect.mean == pytest.approx(-0.55)
+    assert "schedule.peak" in [change.name for change in found.difference.changes]
+    assert found.gone == 0
+    text = called(workspace, "compare", "--since", "peak").stdout
+    assert "schedule.peak 0.001 -> 0.002" in text
+    assert "0.5 lower" in text, "over three seeds, against run 3"
+
+
+def test_what_no_change_has_touched_is_the_same(workspace: Path, studies: dict[str, Study]) -> None:
+    measured(workspace, studies["three"], 2.0, 3.0, 4.0)
+    assert "the same as in run 2" in called(workspace, "compare", "--since", "2").stdout
+
+
+def test_results_that_are_gone_are_counted(workspace: Path, studies: dict[str, Study]) -> None:
+    assert since(find_run(workspace, "1"), find_run(workspace, "3")).gone == 2
+
+
+def test_earlier_runs_are_found_by_date_and_by_words_of_a_change(workspace: Path) -> None:
+    last = find_run(workspace, "latest")
+    assert earlier(last, "seed 2").number == 2
+    assert earlier(last, "2026-11-21").number == 2
+    for name in ("2026-11-19", "nothing of the kind"):
+        with pytest.raises(QueryError):
+            earlier(last, name)
+
+
+def test_runs_of_two_experiments_are_not_compared(workspace: Path, studies: dict[str, Study]) -> None:
+    ran(workspace, studies["other"])
+    result = called(workspace, "compare", "--since", "1")
+    assert result.exit_code == 2
+    assert "`other`" in result.stderr

@@ -31,6 +31,12 @@ from specc.cli.root import json_option, specc
 @click.option("--given", multiple=True, metavar="NAME=VALUE", help="Only arms with this value.")
 @click.option("--baseline", metavar="GROUP", help="Group that the others are compared with.")
 @click.option("--frontier", nargs=2, metavar="EVAL EVAL", help="Two results against each other.")
+@click.option(
+    "--since",
+    metavar="RUN",
+    help="Against an earlier run: its number or tag, a date, or words of a change.",
+)
+@click.option("--run", metavar="RUN", help="With --since: this run, and not the latest.")
 @click.option("--better", type=click.Choice(["lower", "higher"]), help="Which results are better.")
 @click.option("--level", default="95%", show_default=True, metavar="SHARE", help="Of the intervals.")
 @click.option(
@@ -55,6 +61,8 @@ def compare(
     given: tuple[str, ...],
     baseline: str | None,
     frontier: tuple[str, str] | None,
+    since: str | None,
+    run: str | None,
     better: Literal["lower", "higher"] | None,
     level: str,
     fail_if_worse: str | None,
@@ -84,7 +92,14 @@ def compare(
       specc compare old/.specc::early_text::early=50% early=50%
       specc compare --frontier L_ft L_ret --by recipe --by early
       specc compare -w monday/.specc -w tuesday/.specc --metric L_ret --json
+      specc compare --since 3
+      specc compare --since "schedule.peak"      since that was changed
     """
+    if since is not None or run is not None:
+        from specc.cli.since import compare_since
+
+        others = [*names, *by, *given, *(each for each in (stage, position, baseline) if each)]
+        return compare_since(since, run, workspaces, experiments, metric, others or frontier, _form(forms))
     from specc.cli.comparing import Request, run_compare
 
     return run_compare(

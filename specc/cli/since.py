@@ -1,0 +1,67 @@
+"""`specc compare --since`: a run against an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from specc.cli.comparing import Form, show, signs, width
+from specc.cli.places import find_workspace
+from specc.errors import QueryError
+from specc.history.runs import LATEST, Run, all_runs, find_run
+from specc.store import open_workspace
+from specc.words import count, printable
+
+
+def compare_since(
+    before: str | None,
+    after: str | None,
+    workspaces: Sequence[str],
+    experiments: Sequence[str],
+    metric: str | None,
+    others: object,
+    form: Form,
+) -> int:
+    """Print what was changed since a run, and what became of the results.
+
+    Raises:
+        QueryError: for options that don't go together, or runs that are not there.
+    """
+    from specc.comparing.table import full_table
+    from specc.comparing.terminal import compared_page
+    from specc.difference.show import as_text
+    from specc.history.since import earlier, since
+    from specc.results.query import as_csv
+
+    if before is None:
+        raise QueryError("`--run` is of `--since`", "say since when: `specc compare --since RUN --run RUN`")
+    if others or len(workspaces) > 1 or len(experiments) > 1 or form in ("md", "latex", "sql"):
+        raise QueryError(
+            "`--since` takes one experiment as a whole",
+            "beside it, give `--metric`, `--run`, `-e`, `-w`, `--json` and `--csv` alone",
+        )
+    place = open_workspace(find_workspace(workspaces[0] if workspaces else None))
+    last = find_run(place, after or LATEST)
+    if experiments and after is None:
+        last = _latest_of(place_runs=list(all_runs(place)), experiment=experiments[0])
+    found = since(earlier(last, before), last, metric or "")
+    if form == "json":
+        print(found.model_dump_json(indent=1))
+        return 0
+    if form == "csv":
+        print(as_csv(full_table(found.answers)), end="")
+        return 0
+    print(f"{printable(found.experiment)}: run {found.after} against run {found.before}\n")
+    print(as_text(found.difference).partition("\n\n")[2].partition("\n\n")[0])
+    if found.gone:
+        print(f"note: {count(found.gone, 'result')} of run {found.before} can't be found any more")
+    for answer in found.answers:
+        print()
+        show(compared_page(answer, width(), signs(), brief=True))
+    return 0
+
+
+def _latest_of(place_runs: Sequence[Run], experiment: str) -> Run:
+    for run in place_runs:
+        if run.experiment.lower() == experiment.lower():
+            return run
+    raise QueryError(f"no experiment `{experiment}` was run in this workspace", "see `specc log`")
