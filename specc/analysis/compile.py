@@ -19,7 +19,7 @@ from specc.analysis.load import DISK, Files, Program, load
 from specc.analysis.members import define
 from specc.analysis.memory import Memory
 from specc.analysis.overrides import apply
-from specc.analysis.queries import check_queries
+from specc.analysis.queries import Query, check_queries, is_template, render_comparisons
 from specc.analysis.resolve import Variant
 from specc.analysis.resolved import ResolvedPoint
 from specc.analysis.scope import Scope
@@ -250,11 +250,12 @@ def _at_points(
         _reached(recipes, report)
     expectations = _expectations(definition, reader)
     lost = [Axis(name=name, type=kind, values=()) for name, kind in sweeps.lost.items() if kind is not None]
+    queries = _queries(definition, (*swept, *lost), recipes, report)
     if len(lost) == len(sweeps.lost):  # a query may name any axis
         check_queries(
             definition.name,
             (*swept, *lost),
-            [compare.sql for compare in definition.compares.values()],
+            queries,
             [expect.sql for expect in definition.expects if isinstance(expect, ast.ExpectSql)],
             report,
         )
@@ -267,9 +268,35 @@ def _at_points(
         digest,
         swept,
         recipes,
-        tuple(Comparison(name=name, sql=node.sql.text.strip()) for name, node in definition.compares.items()),
+        tuple(Comparison(name=name, sql=query.text.strip()) for name, query in queries.items()),
         expectations,
     )
+
+
+def _queries(
+    definition: Definition, axes: tuple[Axis, ...], recipes: list[RecipeArms], report: Report
+) -> dict[str, Query]:
+    """The queries of an experiment's comparisons; where there are templates, rendered."""
+    compares = definition.compares
+    if not any(is_template(compare.sql) for compare in compares.values()):
+        return {name: Query(compare.sql) for name, compare in compares.items()}
+    from specc.quantities.templates.context import Context
+    from specc.quantities.templates.render import protected
+
+    context = Context(
+        definition.name,
+        axes,
+        tuple(dict.fromkeys(seed for recipe in recipes for seed in recipe.seeds)),
+        tuple(recipe.name for recipe in recipes),
+        tuple(definition.stages),
+        tuple(definition.evals),
+        {name: compare.sql.text for name, compare in compares.items()},
+    )
+    queries = render_comparisons(context, compares, report)
+    for name, query in queries.items():  # who is shown the experiment is shown what is asked
+        sql = replace(query.written, text=protected(query.text))
+        definition.compares[name] = replace(compares[name], sql=sql)
+    return queries
 
 
 def _too_many(

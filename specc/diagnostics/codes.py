@@ -61,6 +61,7 @@ CODES: dict[str, str] = {
     "E0511": "a place inside a stage that may end early",
     "E0601": "SQL that DuckDB refuses",
     "E0602": "an expectation that can't be judged",
+    "E0603": "a template in SQL that can't be rendered",
     "E0702": "a component of an installed package that can't be used",
     "W0001": "a recipe that is ignored by git",
     "W0002": "a corpus outside of the recipe's folder",
