@@ -8,7 +8,8 @@
 * `aggregates`: interquartile mean, probability of improvement.
 
 Over a handful of seeds nothing here is a percentile bootstrap: at a nominal 95% it covers 75% with three
-seeds and 85% with five, where Student's t covers 95% (tests/unit/statistics/test_coverage_of_intervals.py shows it).
+seeds and 85% with five, where Student's t covers 95%; tests/unit/statistics/test_coverage_of_intervals.py
+shows it.
 
 Numbers that go in are finite; a NaN or an infinity is a ValueError, for what it means (a training that
 diverged) is the caller's to say. numpy and scipy are imported inside functions, for a quick start.

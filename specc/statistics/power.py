@@ -11,22 +11,30 @@ MOST_PAIRS = 100_000
 def power(effect: float, sd: float, n: int, alpha: float = 0.05) -> float:
     """Probability that a two-sided paired t test of `n` pairs gives p <= alpha.
 
-    By the noncentral t distribution with n - 1 degrees of freedom (Cohen 1988, chapter 2).
+    That of a noncentral t with n - 1 degrees of freedom beyond the critical value (Cohen 1988, chapter 2),
+    integrated over the spread that the sample may show: scipy's own noncentral t has no number for parts
+    of this range.
 
     Args:
         effect: true mean difference. sd: true standard deviation of the differences; above 0.
     """
-    from scipy import stats
+    import numpy as np
+    from scipy import integrate, special, stats
 
     df = n - 1
     critical = float(stats.t.ppf(1 - alpha / 2, df))
     shift = abs(effect) / sd * math.sqrt(n)
-    # Far out, scipy's noncentral t loses its digits; the answer is 1 there.
-    if shift > critical + 35:
-        return 1.0
-    # A difference of the wrong sign: below 1e-9 from a shift of 6 on, where scipy has no number for it.
-    wrong = float(stats.nct.cdf(-critical, df, shift)) if shift < 6 else 0.0
-    return float(stats.nct.sf(critical, df, shift)) + wrong
+    # The sample's spread over the true one, s: its square times df is chi-squared. In steps of equal
+    # size in log s, for with few degrees of freedom s spans many powers of ten, and in finer ones where
+    # the sample's t passes the critical value.
+    low, high = (math.sqrt(each / df) for each in stats.chi2.ppf([1e-13, 1 - 1e-13], df))
+    turn = [min(max((shift + side) / critical, low), high) for side in (-8.0, 8.0)]
+    steps = [np.linspace(math.log(low), math.log(high), 2001), np.log(np.linspace(turn[0], turn[1], 1001))]
+    log_s = np.unique(np.concatenate(steps))
+    s = np.exp(log_s)
+    density = stats.chi2.pdf(s * s * df, df) * 2 * s * df * s  # of log s
+    found = special.ndtr(shift - critical * s) + special.ndtr(-shift - critical * s)
+    return min(1.0, float(integrate.trapezoid(density * found, x=log_s)))
 
 
 def pairs_needed(effect: float, sd: float, alpha: float = 0.05, wanted: float = 0.8) -> int | None:
