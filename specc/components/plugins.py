@@ -40,12 +40,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from specc.components.blame import blamed
-from specc.components.builtin import (
-    CHECKPOINT_PARAMETER,
-    CORPUS_PARAMETERS,
-    DATA_PARAMETER,
-    DOCUMENTS_PARAMETER,
-)
+from specc.components.builtin import CHECKPOINT_PARAMETER, DATA_PARAMETER
+from specc.components.builtin_data import CORPUS_PARAMETERS, DOCUMENTS_PARAMETER
 from specc.components.signature import Kind, Signature, Type
 from specc.errors import PluginError
 from specc.steps import Component
