@@ -174,6 +174,41 @@ def bare_plain(case: Case) -> Timed:
     return clock.per_update(), losses
 
 
+def products(case: Case) -> float:
+    """CPU seconds of nothing but the matrix products of an update, in the dtype of the recipe.
+
+    Forward, and backward into inputs and into weights; attention by products. No update of any kind of
+    implementation that computes these products one after another can take less.
+    """
+    config = AutoModelForCausalLM.from_pretrained(case.model).config
+    a = architecture_of(config)
+    assert a is not None
+    dtype = torch.bfloat16 if case.step.params["dtype"] == "bfloat16" else torch.float32
+    sizes = [(a.width, (a.heads + 2 * a.kv_heads) * a.head), (a.heads * a.head, a.width)]
+    sizes += [(a.width, a.mlp), (a.width, a.mlp), (a.mlp, a.width)]
+    linear = [
+        tuple(
+            torch.randn(shape).to(dtype) for shape in ((BATCH * SEQUENCE, i), (o, i), (BATCH * SEQUENCE, o))
+        )
+        for i, o in [*sizes * a.layers, (a.width, a.vocab)]
+    ]
+    query = torch.randn(BATCH * a.heads, SEQUENCE, a.head).to(dtype)
+    weights = torch.randn(BATCH * a.heads, SEQUENCE, SEQUENCE).to(dtype)
+    clock = Clock()
+    for _ in case.batches:
+        for x_NI, weight_OI, back_NO in linear:
+            torch.mm(x_NI, weight_OI.mT)
+            torch.mm(back_NO, weight_OI)
+            torch.mm(back_NO.mT, x_NI)
+        for _ in range(a.layers):
+            for _ in range(2):
+                torch.bmm(query, query.mT)
+                torch.bmm(weights, query)
+                torch.bmm(weights.mT, query)
+        clock.tick()
+    return clock.per_update()
+
+
 class Packed(Dataset[dict[str, Any]]):
     """The rows of all batches, one after another."""
 

@@ -19,7 +19,10 @@ with another contender. A ratio is the median over the rounds, with the least an
 that of the least times, which other work disturbs least.
 
 First come the speeds of bare matrix products: what bfloat16 can gain over float32 is bounded by their
-ratio, which differs between processors, and on one processor with what its neighbours do.
+ratio, which differs between processors, and on one processor with what its neighbours do. With each size
+comes the time of the products of its own shapes alone, measured in turns with the others: their share of
+specc's update, and how many times as fast as the Trainer an update of nothing else would be, which is
+what the processor allows.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from operator import truediv
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +49,7 @@ from training_contenders import (
     bare_loop,
     bare_plain,
     open_case,
+    products,
     specc_step,
     trainer,
 )
@@ -52,6 +57,8 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from specc.store import Store, open_workspace
 from specc_runtime.device import use_device
+
+PRODUCTS = "products alone"
 
 
 def contenders(case: Case, compiled: bool, logged: bool) -> dict[str, Callable[[], Timed]]:
@@ -97,6 +104,14 @@ def report(case: Case, size: str, times: dict[str, list[float]]) -> None:
         seconds = times[name]
         median = statistics.median(seconds)
         print(f"  {name:24} {1e3 * median:8.2f} ms {BATCH * SEQUENCE / median:10,.0f} tokens/s")
+    alone = statistics.median(times[PRODUCTS])
+    shares = ", ".join(
+        f"{100 * statistics.median(map(truediv, times[PRODUCTS], times[name])):.0f}% of {name}"
+        for name in times
+        if name.startswith("specc")
+    )
+    print(f"  {PRODUCTS:24} {1e3 * alone:8.2f} ms, {shares}")
+    print(f"  an update of nothing but its products / Trainer: {ratios(times, PRODUCTS, ['Trainer'])}")
     bare = [name for name in times if name.startswith("bare")]
     for of in [name for name in times if name.startswith("specc")]:
         for label, others in (
@@ -151,10 +166,15 @@ def main() -> None:
             compare_losses(case, options.compile)
             times: dict[str, list[float]] = {}
             for number in range(options.rounds + 1):
-                turns = list(contenders(case, options.compile, logged=False).items())
-                first = number % len(turns)
-                for name, run in turns[first:] + turns[:first]:
-                    seconds, _ = run()
+                turns = {
+                    name: lambda run=run: run()[0]
+                    for name, run in contenders(case, options.compile, logged=False).items()
+                }
+                turns[PRODUCTS] = lambda case=case: products(case)
+                order = list(turns)
+                first = number % len(order)
+                for name in order[first:] + order[:first]:
+                    seconds = turns[name]()
                     if number:
                         times.setdefault(name, []).append(seconds)
             report(case, size, times)
