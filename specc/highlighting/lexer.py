@@ -6,7 +6,7 @@ import re
 from typing import ClassVar
 
 from pygments.lexer import RegexLexer, bygroups, using, words
-from pygments.lexers.sql import SqlLexer
+from pygments.lexers.templates import SqlJinjaLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Text
 
 from specc.highlighting.vocabulary import Vocabulary, vocabulary
@@ -26,7 +26,7 @@ def _rules(known: Vocabulary) -> list[object]:
         (r"#[^\n]*", Comment.Single),
         (
             r"(```sql)((?:[^`]|`(?!``))*)(```|\Z)",
-            bygroups(String.Delimiter, using(SqlLexer), String.Delimiter),
+            bygroups(String.Delimiter, using(SqlJinjaLexer), String.Delimiter),
         ),
         (r'"(?:[^"\\\n]|\\.)*"?', String.Double),
         (rf"({NUMBER})([ \t]+)({units})\b", bygroups(Number, Text, Keyword.Type)),

@@ -40,7 +40,28 @@ def textmate(known: Vocabulary) -> dict[str, Any]:
                 "beginCaptures": {"0": {"name": "punctuation.definition.string.begin.specc"}},
                 "endCaptures": {"0": {"name": "punctuation.definition.string.end.specc"}},
                 "contentName": "meta.embedded.block.sql",
-                "patterns": [{"include": "source.sql"}],
+                "patterns": [{"include": "#template"}, {"include": "source.sql"}],
+            },
+            "template": {
+                "patterns": [
+                    {"name": "comment.block.specc", "begin": r"\{#", "end": r"#\}|(?=```)"},
+                    {
+                        "name": "meta.template.specc",
+                        "begin": r"\{\{-?|\{%-?",
+                        "end": r"-?\}\}|-?%\}|(?=```)",
+                        "beginCaptures": {"0": {"name": "punctuation.section.embedded.begin.specc"}},
+                        "endCaptures": {"0": {"name": "punctuation.section.embedded.end.specc"}},
+                        "patterns": [
+                            _match("string.quoted.specc", r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""),
+                            _match("constant.numeric.specc", r"\b[0-9][0-9_.eE]*\b"),
+                            _match("keyword.control.specc", r"\b(?:for|in|endfor|raw|endraw)\b"),
+                            _match("constant.language.specc", r"\b(?:true|false)\b"),
+                            _match("entity.name.function.specc", rf"\b{_NAME}(?=\()"),
+                            _match("variable.parameter.specc", rf"\b{_NAME}(?=\s*=)"),
+                            _match("variable.other.specc", rf"\b{_NAME}\b"),
+                        ],
+                    },
+                ]
             },
             "string": {
                 "name": "string.quoted.double.specc",
