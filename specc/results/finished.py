@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from specc.errors import CorruptArtifact
 from specc.results import storage
-from specc.results.logs import metric_row, number, objects, sample_row, whole, whole_lines
+from specc.results.logs import metric_rows, number, objects, sample_row, whole, whole_lines
 from specc.store import Manifest, Store
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_BATCH = 256
-"""Steps whose files are held in memory at once."""
+_BATCH = 50_000
+"""Rows that are held in memory before they are stored; those of one step are never divided."""
 
 _UNSURE_NANOSECONDS = 2_000_000_000
 """A folder changed this recently may change again at what its file system says is the same time."""
@@ -113,29 +113,37 @@ def record(connection: DuckDBPyConnection, store: Store, changed: Changes) -> No
     connection.execute("DELETE FROM recorded.folders WHERE folder IN (SELECT unnest(?))", [names])
     storage.append(connection, "recorded.folders", [item for item in changed.folders.items() if item[1]])
     storage.forget_steps(connection, ["live", "logs"], new)
-    for keys in _batches(sorted(new)):
-        rows: dict[str, list[Sequence[Any]]] = {table: [] for table in storage.RECORDED}
-        for key in keys:
-            manifest = _manifest(store, key)
-            if manifest is None:
-                rows["refused"].append((key, new[key]))
-                continue
-            rows["steps"].append(_step_row(manifest, new[key]))
-            rows["files"] += [(key, name, file.bytes, file.sha256) for name, file in manifest.files.items()]
-            rows["versions"] += [(key, *version) for version in manifest.provenance.versions.items()]
-            tokens = manifest.outputs.get("tokens")
-            if manifest.op == "train" and isinstance(tokens, dict):
-                rows["tokens"] += [(key, role, whole(count)) for role, count in tokens.items()]
-            if "metrics.jsonl" in manifest.files:
-                rows["metrics"] += [metric_row(key, line) for line in _lines(store, key, "metrics.jsonl")]
-            if "samples.jsonl" in manifest.files:
-                rows["samples"] += [sample_row(key, line) for line in _lines(store, key, "samples.jsonl")]
-        for table, found in rows.items():
-            storage.append(connection, f"recorded.{table}", found)
+    rows: dict[str, list[Sequence[Any]]] = {table: [] for table in storage.RECORDED}
+    for key in sorted(new):
+        _add(rows, store, key, new[key])
+        if sum(map(len, rows.values())) > _BATCH:
+            _flush(connection, rows)
+    _flush(connection, rows)
 
 
-def _batches(keys: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))
+def _add(rows: dict[str, list[Sequence[Any]]], store: Store, key: str, stamp: int) -> None:
+    """Add the rows of a step, by table."""
+    manifest = _manifest(store, key)
+    if manifest is None:
+        rows["refused"].append((key, stamp))
+        return
+    rows["steps"].append(_step_row(manifest, stamp))
+    rows["files"] += [(key, name, file.bytes, file.sha256) for name, file in manifest.files.items()]
+    rows["versions"] += [(key, *version) for version in manifest.provenance.versions.items()]
+    tokens = manifest.outputs.get("tokens")
+    if manifest.op == "train" and isinstance(tokens, dict):
+        rows["tokens"] += [(key, role, whole(count)) for role, count in tokens.items()]
+    if "metrics.jsonl" in manifest.files:
+        rows["metrics"] += metric_rows(key, _lines(store, key, "metrics.jsonl"))
+    if "samples.jsonl" in manifest.files:
+        samples = objects(_lines(store, key, "samples.jsonl"))
+        rows["samples"] += [sample_row(key, line) for line in samples]
+
+
+def _flush(connection: DuckDBPyConnection, rows: dict[str, list[Sequence[Any]]]) -> None:
+    for table, found in rows.items():
+        storage.append(connection, f"recorded.{table}", found)
+        found.clear()
 
 
 def _manifest(store: Store, key: str) -> Manifest | None:
@@ -146,11 +154,12 @@ def _manifest(store: Store, key: str) -> Manifest | None:
     return manifest if manifest.key == key else None
 
 
-def _lines(store: Store, key: str, name: str) -> Iterable[dict[str, Any]]:
+def _lines(store: Store, key: str, name: str) -> bytes:
+    """Whole lines of a file of a step."""
     try:
-        return objects(whole_lines((store.path(key) / name).read_bytes()))
+        return whole_lines((store.path(key) / name).read_bytes())
     except OSError:
-        return ()
+        return b""
 
 
 def _step_row(manifest: Manifest, stamp: int) -> tuple[Any, ...]:
