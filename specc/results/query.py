@@ -6,25 +6,16 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import QueryError
+from specc.results.answer import Answer as Answer
+from specc.results.answer import distinct
 from specc.results.refusal import refusal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a query returned: names and DuckDB types of the columns, and rows of Python values."""
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
 
 
 def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
@@ -62,7 +53,7 @@ def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
 def as_json(answer: Answer) -> str:
     """A list with an object a row. NaN and infinities are null, which is all that JSON has for them;
     of columns with the same name the later ones get a number. Times are ISO 8601."""
-    names = _distinct(answer.columns)
+    names = distinct(answer.columns)
     rows = [dict(zip(names, map(_plain, row), strict=True)) for row in answer.rows]
     return json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=1)
 
@@ -114,26 +105,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     return str(value)
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Names, with a number behind those that were there before.
-
-    >>> _distinct(["a", "b", "a"])
-    ['a', 'b', 'a_2']
-    """
-    seen: set[str] = set()
-    found = []
-    for name in names:
-        free = next(each for each in _numbered(name) if each not in seen)
-        seen.add(free)
-        found.append(free)
-    return found
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    number = 2
-    while True:
-        yield f"{name}_{number}"
-        number += 1

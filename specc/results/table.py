@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from specc.results.query import Answer
+from specc.results.answer import Answer
 from specc.words import display_width, printable
 
 _GAP = 2
@@ -27,12 +28,8 @@ def as_table(answer: Answer, width: int | None = None, most_rows: int | None = N
     """
     rows = answer.rows if most_rows is None else answer.rows[:most_rows]
     header = [_printable(name) for name in answer.columns]
-    cells = [[_cell(value) for value in row] for row in rows]
-    right = [
-        any(_is_number(row[number]) for row in rows)
-        and all(row[number] is None or _is_number(row[number]) for row in rows)
-        for number in range(len(header))
-    ]
+    cells = [[cell(value) for value in row] for row in rows]
+    right = numeric_columns(answer, rows)
     widths = [
         max(map(display_width, [name, *(row[number] for row in cells)])) for number, name in enumerate(header)
     ]
@@ -51,14 +48,24 @@ def as_table(answer: Answer, width: int | None = None, most_rows: int | None = N
     return "\n".join([*lines, *(f"({note})" for note in notes)]) + "\n"
 
 
-def _is_number(value: Any) -> bool:
+def numeric_columns(answer: Answer, rows: Sequence[tuple[Any, ...]]) -> list[bool]:
+    """Which columns have numbers, and nothing else but nulls, in these rows."""
+    return [
+        any(is_number(row[number]) for row in rows)
+        and all(row[number] is None or is_number(row[number]) for row in rows)
+        for number in range(len(answer.columns))
+    ]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is set to the right."""
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """A value in a table.
 
-    >>> [_cell(value) for value in (0.123456789, 1234567.0, 1e-7, 12345678, True, None)]
+    >>> [cell(value) for value in (0.123456789, 1234567.0, 1e-7, 12345678, True, None)]
     ['0.12346', '1234567', '1e-07', '12345678', 'true', '']
     """
     if value is None:
