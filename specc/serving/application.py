@@ -4,7 +4,7 @@
     GET  /api/run               how the run stands, with curves of what runs; asked once a second
     GET  /api/overview          budgets, operations, results, expectations
     GET  /api/steps, /api/arms  a page of a table: text, state, order, down, page
-    GET  /api/comparison        the question `number`;  /api/own the recipe's comparison `name`
+    GET  /api/comparison        the question `number`;  /api/own the recipe's comparison `name`, or its first
     GET  /api/names             tables, columns and functions
     GET  /graph, /report        the steps as a picture, and the report, each a page that stands alone
     POST /api/query, /api/csv   {"sql", "id", "experiment"};  /api/cancel {"id"}
@@ -118,18 +118,9 @@ class Page:
 
     def overview(self, experiment: str | None) -> dict[str, Any]:
         answer = self.published.answer
-        try:
-            study = answer(
-                "study",
-                lambda connection: study_fields(self.studies.latest(connection, experiment)),
-                experiment,
-            )
-        except SpeccError:
-            study = {}
         return {
             "experiments": answer("experiments", facts.experiments, None),
             "expectations": answer("expectations", facts.expectations, experiment),
-            "study": study,
             **answer("overview", facts.overview, experiment),
             **answer("failed", facts.failed, experiment),
         }
@@ -369,10 +360,6 @@ def status_fields(status: dict[str, Any]) -> dict[str, Any]:
         ],
         "failures_more": max(0, len(failures) - MOST_FAILURES),
     }
-
-
-def study_fields(study: Any) -> dict[str, Any]:
-    return {"own": [each.name for each in study.comparisons][:100]}
 
 
 def curve(tail: Tail) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specc.comparing.model import Compared, Question
 from specc.errors import QueryError, WorkspaceError
 from specc.execute.status import run_folder
+from specc.serving.encoding import cell, rounded
 from specc.study import Study
 
 if TYPE_CHECKING:
@@ -17,8 +19,7 @@ MOST_QUESTIONS = 40
 MOST_GROUPS = 200
 """Groups and effects that are listed."""
 
-MOST_DRAWN = 60
-"""Effects that are drawn."""
+MOST_OWN = 100
 
 
 class Studies:
@@ -93,16 +94,38 @@ def comparison(connection: DuckDBPyConnection, study: Study, number: int) -> dic
     if not 0 <= number < len(asked):
         raise QueryError("there is no such question")
     found = compare(connection, asked[number])
-    drawn = found.model_copy(update={"effects": found.effects[:MOST_DRAWN]})
-    shown = found.model_copy(
-        update={"groups": found.groups[:MOST_GROUPS], "effects": found.effects[:MOST_GROUPS]}
-    )
     return {
         "questions": titles,
         "number": number,
-        "compared": shown.model_dump(mode="json"),
+        "compared": fields(found),
         "groups": len(found.groups),
-        "picture": picture(drawn),
+        "picture": picture(found),
+    }
+
+
+def fields(found: Compared) -> dict[str, Any]:
+    """An answer as the page lists it: seeds are counted, by what became of them."""
+    groups = [
+        {
+            "name": group.name,
+            "selected": group.selected,
+            "mean": rounded(group.mean),
+            "half": rounded((group.interval.high - group.interval.low) / 2, 3) if group.interval else None,
+            "n": group.n,
+            "lacking": dict(Counter(seed.state for seed in group.seeds if seed.state != "done")),
+        }
+        for group in found.groups[:MOST_GROUPS]
+    ]
+    told = {effect.group: effect.sentence or effect.refusal or effect.verdict for effect in found.effects}
+    return {
+        "title": found.title,
+        "headline": found.headline,
+        "baseline": found.question.baseline,
+        "level": found.question.level,
+        "groups": groups,
+        "told": {group["name"]: told[group["name"]] for group in groups if group["name"] in told},
+        "notes": list(found.notes),
+        "sql": found.sql,
     }
 
 
@@ -116,18 +139,22 @@ def picture(found: Compared) -> str:
 
 
 def own_comparison(connection: DuckDBPyConnection, study: Study, name: str) -> dict[str, Any]:
-    """A comparison that the recipe declares.
+    """A comparison that the recipe declares, and the names of all; without a name, the first.
 
     Raises:
         QueryError: if there is none of this name, or DuckDB refuses it on the rows that are there.
     """
     from specc.results.compare import compare
     from specc.results.compare import comparison as named
-    from specc.serving.encoding import cell
 
-    found = named(study, name)
+    names = [each.name for each in study.comparisons]
+    if not names:
+        return {"names": []}
+    found = named(study, name or names[0])
     answer = compare(connection, found)
     return {
+        "names": names[:MOST_OWN],
+        "name": found.name,
         "columns": list(answer.columns),
         "types": list(answer.types),
         "rows": [[cell(value) for value in row] for row in answer.rows[:MOST_GROUPS]],

@@ -2,12 +2,14 @@
 import { ask, byId, cellOf, fill, make, picture, prose, query, significant } from "./dom.js";
 import { write } from "./sql.js";
 
-let own = "";
-let experimentOfOwn = "";
+let ofQuestions = null;
+let ofOwn = null;  // experiment whose comparisons are listed
 
 export async function showComparison(experiment) {
-  const choice = byId("question"), number = Number(choice.value || 0);
+  const choice = byId("question"), number = ofQuestions === experiment ? Number(choice.value || 0) : 0;
+  ofQuestions = experiment;
   let found;
+  if (!byId("compared").firstChild) byId("compared").replaceChildren(make("p", { class: "soft" }, "comparing …"));
   try {
     found = await ask(`api/comparison${query({ experiment, number })}`);
   } catch (error) {
@@ -30,21 +32,18 @@ function answer(value) {
   const parts = [make("p", { class: "headline" }, ...prose(compared.headline))];
   if (value.picture) parts.push(make("div", { class: "picture" }, picture(value.picture)));
   for (const note of compared.notes) parts.push(make("p", { class: "note" }, ...prose(note)));
-  const effects = new Map(compared.effects.map((each) => [each.group, each]));
   const rows = compared.groups.map((group) => {
-    const effect = effects.get(group.name), half = group.interval ? (group.interval.high - group.interval.low) / 2 : null;
-    const lost = group.seeds.filter((seed) => seed.state !== "done");
-    const states = [...new Set(lost.map((seed) => seed.state))].map((state) => `${lost.filter((seed) => seed.state === state).length} ${state}`);
+    const lacking = Object.entries(group.lacking).map(([state, count]) => `${count} ${state}`).join(", ");
     return make("tr", {},
       make("td", { class: "label" }, group.name, group.selected ? make("span", { class: "soft" }, " selected") : null),
       make("td", { class: "n" }, significant(group.mean)),
-      make("td", { class: "n soft" }, half === null ? "" : `± ${significant(half, 3)}`),
+      make("td", { class: "n soft" }, group.half === null ? "" : `± ${significant(group.half, 3)}`),
       make("td", { class: "n" }, String(group.n)),
-      make("td", { class: lost.length ? "bad" : "" }, states.join(", ")),
-      make("td", { class: "text" }, ...prose(effect ? effect.sentence || effect.refusal || effect.verdict : group.name === compared.question.baseline ? "baseline" : "")));
+      make("td", { class: lacking ? "bad" : "" }, lacking),
+      make("td", { class: "text" }, ...prose(compared.told[group.name] || (group.name === compared.baseline ? "baseline" : ""))));
   });
   const table = make("table");
-  fill(table, [["group", ""], ["mean", "n"], ["95% over seeds", "n"], ["seeds", "n"], ["not there", ""], ["against the baseline", ""]], rows, compared.title);
+  fill(table, [["group", ""], ["mean", "n"], [`${100 * compared.level}% over seeds`, "n"], ["seeds", "n"], ["not there", ""], ["against the baseline", ""]], rows, compared.title);
   parts.push(make("div", { class: "scroll" }, table));
   if (value.groups > compared.groups.length) parts.push(make("p", { class: "soft" }, `${compared.groups.length} of ${value.groups} groups are listed`));
   parts.push(query_of(compared.sql));
@@ -65,29 +64,25 @@ export function showExpectations(expectations) {
   byId("expectations").replaceChildren(items.length ? make("dl", { class: "outcome" }, ...items) : make("p", { class: "soft" }, "the recipe expects nothing"));
 }
 
-// names: of the comparisons, or null to show the chosen one again.
-export async function showOwn(names, experiment) {
-  const choice = byId("own");
-  if (names) {
-    if ([...choice.options].map((each) => each.value).join("\n") !== names.join("\n")) {
-      choice.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
-    }
-    experimentOfOwn = experiment;
-  }
-  own = choice.value;
-  choice.disabled = !own;
-  const place = byId("own-answer");
-  if (!own) {
-    place.replaceChildren(make("p", { class: "soft" }, "the recipe declares none"));
-    return;
-  }
+export async function showOwn(experiment) {
+  const choice = byId("own"), place = byId("own-answer");
   try {
-    const { value } = await ask(`api/own${query({ experiment: experimentOfOwn, name: own })}`);
+    const { value } = await ask(`api/own${query({ experiment, name: ofOwn === experiment ? choice.value : "" })}`);
+    ofOwn = experiment;
+    if ([...choice.options].map((each) => each.value).join("\n") !== value.names.join("\n")) {
+      choice.replaceChildren(...value.names.map((name) => make("option", { value: name }, name)));
+    }
+    choice.disabled = !value.names.length;
+    if (!value.names.length) {
+      place.replaceChildren(make("p", { class: "soft" }, "the recipe declares none"));
+      return;
+    }
+    choice.value = value.name;
     const numeric = value.columns.map((_, column) => value.rows.some((row) => typeof row[column] === "number"));
     const table = make("table");
-    fill(table, value.columns.map((name, column) => [name, numeric[column] ? "n" : ""]), value.rows.map((row) => make("tr", {}, ...row.map((cell, column) => cellOf(cell, numeric[column])))), own);
+    fill(table, value.columns.map((name, column) => [name, numeric[column] ? "n" : ""]), value.rows.map((row) => make("tr", {}, ...row.map((cell, column) => cellOf(cell, numeric[column])))), value.name);
     place.replaceChildren(make("div", { class: "scroll" }, table), ...(value.more ? [make("p", { class: "soft" }, "the first rows; the query gives all")] : []), query_of(value.sql));
   } catch (error) {
-    place.replaceChildren(make("p", { class: "soft" }, error.message));
+    place.replaceChildren(make("p", { class: "soft" }, ...prose(error.message + (error.fields?.help ? `: ${error.fields.help}` : ""))));
   }
 }

@@ -35,7 +35,7 @@ async function followRun() {
     if (fresh || state.view === "run") showRun(value, fresh);
     if (value.generation !== state.generation) {
       state.generation = value.generation;
-      await refresh();
+      refresh();
     }
   } catch (error) {
     state.failing += 1;
@@ -43,24 +43,33 @@ async function followRun() {
   }
 }
 
-// What changes with a generation of the results; only what is looked at.
+// What changes with a generation of the results; only what is looked at, one after another, and not at once
+// again where that takes long: the run is followed meanwhile.
+let refreshing = false, again = false;
 async function refresh() {
   if (state.generation === null) return;
-  const experiment = state.experiment;
+  if (refreshing) { again = true; return; }
+  refreshing = true;
+  const began = performance.now();
   try {
-    const { value, fresh } = await ask(`api/overview${query({ experiment })}`);
+    const { value, fresh } = await ask(`api/overview${query({ experiment: state.experiment })}`);
     if (fresh) {
       offerExperiments(value.experiments);
       showOverview(value);
       showExpectations(value.expectations);
-      showOwn(value.study.own || [], experiment);
     }
-    if (state.view === "comparison") await showComparison(experiment);
-    if (tables[state.view]) await tables[state.view].load(experiment);
-    if (state.view === "sql") schemaChanged(experiment);
+    const { experiment, view } = state;
+    if (view === "comparison") await Promise.all([showComparison(experiment), showOwn(experiment)]);
+    if (tables[view]) await tables[view].load(experiment);
+    if (view === "sql") await schemaChanged(experiment);
   } catch (error) {
     trouble(error.message);
   }
+  const took = performance.now() - began;
+  setTimeout(() => {
+    refreshing = false;
+    if (again) { again = false; refresh(); }
+  }, took > SECOND ? 3 * took : 0);
 }
 
 function offerExperiments(experiments) {
@@ -87,6 +96,7 @@ function show(view) {
     else link.removeAttribute("aria-current");
   }
   if (state.view === "sql") openPane(() => state.experiment);
+  refreshing = false;
   refresh();
 }
 
@@ -96,7 +106,7 @@ byId("experiment").addEventListener("change", (event) => {
   refresh();
 });
 byId("question").addEventListener("change", () => showComparison(state.experiment));
-byId("own").addEventListener("change", () => showOwn(null, state.experiment));
+byId("own").addEventListener("change", () => showOwn(state.experiment));
 window.addEventListener("hashchange", () => { show(location.hash.slice(1)); byId("main").focus(); });
 
 // ---- light or dark: as the system has it, until somebody chooses
