@@ -381,6 +381,32 @@ TABLES: tuple[Table, ...] = (
         "order by all",
     ),
     Table(
+        "retention",
+        "what is measured right after a stage, and once more on the same data after a later stage of the "
+        "lineage, by evaluations of whatever names: L_im and L_ret of arXiv 2605.12705",
+        (
+            *_ARM,
+            C("eval", "VARCHAR", "name of the later evaluation"),
+            C("metric", "VARCHAR", "what both measure"),
+            C("better", "VARCHAR", "which results are better: `lower` or `higher`; empty if not known"),
+            C("eval_after", "VARCHAR", "name of the earlier evaluation: the same, or one of the same data"),
+            C("after", "VARCHAR", "the earlier stage, or checkpoint that is computed"),
+            C("stage", "VARCHAR", "the later one"),
+            C("immediate", "DOUBLE", "the result right after the earlier stage", "`evaluations.unit`"),
+            C("retained", "DOUBLE", "the result after the later stage", "`evaluations.unit`"),
+            C(
+                "forgotten",
+                "DOUBLE",
+                "how much worse it is: `retained` - `immediate`; where higher is better, the negative",
+                "`evaluations.unit`",
+            ),
+            C("ratio", "DOUBLE", "`retained` / `immediate`; null if that is 0"),
+        ),
+        per_arm=True,
+        example="select recipe, eval, after, stage, avg(forgotten) as forgotten, half_width(forgotten) as "
+        "within from retention group by all order by all",
+    ),
+    Table(
         "pairs",
         "each result against the same result, on the same data, of every other arm that has the same seed",
         (

@@ -137,6 +137,21 @@ _PER_ARM = {
         JOIN {schema}.results e ON e.experiment = x.experiment AND e.arm = x.arm AND e.stage = x.ancestor
              AND e.eval = a.eval AND e.metric = a.metric
         WHERE {only_x} AND a.position = 1 AND e.position = 1""",
+    "retention": """
+        SELECT {arm}, a.eval, a.metric, b.better, e.eval AS eval_after, x.ancestor AS after, a.stage,
+               e.value AS immediate, a.value AS retained,
+               (a.value - e.value) * CASE WHEN b.better = 'higher' THEN -1 ELSE 1 END AS forgotten,
+               a.value / nullif(e.value, 0) AS ratio
+        FROM planned.ancestors x
+        JOIN {schema}.results a ON a.experiment = x.experiment AND a.arm = x.arm AND a.stage = x.stage
+        JOIN {schema}.results e ON e.experiment = x.experiment AND e.arm = x.arm AND e.stage = x.ancestor
+             AND e.data = a.data AND e.metric = a.metric
+        LEFT JOIN planned.evaluations b
+             ON b.experiment = a.experiment AND b.eval = a.eval AND b.metric = a.metric
+        WHERE {only_x} AND a.position = 1 AND e.position = 1
+        QUALIFY row_number() OVER (
+            PARTITION BY a.experiment, a.arm, a.eval, a.metric, a.stage, x.ancestor
+            ORDER BY e.eval <> a.eval, e.eval) = 1""",
     "pairs": f"""
         SELECT {{arm}}, a.stage, a.position, a.steps, a.tokens, a.eval, a.metric, a.value,
                struct_pack({{baseline}}) AS baseline, b.value AS baseline_value,
