@@ -134,9 +134,10 @@ def show_status(workspace: str | None, as_json: bool, watch: bool = False) -> in
 
     place = open_workspace(find_workspace(workspace))
     if watch:
+        from specc.cli.leaving import leave
         from specc.cli.watching import watch_status
 
-        return watch_status(place, as_json)
+        return leave(watch_status(place, as_json))
     status = read_status(place)
     if status is None:
         print("null" if as_json else "nothing was run in this workspace yet")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+import threading
 
+from specc.cli.leaving import leave
 from specc.cli.places import find_workspace
 from specc.store import open_workspace
 
@@ -23,13 +26,11 @@ def serve_page(workspace: str | None, port: int, no_open: bool) -> int:
             open_browser(address)
 
     serve(place, port, ready)
-    return 0
+    return leave(0)
 
 
 def open_browser(address: str) -> None:
     """Show the page in the user's browser, if there is one with a window."""
-    import os
-    import threading
     import webbrowser
 
     if sys.platform.startswith("linux") and not (
