@@ -8,7 +8,7 @@ from pathlib import Path
 from specc.serving import following
 from specc.serving.following import Curve, Follower
 from tests.unit.results.fake_workspace import FakeWorkspace, key, log_line
-from tests.unit.serving.fake_run import FakeRun
+from tests.unit.serving.held_run import FakeRun
 
 
 def test_a_long_curve_is_kept_as_means_of_neighbours() -> None:

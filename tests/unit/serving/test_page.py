@@ -18,7 +18,7 @@ from specc.serving.application import Page, application
 from specc.serving.guard import Access
 from specc.study import Axis, Comparison, Study
 from tests.unit.results.fake_workspace import FakeWorkspace, exposure, key, log_line
-from tests.unit.serving.fake_run import FakeRun
+from tests.unit.serving.held_run import FakeRun
 from tests.unit.serving.visitor import PORT, Visitor
 
 HOSTILE = "</script><img src=x onerror=alert(1)> \u202e\"'&\n" + "x" * 300
