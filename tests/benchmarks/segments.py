@@ -19,9 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "runtime"), str(ROOT / "tests" / "runtime")]
+sys.path[:0] = [str(ROOT), str(ROOT / "runtime"), str(ROOT / "tests")]
 
-from compiled_study import compiled  # noqa: E402 - its folder was added above
+from small_recipes import study_of  # noqa: E402 - its folder was added above
 from specc.execute.console import SilentConsole  # noqa: E402 - as above
 from specc.execute.run import RunOptions, run_study  # noqa: E402 - as above
 from specc.store import Store  # noqa: E402 - as above
@@ -98,12 +98,12 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sweep = compiled(folder, recipe(options.steps, options.dropout, TIMES))
+        sweep = study_of(folder, recipe(options.steps, options.dropout, TIMES))
         shared = run(sweep, folder / "sweep")
         ends = [run.checkpoint for run in sweep.stages]
         alone, same = [], []
         for times, end in zip(TIMES, ends, strict=True):
-            study = uncut(compiled(folder, recipe(options.steps, options.dropout, (times,))))
+            study = uncut(study_of(folder, recipe(options.steps, options.dropout, (times,))))
             store = run(study, folder / f"alone{times}")
             alone.append(trained(store, study))
             same.append(study.stages[0].checkpoint == end and checksums(store, end) == checksums(shared, end))

@@ -1,28 +1,13 @@
-"""Studies that are compiled from a recipe's text and done in this process."""
+"""Steps of a study that are done in this process."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from specc.analysis.compile import compile_file
-from specc.diagnostics import render
-from specc.graph.cost import Rates
-from specc.graph.expand import expand
 from specc.steps import Step
 from specc.store import Store
 from specc.study import PlannedStep, Study
 from specc_runtime.run import run_step
-
-
-def compiled(folder: Path, text: str) -> Study:
-    """Arms and steps of the only experiment of a text, which must have no errors."""
-    path = folder / "case.spec"
-    path.write_text(text, encoding="utf-8")
-    compilation = compile_file(path)
-    assert not compilation.report.failed, render(compilation.report)
-    (experiment,) = compilation.experiments
-    return expand(experiment, Rates())
 
 
 def do(step: PlannedStep, store: Store, resume: bool = True, **execution: Any) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from compiled_study import compiled, do, do_all
+from compiled_study import do, do_all
+from small_recipes import study_of
 from specc.store import Store, open_workspace
 from specc.study import PlannedStep, Study
 
@@ -94,7 +95,7 @@ def bits(store: Store, key: str) -> tuple[object, ...]:
 def test_budgets_cost_the_largest_and_the_decays_and_equal_separate_trainings(
     tmp_path: Path, budgets: tuple[int, ...], settings: str
 ) -> None:
-    study = compiled(tmp_path, budgets_of(*budgets, settings=settings))
+    study = study_of(tmp_path, budgets_of(*budgets, settings=settings))
     store = workspace(tmp_path, "sweep")
     do_all(study, store)
     decays = [n * FIRST // 5 for n in budgets]
@@ -103,7 +104,7 @@ def test_budgets_cost_the_largest_and_the_decays_and_equal_separate_trainings(
     assert trained(study, store) <= (budgets[-1] * FIRST + sum(decays)) * STEP
 
     for times, end in zip(budgets, ends(study), strict=True):
-        alone = compiled(tmp_path, budgets_of(times, settings=settings))
+        alone = study_of(tmp_path, budgets_of(times, settings=settings))
         (whole,) = ends(alone)
         assert whole.key == end.key
         own = workspace(tmp_path, f"alone{times}")
@@ -117,8 +118,8 @@ def test_budgets_cost_the_largest_and_the_decays_and_equal_separate_trainings(
 def test_marks_and_places_inside_of_a_stage_cost_no_training(tmp_path: Path) -> None:
     """Evaluations every few steps, and a second stage from the middle of the first."""
     rest = REST.format(tokens=10 * STEP, every=2 * STEP)
-    plain = compiled(tmp_path, budgets_of(2))
-    study = compiled(tmp_path, budgets_of(2, rest=rest, second=", second: fill"))
+    plain = study_of(tmp_path, budgets_of(2))
+    study = study_of(tmp_path, budgets_of(2, rest=rest, second=", second: fill"))
     store, other = workspace(tmp_path, "cut"), workspace(tmp_path, "plain")
     do_all(plain, other)
     do_all(study, store)
@@ -132,10 +133,10 @@ def test_marks_and_places_inside_of_a_stage_cost_no_training(tmp_path: Path) -> 
 
 def test_a_longer_budget_goes_on_from_the_plateau_that_is_there(tmp_path: Path) -> None:
     store = workspace(tmp_path, "grown")
-    before = compiled(tmp_path, budgets_of(1, 2))
+    before = study_of(tmp_path, budgets_of(1, 2))
     do_all(before, store)
     there = {step.key for step in before.steps}
-    after = compiled(tmp_path, budgets_of(1, 2, 4))
+    after = study_of(tmp_path, budgets_of(1, 2, 4))
     assert there <= {step.key for step in after.steps}
     first = trained(before, store)
     do_all(after, store)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from fake_hub import FakeHub, fake_hub
+from fake_hub import FakeHub
 from specc.analysis.compile import compile_file
 from specc.checkpoints import checkpoint_fingerprint, checkpoint_shape, companions
 from specc.errors import DataError
@@ -38,24 +38,9 @@ from specc.locking import (
 )
 from specc.steps import Step
 from specc_runtime import model as models
+from tiny_hub import NAME, SPEC, serving
 from tiny_models import save_tiny
 from workshop import Workshop
-
-NAME = "someone/tiny"
-SPEC = """
-model base = hub("someone/tiny")
-
-experiment adapted {
-  corpus web = markov(tokens = 2K tokens, held_out = 10%)
-  allocate { web 512 tokens { adapt: 100% } }
-  stage adapt from base {
-    optimizer = adamw()
-    schedule  = constant(peak = 1e-3)
-    batch     = 4 sequences
-    sequence  = 32 tokens
-  }
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +55,7 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hub(models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    with fake_hub() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        hub.folders[NAME] = models_folder / "llama"
+    with serving(models_folder / "llama", tmp_path / "hub", monkeypatch) as hub:
         yield hub
 
 

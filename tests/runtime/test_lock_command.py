@@ -11,26 +11,11 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from fake_hub import FakeHub, fake_hub
+from fake_hub import FakeHub
 from specc.cli.main import specc
 from specc.locking import lock_path, read_lock
+from tiny_hub import NAME, SPEC, serving
 from tiny_models import save_tiny
-
-NAME = "someone/tiny"
-SPEC = """
-model base = hub("someone/tiny")
-
-experiment adapted {
-  corpus web = markov(tokens = 2K tokens, held_out = 10%)
-  allocate { web 512 tokens { adapt: 100% } }
-  stage adapt from base {
-    optimizer = adamw()
-    schedule  = constant(peak = 1e-3)
-    batch     = 4 sequences
-    sequence  = 32 tokens
-  }
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +28,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hub(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     shutil.copytree(model, tmp_path / "model")
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    with fake_hub() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        hub.folders[NAME] = tmp_path / "model"
+    with serving(tmp_path / "model", tmp_path / "hub", monkeypatch) as hub:
         yield hub
 
 

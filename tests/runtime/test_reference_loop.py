@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import reference_loop
-from compiled_study import compiled, do_all
+from compiled_study import do_all
+from small_recipes import study_of
 from specc.store import Store, open_workspace
 from specc_runtime.order import Stream
 from specc_runtime.prepared import open_split
@@ -62,7 +63,7 @@ def test_losses_of_a_stage_are_those_of_an_independent_loop(
     write_documents(tmp_path)
     written, rate = SCHEDULES[schedule]
     text = RECIPE.format(tokens=STEPS * BATCH * LENGTH, schedule=written, batch=BATCH)
-    study = compiled(tmp_path, text)
+    study = study_of(tmp_path, text)
     store = Store(open_workspace(tmp_path / "workspace", create=True))
     do_all(study, store, micro_batch=micro_batch, implementation=implementation)
     trained = [step for step in study.steps if step.op == "train"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from specc.analysis.compile import CompiledExperiment, compile_file
-from specc.diagnostics import render
+import small_recipes
+from small_recipes import experiment_of, study_of
 from specc.difference.compare import compare
 from specc.difference.origins import Origins
 from specc.difference.result import Change, Difference
@@ -13,45 +13,10 @@ from specc.graph.cost import Rates
 from specc.graph.expand import expand
 from specc.study import Arm, Measure, PlannedStep, StageRun, Study
 
-RECIPE = """\
-experiment small {
-  sweep early in [25%, 50%]
-  seeds 0..1
-  model tiny = llama(layers = 1, width = 16, heads = 2, context = 32 tokens)
-  corpus web = markov(tokens = 40K tokens, held_out = 10%)
-  corpus skill = markov(tokens = 20K tokens, seed = 1, held_out = 10%)
-  allocate {
-    web              { pretrain: fill }
-    skill 12_800 tokens { pretrain: early, posttrain: rest }
-  }
-  stage pretrain from tiny {
-    budget    = 25_600 tokens
-    optimizer = adamw(beta2 = 0.9)
-    schedule  = cosine(peak = 1e-3, warmup = 10%)
-    batch     = 4 sequences
-  }
-  stage posttrain from pretrain {
-    schedule = constant(peak = 5e-4)
-  }
-  eval fit = loss(skill.held_out) after [pretrain, posttrain]
-  expect mean(fit after posttrain given early = 50%) < 10
-}
-"""
+RECIPE = small_recipes.RECIPE.removesuffix("}\n") + (
+    "  expect mean(fit after posttrain given early = 50%) < 10\n}\n"
+)
 """Line 14 has the schedule of pretraining, line 18 that of post-training."""
-
-
-def experiment(folder: Path, text: str, name: str = "case.spec") -> CompiledExperiment:
-    """The only experiment of a text without errors."""
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    compilation = compile_file(path)
-    assert not compilation.report.failed, render(compilation.report)
-    (found,) = compilation.experiments
-    return found
-
-
-def study_of(folder: Path, text: str) -> Study:
-    return expand(experiment(folder, text), Rates())
 
 
 def changed(*edits: tuple[str, str], text: str = RECIPE) -> str:
@@ -64,7 +29,7 @@ def changed(*edits: tuple[str, str], text: str = RECIPE) -> str:
 
 def difference(folder: Path, after: str, before: str = RECIPE) -> Difference:
     """What `specc diff` finds between two texts."""
-    second = experiment(folder, after)
+    second = experiment_of(folder, after)
     return compare(study_of(folder, before), expand(second, Rates()), (), Origins(second))
 
 

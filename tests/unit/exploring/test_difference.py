@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from explored import RECIPE, change, changed, difference, study_of, unknown_operations
+from explored import RECIPE, change, changed, difference, unknown_operations
 
+from small_recipes import study_of
 from specc.difference.compare import compare
 from specc.difference.result import Difference
 from specc.difference.show import as_text

@@ -12,8 +12,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from explored import RECIPE, study_of, unknown_operations
+from explored import RECIPE, unknown_operations
 
+from small_recipes import study_of
 from specc.drawing import svg
 from specc.drawing.dot import as_dot
 from specc.drawing.fold import Edge, Node, Picture, fold

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from explored import RECIPE, changed, study_of, unknown_operations
+from explored import RECIPE, changed, unknown_operations
 
+from small_recipes import study_of
 from specc.drawing.fold import Node, Picture, fold
 from specc.errors import QueryError
 

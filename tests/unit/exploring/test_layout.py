@@ -7,8 +7,9 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from explored import RECIPE, study_of
+from explored import RECIPE
 
+from small_recipes import study_of
 from specc.drawing.fold import Edge, Node, Picture, fold
 from specc.drawing.layers import crossings, layered
 from specc.drawing.layout import arranged

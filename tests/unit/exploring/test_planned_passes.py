@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from explored import RECIPE, changed, study_of
+from explored import RECIPE, changed
+
+from small_recipes import study_of
 
 
 def test_sam_doubles_the_operations_of_the_stages_that_it_trains(tmp_path: Path) -> None:

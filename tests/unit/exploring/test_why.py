@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from explored import RECIPE, changed, study_of, unknown_operations
+from explored import RECIPE, changed, unknown_operations
 
+from small_recipes import study_of
 from specc.errors import QueryError
 from specc.store import Store
 from specc.study import PlannedStep, Study

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from specc.analysis.compile import Compilation, compile_file
+from specc.analysis.compile import Compilation, CompiledExperiment, compile_file
 from specc.analysis.resolved import ResolvedPoint, ResolvedStage
 from specc.diagnostics import render
 from specc.graph.cost import Rates
@@ -44,20 +44,22 @@ def compiled(folder: Path, text: str) -> Compilation:
     return compile_file(path)
 
 
-def study_of(folder: Path, text: str) -> Study:
-    """Arms and steps of the only experiment of a text, which must have no errors."""
+def experiment_of(folder: Path, text: str) -> CompiledExperiment:
+    """The only experiment of a text, which must have no errors."""
     compilation = compiled(folder, text)
     assert not compilation.report.failed, render(compilation.report)
     (experiment,) = compilation.experiments
-    return expand(experiment, Rates())
+    return experiment
+
+
+def study_of(folder: Path, text: str) -> Study:
+    """Arms and steps of the only experiment of a text."""
+    return expand(experiment_of(folder, text), Rates())
 
 
 def points_of(folder: Path, text: str, recipe: str = "base") -> list[ResolvedPoint]:
     """The resolved points of a recipe of the only experiment."""
-    compilation = compiled(folder, text)
-    assert not compilation.report.failed, render(compilation.report)
-    (experiment,) = compilation.experiments
-    return next(arms.points for arms in experiment.recipes if arms.name == recipe)
+    return next(arms.points for arms in experiment_of(folder, text).recipes if arms.name == recipe)
 
 
 def stage_of(folder: Path, text: str, stage: str, recipe: str = "base") -> ResolvedStage:
