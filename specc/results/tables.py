@@ -400,7 +400,7 @@ TABLES: tuple[Table, ...] = (
                 "how much worse it is: `retained` - `immediate`; where higher is better, the negative",
                 "`evaluations.unit`",
             ),
-            C("ratio", "DOUBLE", "`retained` / `immediate`; null if that is 0"),
+            C("ratio", "DOUBLE", "`retained` / `immediate`; null if that is 0", "share"),
         ),
         per_arm=True,
         example="select recipe, eval, after, stage, avg(forgotten) as forgotten, half_width(forgotten) as "
