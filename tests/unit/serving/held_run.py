@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from fake_workspace import FakeWorkspace, key
 from specc.execute.lock import WorkspaceLock
 from specc.execute.status import RunningStep, RunStatus, StepCounts, StepFailure
-from tests.unit.results.fake_workspace import FakeWorkspace, key
 
 
 class FakeRun:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from fake_workspace import FakeWorkspace, exposure
 from specc.errors import QueryError
 from specc.serving import asking
 from specc.serving.asking import Asking
 from specc.serving.published import Published
-from tests.unit.results.fake_workspace import FakeWorkspace, exposure
 
 FOREVER = "select count(*) from range(100000000000) a, range(1000) b where a.range % 7 = b.range"
 

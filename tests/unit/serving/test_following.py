@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from fake_workspace import FakeWorkspace, key, log_line
+from held_run import FakeRun
 from specc.serving import following
 from specc.serving.following import Curve, Follower
-from tests.unit.results.fake_workspace import FakeWorkspace, key, log_line
-from tests.unit.serving.held_run import FakeRun
 
 
 def test_a_long_curve_is_kept_as_means_of_neighbours() -> None:

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from specc.serving.guard import Access, Guard
-from tests.unit.serving.visitor import PORT, Visitor
+from visitor import PORT, Visitor
 
 
 async def inner(scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from fake_workspace import FakeWorkspace, exposure, key, log_line
+from held_run import FakeRun
 from specc.execute.status import StepCounts, StepFailure
 from specc.results.generations import current
 from specc.results.index import Indexer
 from specc.serving.application import Page, application
 from specc.serving.guard import Access
 from specc.study import Axis, Comparison, Study
-from tests.unit.results.fake_workspace import FakeWorkspace, exposure, key, log_line
-from tests.unit.serving.held_run import FakeRun
-from tests.unit.serving.visitor import PORT, Visitor
+from visitor import PORT, Visitor
 
 HOSTILE = "</script><img src=x onerror=alert(1)> \u202e\"'&\n" + "x" * 300
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from fake_workspace import FakeWorkspace, log_line
+from held_run import FakeRun
 from specc.cli import watching
 from specc.cli.watching import Spent, picture, sparkline, watch_status
 from specc.execute.status import StepCounts, StepFailure
 from specc.serving.following import Follower
-from tests.unit.results.fake_workspace import FakeWorkspace, log_line
-from tests.unit.serving.held_run import FakeRun
 
 FAILURE = StepFailure(
     key="k", label="exposure/\x1b[31mred", error="Diverged", message="loss is\nnot a number"
