@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from fake_workspace import EARLY
 
+from fake_workspace import EARLY
 from specc.errors import QueryError
 from specc.results.bind import Binder, KeptBinder, bind
 from specc.study import Axis

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from fake_workspace import FakeWorkspace, exposure, log_line
 
+from fake_workspace import FakeWorkspace, exposure, log_line
 from specc.errors import WorkspaceError
 from specc.results import generations
 from specc.results.index import Indexer

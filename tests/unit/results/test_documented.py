@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from fake_workspace import EARLY, FakeWorkspace, exposure, key, log_line
 
+from fake_workspace import EARLY, FakeWorkspace, exposure, key, log_line
 from specc.results import schema
 from specc.results.bind import Binder
 from specc.results.index import Indexer

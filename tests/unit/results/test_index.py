@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from fake_workspace import EARLY, FakeWorkspace, exposure, key, log_line
 
+from fake_workspace import EARLY, FakeWorkspace, exposure, key, log_line
 from specc.errors import QueryError
 from specc.results import generations, schema
 from specc.results.index import Indexer

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_workspace import FakeWorkspace, exposure
 
+from fake_workspace import FakeWorkspace, exposure
 from specc.results.judge import MET, NOT_MET, NOT_RUN, Verdict, compare, verdicts
 from specc.results.reader import open_results
 from specc.study import Expectation, Term

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_workspace import FakeWorkspace, exposure, key
 
+from fake_workspace import FakeWorkspace, exposure, key
 from specc.results.measured import data_identities, evaluations
 from specc.results.reader import open_results
 from specc.steps import Component, DataSet, EvalParams

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from fake_workspace import FakeWorkspace, exposure, key
 
+from fake_workspace import FakeWorkspace, exposure, key
 from specc.results import generations
 from specc.results.index import Indexer
 

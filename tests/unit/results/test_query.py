@@ -12,8 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from fake_workspace import FakeWorkspace, exposure
 
+from fake_workspace import FakeWorkspace, exposure
 from specc.errors import QueryError
 from specc.results.compare import compare, comparison
 from specc.results.prompt import prompt

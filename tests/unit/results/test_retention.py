@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from fake_workspace import FakeWorkspace, exposure
 
+from fake_workspace import FakeWorkspace, exposure
 from specc.quantities.registry import FUNCTIONS
 from specc.results import generations
 from specc.results.reader import open_results

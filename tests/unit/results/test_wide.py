@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_workspace import FakeWorkspace, exposure
 
+from fake_workspace import FakeWorkspace, exposure
 from specc.results.reader import open_results
 from specc.results.settings import flattened, number
 from specc.study import Axis, Study
