@@ -10,9 +10,10 @@ from specc.analysis.arguments import example_call
 from specc.analysis.definition import INHERITED, SETTINGS
 from specc.analysis.values import show_argument
 from specc.components import COMPONENTS, Kind, Parameter, Signature
+from specc.reference import queries
 from specc.reference.definitions import Item, functions, items
 
-GROUPS = ("items", "settings", "functions", *(kind.value for kind in Kind))
+GROUPS = ("items", "settings", "functions", *(kind.value for kind in Kind), "queries")
 """What pages are grouped by, in order."""
 
 WIDTH = 100
@@ -49,7 +50,7 @@ class Page:
 def pages() -> tuple[Page, ...]:
     """Every page, grouped; components of installed packages too."""
     found = [_item(item, "items") for item in items()] + [_item(item, "functions") for item in functions()]
-    found += [*map(_setting, SETTINGS), *map(_component, COMPONENTS.values())]
+    found += [*map(_setting, SETTINGS), *map(_component, COMPONENTS.values()), *_queries()]
     return tuple(sorted(found, key=lambda page: GROUPS.index(page.group)))
 
 
@@ -100,6 +101,22 @@ def _component(signature: Signature) -> Page:
     )
 
 
+def _queries() -> tuple[Page, ...]:
+    template_forms, template_facts = queries.templates()
+    curve_forms, curve_facts = queries.fits()
+    return (
+        Page(
+            "sql_templates",
+            "queries",
+            template_forms,
+            queries.TEMPLATES,
+            example=queries.TEMPLATES_EXAMPLE,
+            facts=template_facts,
+        ),
+        Page("fits", "queries", curve_forms, queries.FITS, facts=curve_facts),
+    )
+
+
 def _form(signature: Signature) -> str:
     parts = [p.name if p.required else f"{p.name} = {show_argument(p.default)}" for p in signature.parameters]
     return f"{signature.name}({', '.join(parts)})"
@@ -136,7 +153,8 @@ def page_text(found: Page) -> str:
     if found.rows:
         parts.append(_table(found.rows))
     if found.facts:
-        parts.append("\n".join(f"{name}: {fact}" for name, fact in found.facts))
+        lines = (f"{name}: {fact}" for name, fact in found.facts)
+        parts.append("\n".join(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in lines))
     if found.example:
         parts.append("for instance\n\n" + textwrap.indent(found.example, "    "))
     return "\n\n".join(parts) + "\n"

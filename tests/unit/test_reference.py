@@ -14,6 +14,8 @@ from specc.analysis.definition import SETTINGS
 from specc.components import COMPONENTS, Type
 from specc.diagnostics import render
 from specc.language.keywords import keywords
+from specc.quantities.fits.forms import FORMS
+from specc.quantities.templates.functions import FUNCTIONS as TEMPLATE_FUNCTIONS
 from specc.reference.definitions import FOLDER, FUNCTIONS, FUNCTIONS_FOLDER, ORDER
 from specc.reference.pages import listing, markdown, page, page_text, pages, speaking_of
 
@@ -84,6 +86,18 @@ def test_there_is_a_page_for_each_setting_and_component() -> None:
     names = [found.name for found in pages()]
     assert set(names) >= set(SETTINGS) | set(COMPONENTS)
     assert len(names) == len(set(names))
+
+
+def test_the_pages_on_queries_speak_of_every_template_and_curve(tmp_path: Path) -> None:
+    templates, fits = page("sql_templates"), page("fits")
+    assert templates is not None
+    assert fits is not None
+    assert not check(templates.example, tmp_path)
+    for name in (*TEMPLATE_FUNCTIONS, "ref"):
+        assert f"\n{name}: " in page_text(templates)
+    for form in FORMS.values():
+        assert form.formula in " ".join(page_text(fits).split())
+    assert "### sql_templates" in markdown()
 
 
 def test_every_type_has_a_sample_for_help_texts() -> None:
