@@ -25,8 +25,10 @@ from typing import Any
 
 from specc.corpora.contents import by_content, combined
 from specc.corpora.documents import document_id, split_of
+from specc.corpora.long_texts import LongText, pieces
 from specc.corpora.measure import cache_folder, remembered
 from specc.corpora.readers import read_in_order
+from specc.corpora.word_memory import place_between_words
 from specc.errors import DataError, SpeccError
 from specc.files import write_atomic
 from specc.steps import VERSIONS, Component, Frozen
@@ -97,7 +99,10 @@ def _parts(text: Text, files: Sequence[Path], limit: int) -> Iterator[str]:
     for document in read_in_order(text.reader, files):
         kept = text.held_out or text.splits
         if not kept or split_of(document_id(document), text.held_out, text.splits) == "train":
-            yield from document.parts
+            if isinstance(document, LongText):
+                yield from (piece.text for piece in pieces(document, place_between_words))
+            else:
+                yield from document.parts
             read += document.bytes
             if 0 < limit <= read:
                 return

@@ -93,7 +93,7 @@ def batches_and_pieces(documents: Iterable[Document], tokens: Tokens) -> Iterato
             continue
         for document in group:
             assert isinstance(document, LongText)
-            yield from pieces(document, tokens)
+            yield from pieces(document, tokens.cut)
 
 
 def encoded(

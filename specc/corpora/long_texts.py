@@ -8,17 +8,13 @@ the pieces' ids, one after another, are those of the whole; where it knows none,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from specc.corpora.compressed import open_data, read_data
 from specc.corpora.contents import BOM, decode
 from specc.corpora.documents import Document
-
-if TYPE_CHECKING:
-    from specc.corpora.tokens import Tokens
 
 LONG_BYTES = 16 << 20
 """Size from which a text is long."""
@@ -112,13 +108,17 @@ def _begun(data: bytes) -> int:
     return 0
 
 
-def pieces(document: LongText, tokens: Tokens) -> Iterator[Piece]:
-    """A long text in pieces whose ids, one after another, are those of the whole."""
+def pieces(document: LongText, place: Callable[[str, int], int]) -> Iterator[Piece]:
+    """A long text in pieces.
+
+    Args:
+        place: where a text can be cut; see `specc.corpora.tokens.Tokens.cut`.
+    """
     waiting, near = "", PIECE_CHARACTERS
     for text in texts(document.path):
         waiting += text
         while len(waiting) > near:
-            cut = tokens.cut(waiting, near)
+            cut = place(waiting, near)
             if not cut:
                 near = len(waiting)  # up to here there is none
                 break

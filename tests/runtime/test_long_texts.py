@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from specc.corpora import long_texts
 from specc.corpora import tokens as tokens_module
+from specc.corpora.bpe import Text, train
 from specc.corpora.contents import fingerprint
 from specc.corpora.documents import document_id
 from specc.corpora.long_texts import LongText
@@ -115,6 +116,16 @@ def test_a_long_text_has_the_id_and_the_parts_of_a_whole_one(
     for long, document in zip(read_documents(TEXT, files), whole, strict=True):
         assert document_id(long) == document_id(document)
         assert (long.parts, long.bytes) == (document.parts, document.bytes)
+
+
+def test_a_tokenizer_that_is_trained_on_pieces_is_that_of_the_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    component = Component(name="bpe", args={"vocab": 300})
+    texts = [Text(TEXT, tuple(sorted(folder.glob("*.txt"))))]
+    whole = train(component, texts)
+    in_pieces(monkeypatch)
+    assert train(component, texts) == whole
 
 
 def test_a_step_that_is_stopped_inside_of_a_long_text_begins_it_again(
