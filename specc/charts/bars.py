@@ -10,7 +10,7 @@ from specc.charts.canvas import Canvas, Size, label_width
 from specc.charts.lettering import compact, cut, width
 from specc.charts.marks import series_colour
 
-MOST_ROWS = 60
+MOST_ROWS = 30
 """Groups that are drawn."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from specc.charts.lettering import values_attribute, width, written
@@ -99,6 +100,32 @@ class Canvas:
             f'<title id="{mark}t">{written(title)}</title><desc id="{mark}d">{written(description)}</desc>'
             f"{body}</svg>"
         )
+
+
+def path(points: Sequence[tuple[float, float]], shut: bool = False) -> str:
+    """A line through points, to the tenth of a pixel; relative, for that is half as long.
+
+    >>> path([(1, 2), (3.04, 2.5), (4, 2.5)])
+    'M1 2l2 .5 1 0'
+    """
+    if not points:
+        return ""
+    tenths = [(round(10 * x), round(10 * y)) for x, y in points]
+    parts = []
+    for (x, y), (to_x, to_y) in pairwise(tenths):
+        parts.append(f"{_tenth(to_x - x)} {_tenth(to_y - y)}")
+    rest = "l" + " ".join(parts) if parts else ""
+    return f"M{_tenth(tenths[0][0])} {_tenth(tenths[0][1])}{rest}{'z' * shut}"
+
+
+def _tenth(number: int) -> str:
+    """A number of tenths.
+
+    >>> _tenth(-25), _tenth(7), _tenth(100)
+    ('-2.5', '.7', '10')
+    """
+    sign, (whole, rest) = "-" * (number < 0), divmod(abs(number), 10)
+    return f"{sign}{whole or '' if rest else whole}{f'.{rest}' if rest else ''}"
 
 
 def label_width(texts: Sequence[str], font: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from specc.charts.canvas import Canvas, Size, label_width
+from specc.charts.canvas import Canvas, Size, label_width, path
 from specc.charts.lettering import compact, cut, significant, width
 from specc.charts.marks import series_colour, series_dash, series_shape, shape
 from specc.charts.scale import Scale, finite, labels, span, ticks
@@ -131,11 +131,11 @@ def _series(canvas: Canvas, data: Curves, panel: Panel, series: Series, across: 
     )
     for run in _runs(series):
         if series.low and series.seeds > 1:
-            over = [f"{across(series.x[i]):.1f} {upward(series.high[i] or 0):.1f}" for i in run]
-            under = [f"{across(series.x[i]):.1f} {upward(series.low[i] or 0):.1f}" for i in reversed(run)]
-            canvas.add(f'<path class="band f{colour}" d="M{"L".join(over + under)}z"/>')
-        points = "L".join(f"{across(series.x[i]):.1f} {upward(series.mean[i] or 0):.1f}" for i in run)
-        canvas.add(f'<path class="line l{colour}"{series_dash(series.number)} d="M{points}"/>')
+            over = [(across(series.x[i]), upward(series.high[i] or 0)) for i in run]
+            under = [(across(series.x[i]), upward(series.low[i] or 0)) for i in reversed(run)]
+            canvas.add(f'<path class="band f{colour}" d="{path(over + under, shut=True)}"/>')
+        points = path([(across(series.x[i]), upward(series.mean[i] or 0)) for i in run])
+        canvas.add(f'<path class="line l{colour}"{series_dash(series.number)} d="{points}"/>')
         if data.marks or len(run) == 1:
             for i in run:
                 x, y = across(series.x[i]), upward(series.mean[i] or 0)
@@ -163,7 +163,7 @@ def _runs(series: Series) -> list[list[int]]:
 
 def _legend(canvas: Canvas, series: Sequence[Series], y: float) -> float:
     font = canvas.font
-    x = 0.0
+    x = 2.0
     entries: list[tuple[str, str, Series | None]] = []
     for each in series:
         colour = series_colour(each.number)
@@ -175,8 +175,8 @@ def _legend(canvas: Canvas, series: Sequence[Series], y: float) -> float:
         entries.append(("", "× a seed diverged here", None))
     for mark, text, whose in entries:
         step = (36 if mark else 0) + width(text, font * 0.92) + 18
-        if x and x + step > canvas.size.width:
-            x, y = 0.0, y + canvas.row
+        if x > 2.0 and x + step > canvas.size.width:
+            x, y = 2.0, y + canvas.row
         if whose is not None:
             canvas.open_mark(whose.name, whose.values)
         if mark:

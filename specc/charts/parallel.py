@@ -11,8 +11,11 @@ from specc.charts.lettering import cut, significant
 from specc.charts.marks import series_colour, series_dash
 from specc.charts.scale import Scale, finite, labels, span, ticks
 
-MOST_LINES = 400
+MOST_LINES = 200
 """Arms that are drawn: evenly chosen among more."""
+
+FEW = 60
+"""Lines that are dashed; more are thin as a veil, so that one sees where they are dense."""
 
 MOST_NAMES = 24
 """Names along a coordinate of names; those that would touch are left out."""
@@ -72,12 +75,14 @@ def parallel(data: Parallel, size: Size | None = None, most: int = MOST_LINES) -
     scales = [_scale(each, chosen, bottom, top) for each in data.coordinates]
     xs = [edge + number * step for number in range(len(data.coordinates))]
     paths = [_path(data, scales, xs, i) for i in chosen]
+    faint = max(0.2, min(1.0, FEW / max(1, len(chosen))))
     for i, path in zip(chosen, paths, strict=True):
         line = data.lines[i]
         if path:
             canvas.open_mark(_told(data, i), line.values, "curve")
-            colour, dash = series_colour(line.number), series_dash(line.number)
-            canvas.add(f'<path class="line fine l{colour}"{dash} d="{path}"/>')
+            colour = series_colour(line.number)
+            look = series_dash(line.number) if len(chosen) <= FEW else f' stroke-opacity="{faint:.2f}"'
+            canvas.add(f'<path class="line fine l{colour}"{look} d="{path}"/>')
             canvas.close_mark()
     for x, each, scale in zip(xs, data.coordinates, scales, strict=True):
         _coordinate(canvas, each, scale, x, step or canvas.size.width, top, bottom)
@@ -119,7 +124,7 @@ def _told(data: Parallel, i: int) -> str:
         value = each.values[i]
         shown = significant(value) if isinstance(value, float | int) else str(value or "–")
         facts.append(f"{each.name} {shown}")
-    return f"{data.lines[i].name}: {', '.join(facts[:12])}"
+    return f"{data.lines[i].name}: {', '.join(facts[:8])}"
 
 
 def _coordinate(

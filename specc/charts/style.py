@@ -54,6 +54,10 @@ DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2")
 """Dashes of series; their number has no factor in common with that of the colours."""
 
 
+MARGIN = 8
+"""Around a picture in a file of its own, in pixels."""
+
+
 def variables(colours: dict[str, str]) -> str:
     """Colours as CSS variables."""
     return "".join(f"--{name}:{colour};" for name, colour in colours.items())
@@ -119,5 +123,18 @@ def standalone(svg: str, white: bool = False, fonts: str = PAPER_FONTS) -> str:
     families = re.sub(r"[^\w ,\"'-]", "", fonts)
     rules = re.sub(r"var\(--(\w+)\)", lambda found: LIGHT[found[1]], _RULES.replace("FONTS", families))
     head, gap, rest = svg.partition(">")
-    back = '<rect class="paper" width="100%" height="100%"/>' if white else ""
+    head, wide, high = _with_margin(head)
+    corner = f'x="{-MARGIN}" y="{-MARGIN}" width="{wide}" height="{high}"'
+    back = f'<rect class="paper" {corner}/>' if white else ""
     return f"{head}{gap}<style>{rules.replace('overflow:visible;', '')}</style>{back}{rest}"
+
+
+def _with_margin(head: str) -> tuple[str, int, int]:
+    """The tag of a picture with a margin around it, and its new size."""
+    wide, high = (int(re.search(rf' {name}="(\d+)"', head)[1]) + 2 * MARGIN for name in ("width", "height"))  # type: ignore[index]
+    head = re.sub(r' width="\d+" height="\d+"', f' width="{wide}" height="{high}"', head, count=1)
+    return (
+        re.sub(r'viewBox="[^"]*"', f'viewBox="{-MARGIN} {-MARGIN} {wide} {high}"', head, count=1),
+        wide,
+        high,
+    )

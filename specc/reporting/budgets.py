@@ -18,7 +18,7 @@ SQL = (
     "from allocations group by all order by all"
 )
 
-MOST_ROWS = 300
+MOST_ROWS = 160
 """Rows of the table of budgets."""
 
 COLUMNS = (

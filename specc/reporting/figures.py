@@ -6,17 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from specc.charts import Size, bars, curves, forest, frontier, lettering, parallel
+from specc.charts.bars import MOST_ROWS as MOST_BARS
+from specc.charts.parallel import MOST_LINES
 from specc.drawing.svg import MOST_DRAWN, body, counts, drawn, summary
 from specc.reporting import budgets, graphed, tables, varying
 from specc.reporting.model import Report, Table
 
-MAIN_ROWS, OTHER_ROWS = 60, 20
+MAIN_ROWS, OTHER_ROWS = 48, 16
 """Groups that are drawn of the first comparison, and of each other."""
 
-MAIN_LISTED, OTHER_LISTED = 300, 60
+MAIN_LISTED, OTHER_LISTED = 200, 24
 """Groups that are listed."""
 
-POINTS = (300, 120)
+POINTS = (150, 60)
 """Points of the first frontier, and of each other."""
 
 
@@ -137,7 +139,7 @@ def _bars(report: Report) -> list[Figure]:
             report.budget_note,
             (
                 "Outlines are what was planned, fillings what training counted; all stages have one scale.",
-                *_left_out(min(60, len(drawing.rows)), len(drawing.rows), "budgets"),
+                *_left_out(min(MOST_BARS, len(drawing.rows)), len(drawing.rows), "budgets"),
             ),
             budgets.query(axes),
             (table,),
@@ -186,7 +188,7 @@ def _parallel(report: Report) -> list[Figure]:
             drawing.title,
             lambda size: parallel(drawing, size),
             "A line is an arm with one seed; names of results are bold. It ends where a result is missing.",
-            _left_out(min(400, len(drawing.lines)), len(drawing.lines), "arms", ", evenly chosen"),
+            _left_out(min(MOST_LINES, len(drawing.lines)), len(drawing.lines), "arms", ", evenly chosen"),
             varying.SQL,
             (table,),
         )

@@ -103,11 +103,11 @@ def as_png(svg: str, scale: float = 2.0) -> bytes:
             "PNG needs the package resvg-py",
             "install it with `pip install 'specc[report]'`, or ask for `--svg`",
         ) from error
-    families = {"sans_serif_family": family} if (family := _installed_family()) else {}
-    return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=scale, **families))
+    family = _installed_family()
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=scale, sans_serif_family=family))
 
 
-def _installed_family() -> str:
+def _installed_family() -> str | None:
     """A sans-serif family that is probably there, for `sans-serif`."""
     for folder in ("/usr/share/fonts", "/usr/local/share/fonts"):
         for family, pattern in (
@@ -116,7 +116,7 @@ def _installed_family() -> str:
         ):
             if next(Path(folder).rglob(pattern), None) is not None:
                 return family
-    return ""
+    return None
 
 
 def write_pdf(page: str, path: Path) -> None:
@@ -131,7 +131,7 @@ def write_pdf(page: str, path: Path) -> None:
         _print(browser, page, path)
         return
     try:
-        from weasyprint import HTML
+        from weasyprint import HTML  # type: ignore[import-not-found, unused-ignore]
     except (ImportError, OSError) as error:
         raise QueryError(
             "PDF needs Chromium, Chrome or Edge, and none is found",
@@ -176,8 +176,8 @@ def latex_tables(report: Report) -> dict[str, str]:
     Long tables that only belong to pictures (points of curves, steps) are left out.
     """
     from specc.reporting import tables
+    from specc.results.answer import Answer
     from specc.results.formats import as_latex
-    from specc.results.query import Answer
 
     listed = [table for figure in figures(report) for table in figure.tables if figure.part not in _UNPRINTED]
     if report.expectations:
@@ -186,10 +186,12 @@ def latex_tables(report: Report) -> dict[str, str]:
     found = {}
     for table in listed:
         write = tables.writers(table)
-        types = tuple("DOUBLE" if tables.is_numeric(column) else "VARCHAR" for column in table.columns)
+        types = tuple(
+            "DOUBLE" if column.kind in ("number", "whole") else "VARCHAR" for column in table.columns
+        )
         rows = [
             tuple(
-                value if isinstance(value, int | float) and column.kind in ("number", "whole") else put(value)
+                value if value is None or column.kind in ("number", "whole") else put(value)
                 for value, column, put in zip(row.cells, table.columns, write, strict=True)
             )
             for row in table.rows

@@ -58,7 +58,7 @@ def gathered(
     parallel, varied = varying(connection, arms)
     facts, packages = provenance(connection, study, run, workspace)
     missing, missing_text = lacking(connection, arms)
-    state, state_text = _state(connection, study, run)
+    state, state_text = state_of(connection, run)
     logged = training(connection, arms, ranked)
     return Report(
         experiment=study.experiment,
@@ -104,9 +104,14 @@ def _answers(connection: DuckDBPyConnection, study: Study) -> tuple[list[Compare
         return [], [error.message]
     for question in asked[:MOST_ANSWERS]:
         try:
-            answers.append(compare(connection, question))
+            compared = compare(connection, question)
         except QueryError as error:
-            problems.append(f"{question.eval} after {question.stage}: {error.message}")
+            problems.append(f"`{question.eval}` after `{question.stage}`: {error.message}")
+            continue
+        if any(group.n for group in compared.groups):
+            answers.append(compared)
+        else:
+            problems.append(f"`{question.eval}` after `{question.stage}`: there is no result yet")
     if len(asked) > MOST_ANSWERS:
         more = f"{len(asked) - MOST_ANSWERS} more results can be compared"
         problems.append(f"{more}: `specc compare --metric EVAL --by AXIS`")
@@ -126,7 +131,7 @@ def _frontiers(connection: DuckDBPyConnection, study: Study) -> tuple[list[Front
         try:
             drawn = frontier(connection, x, y)
         except QueryError as error:
-            problems.append(f"{x.eval} against {y.eval}: {error.message}")
+            problems.append(f"`{x.eval}` against `{y.eval}`: {error.message}")
         else:
             if drawn.points:
                 found.append(drawn)
@@ -153,7 +158,7 @@ def _ranked(answers: list[Compared], arms: Arms) -> list[Point]:
     return list(found)
 
 
-def _state(connection: DuckDBPyConnection, study: Study, run: RunStatus | None) -> tuple[str, str]:
+def state_of(connection: DuckDBPyConnection, run: RunStatus | None) -> tuple[str, str]:
     """How the study stands, as a word and as a sentence."""
     row = connection.execute(
         "select coalesce(sum(results), 0), coalesce(sum(results_done), 0) from recipes"

@@ -42,7 +42,9 @@ def graphed(
         Column("FLOPs", "number", "of all of them, as planned"),
     )
     note = _saved(study, seconds, run)
-    if len(study.steps) > MOST_STEPS:
+    known = {step.key for step in study.steps}
+    whole = all(source in known for step in study.steps for source in step.inputs.values())
+    if len(study.steps) > MOST_STEPS or not whole:  # a study that was imported may be a part
         return None, Table("steps", "Steps", columns, (), 0), note
     picture = fold(study, done)
     rows = []

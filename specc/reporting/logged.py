@@ -20,10 +20,10 @@ from specc.results.schema import literal, quoted
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-RANGES = 100
+RANGES = 80
 """Ranges that a stage is cut into."""
 
-MOST_LINES = 10
+MOST_LINES = 8
 """Groups whose curves are drawn."""
 
 MOST_EVALS = 6
@@ -75,7 +75,7 @@ def training(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point])
     if top is not None:
         notes.append(f"Losses above {top:.3g}, at the beginning of a stage, are cut off in the picture.")
     curves = Curves("Training loss", "tokens of the stage", "loss (nats per token)", panels, top=top)
-    return Lines(curves, sql, _table("training_loss", "Training loss", panels), tuple(notes))
+    return Lines(curves, sql, points_table("training_loss", "Training loss", panels), tuple(notes))
 
 
 def evaluated(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point]) -> tuple[Lines, ...]:
@@ -110,7 +110,7 @@ def evaluated(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point]
         notes = ["A point is the mean over seeds, the band goes from the lowest seed to the highest."]
         if chosen:
             notes.append(f"{len(points)} of {len(arms.groups):,} groups are drawn.")
-        found.append(Lines(curves, sql, _table(f"{eval}_while_training", title, panels), tuple(notes)))
+        found.append(Lines(curves, sql, points_table(f"{eval}_while_training", title, panels), tuple(notes)))
     return tuple(found)
 
 
@@ -184,14 +184,14 @@ def _as_written(arms: Arms, values: tuple[Any, ...]) -> Point:
     return next((point for point in arms.groups if point == values), values)
 
 
-def _table(file: str, caption: str, panels: Sequence[Panel]) -> Table:
+def points_table(file: str, caption: str, panels: Sequence[Panel]) -> Table:
     """The points of all lines: a row per stage and range, three columns per group."""
     names = {each.number: each.name for panel in panels for each in panel.series}
     columns = [Column("stage"), Column("tokens", "whole", "tokens of the stage behind the point")]
     for number in sorted(names):
-        columns.append(Column(names[number], "number", "mean over seeds"))
+        columns.append(Column(names[number], "plain", "mean over seeds"))
         columns += [
-            Column(word, "number", f"of {names[number]}: {word} seed") for word in ("lowest", "highest")
+            Column(word, "plain", f"of {names[number]}: {word} seed") for word in ("lowest", "highest")
         ]
     rows = []
     for panel in panels:

@@ -154,10 +154,11 @@
   for (const select of selects) select.addEventListener("change", narrow);
 
   // ---- tables: sorted by the buttons in their heads
-  const valueOf = (row, column) => {
+  const isNumber = (table, column) => table.tHead.rows[0].cells[column].classList.contains("n");
+  const valueOf = (table, row, column) => {
     const cell = row.cells[column];
     const text = cell.dataset.s ?? cell.textContent.trim();
-    if (!cell.classList.contains("n")) return text;
+    if (!isNumber(table, column)) return text;
     const number = Number(text.replaceAll(",", "").replace("−", "-"));
     return text === "" || text === "–" || Number.isNaN(number) ? null : number;
   };
@@ -165,7 +166,7 @@
     const down = head.getAttribute("aria-sort") === "ascending";
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const rows = [...table.tBodies[0].rows].map((row, number) => [valueOf(row, column), number, row]);
+    const rows = [...table.tBodies[0].rows].map((row, number) => [valueOf(table, row, column), number, row]);
     rows.sort((one, other) => {
       if (one[0] === null || other[0] === null) return (one[0] === null) - (other[0] === null) || one[1] - other[1];
       const order = typeof one[0] === "number" && typeof other[0] === "number" ? one[0] - other[0]
@@ -217,8 +218,8 @@
     for (const row of table.tBodies[0].rows) {
       if (row.hidden) continue;
       lines.push([...row.cells].map((cell, column) => {
-        if (!cell.classList.contains("n")) return quoted(cell.dataset.s ?? cell.textContent.trim(), false);
-        const value = valueOf(row, column);
+        if (!isNumber(table, column)) return quoted(cell.dataset.s ?? cell.textContent.trim(), false);
+        const value = valueOf(table, row, column);
         if (value !== null) return cell.dataset.s ?? String(value);
         const text = cell.textContent.trim();
         return text === "–" ? "" : quoted(text, false);

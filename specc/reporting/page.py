@@ -24,7 +24,7 @@ from specc.charts.style import STYLE
 from specc.drawing.svg import STYLE as GRAPH_STYLE
 from specc.reporting import tables
 from specc.reporting.figures import Figure, figures
-from specc.reporting.model import Report
+from specc.reporting.model import Report, Table
 from specc.words import printable
 
 WIDTH = 850.0
@@ -49,7 +49,7 @@ def as_page(report: Report) -> str:
     from jinja2.sandbox import SandboxedEnvironment
 
     folder = files("specc.reporting")
-    style = STYLE + GRAPH_STYLE + folder.joinpath("page.css").read_text(encoding="utf-8")
+    style = STYLE + GRAPH_STYLE + NUMBERS + folder.joinpath("page.css").read_text(encoding="utf-8")
     script = folder.joinpath("page.js").read_text(encoding="utf-8")
     environment = SandboxedEnvironment(autoescape=True, trim_blocks=True, keep_trailing_newline=True)
     template = environment.from_string(folder.joinpath("page.html").read_text(encoding="utf-8"))
@@ -71,6 +71,7 @@ def as_page(report: Report) -> str:
         prose=_prose,
         shared=_shared(report),
         numeric=tables.is_numeric,
+        numbers=_numbers,
         values=lambda values: Markup(values_attribute(values)),
         json=_json,
         printable=printable,
@@ -114,6 +115,18 @@ def _prose(told: str) -> Markup:
     safe = str(escape(tables.sentence(told)))
     safe = re.sub(r"`([^`]+)`", r'<span class="name">\1</span>', safe)
     return Markup(re.sub(r"(?<![\w.])-(?=\d)", "−", safe))
+
+
+def _numbers(table: Table) -> str:
+    """Classes of a table: which of its columns are numbers. So no cell needs one."""
+    return " ".join(f"n{place}" for place, column in enumerate(table.columns, 1) if tables.is_numeric(column))
+
+
+NUMBERS = (
+    ",".join(f".n{place} td:nth-child({place})" for place in range(1, 81))
+    + "{text-align:right;white-space:nowrap}\n"
+)
+"""Style of columns of numbers."""
 
 
 def _svg(figure: Figure) -> Markup:

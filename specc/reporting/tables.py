@@ -33,6 +33,8 @@ def text(value: Value, kind: str) -> str:
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if kind == "share":
         return f"{significant(100 * value)}%"
+    if kind == "plain":
+        return f"{value:.5g}"
     if kind == "seconds":
         return duration(value)
     if isinstance(value, int):
@@ -84,18 +86,23 @@ def sentence(told: str) -> str:
     return first + told[1:] + ("" if told[-1] in ".!?:" else ".")
 
 
-def exact(value: Value) -> str:
-    """A cell as a machine reads it: in full; empty for nothing."""
+def exact(value: Value, column: Column) -> str:
+    """A number as a machine reads it, with seven significant digits; empty for nothing.
+
+    Whole numbers are read as they are shown.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, float | int) else value
+    if column.kind == "whole" and isinstance(value, int):
+        return text(value, "whole")
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
 def is_numeric(column: Column) -> bool:
     """Whether a column's cells stand at the right, and are sorted as numbers."""
-    return column.kind in ("number", "whole", "share", "seconds")
+    return column.kind in ("number", "plain", "whole", "share", "seconds")
 
 
 def effects(compared: Compared, most: int, number: int) -> Table:

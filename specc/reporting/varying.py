@@ -22,7 +22,10 @@ MOST_RESULTS = 7
 MOST_NAMES = 24
 """Values of a coordinate of names; one with more is not drawn."""
 
-MOST_ROWS = 300
+MOST_COLOURS = 12
+"""Groups that get a colour and dash each."""
+
+MOST_ROWS = 200
 """Arms that the table lists."""
 
 
@@ -68,13 +71,16 @@ def varying(connection: DuckDBPyConnection, arms: Arms) -> tuple[Parallel | None
     coordinates = [each for each in coordinates if len(each.names) <= MOST_NAMES]
     if len(coordinates) < 2 or len(rows) < 2:
         return None, table
+    # Many groups are coloured by the first name that varies: as many colours as groups tell nothing.
+    few = len(arms.groups) <= MOST_COLOURS
+    heads = list(dict.fromkeys(coordinates[0].values))
     lines = tuple(
         Line(
             f"{arms.name(point)}, seed = {row[place['seed']]}",
-            arms.numbers[point],
+            arms.numbers[point] if few else heads.index(coordinates[0].values[number]),
             arms.values(point),
         )
-        for row in rows
+        for number, row in enumerate(rows)
         for point in (arms.point_of(row[0]),)
     )
     return Parallel("What varies among the arms, and what came of it", tuple(coordinates), lines), table
