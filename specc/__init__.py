@@ -13,8 +13,31 @@ The layers, each importing only what is upstream of it:
     cli          commands
 
 Nothing here imports torch or transformers; `specc_runtime` does the training.
+
+From Python, `specc.open(".")` opens the results of a workspace; see `specc.workspace`.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from specc.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from specc.errors import SpeccError
+    from specc.workspace import Workspace, open
+
+__all__ = ["SpeccError", "Workspace", "__version__", "open"]
+
+_PLACES = {"SpeccError": "specc.errors", "Workspace": "specc.workspace", "open": "specc.workspace"}
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, loaded when they are first used: `import specc` takes no time."""
+    if name not in _PLACES:
+        raise AttributeError(f"module `specc` has no attribute `{name}`")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -29,6 +29,8 @@ class SpeccError(Exception):
         super().__init__(message)
         self.message = message
         self.help = help
+        if help:
+            self.add_note(f"help: {help}")  # where a traceback is shown, as in a notebook
 
 
 class WorkspaceError(SpeccError):

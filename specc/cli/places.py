@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from specc.errors import WorkspaceError
+from specc.finding import WORKSPACE as WORKSPACE
+from specc.finding import workspace_near
 
-WORKSPACE = ".specc"
 SHIPPED = "specc:"
 """Prefix of the recipes that come with specc, for instance `specc:early_exposure/text.spec`."""
 
@@ -37,25 +37,4 @@ def find_workspace(workspace: str | None) -> Path:
     Raises:
         WorkspaceError: if there is none, or more than one below.
     """
-    if workspace:
-        return Path(workspace)
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / WORKSPACE / "format.json").is_file():
-            return folder / WORKSPACE if folder != here else Path(WORKSPACE)
-    below = sorted(
-        marker.parent.relative_to(here)
-        for depth in ("*", "*/*", "*/*/*")
-        for marker in here.glob(f"{depth}/{WORKSPACE}/format.json")
-    )
-    if len(below) == 1:
-        return below[0]
-    if below:
-        listed = ", ".join(f"`{path}`" for path in below[:5])
-        raise WorkspaceError(
-            f"there are {len(below)} workspaces below: {listed}", "name one with `--workspace`"
-        )
-    raise WorkspaceError(
-        "there is no workspace here",
-        "run a recipe first (`specc run FILE`), or name a workspace with `--workspace`",
-    )
+    return Path(workspace) if workspace else workspace_near(Path())

@@ -14,6 +14,7 @@ from specc.cli.places import find_workspace
 from specc.errors import DataError, QueryError, reason
 from specc.results.query import Answer, as_csv, as_json, run
 from specc.results.reader import open_results
+from specc.results.studies import latest_study as latest_study
 from specc.results.table import as_table
 from specc.store import open_workspace
 from specc.study import Study
@@ -73,33 +74,6 @@ def run_sql(
     finally:
         connection.close()
     return 0
-
-
-def latest_study(workspace: Path, experiment: str | None) -> Study:
-    """The study of the latest run, or of the latest of one experiment.
-
-    Raises:
-        QueryError: if there is none, or several experiments to choose from.
-    """
-    from specc.execute.status import run_folder, run_numbers
-
-    found: dict[str, Study] = {}
-    for number in reversed(run_numbers(workspace)):
-        try:
-            study = Study.model_validate_json((run_folder(workspace, number) / "plan.json").read_bytes())
-        except (OSError, ValueError):
-            continue
-        if experiment is None or study.experiment == experiment:
-            found.setdefault(study.experiment, study)
-        if experiment is not None and found:
-            break
-    if not found:
-        what = f"experiment `{experiment}`" if experiment else "experiment"
-        raise QueryError(f"no {what} was run in this workspace", "run one: `specc run FILE`")
-    if len(found) > 1:
-        listed = ", ".join(f"`{name}`" for name in sorted(found))
-        raise QueryError(f"this workspace holds several experiments: {listed}", "name one with `-e`")
-    return next(iter(found.values()))
 
 
 def show_comparisons(

@@ -28,6 +28,7 @@ def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
     """
     import duckdb
 
+    queries = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
     try:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
@@ -44,9 +45,10 @@ def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
             rows = cursor.fetchall()
         except duckdb.Error as error:
             raise refusal(error, sql) from error
-        if described and duckdb.ExpectedResultType.QUERY_RESULT in statement.expected_result_type:
-            names = tuple(column[0] for column in described)
-            answers.append(Answer(names, tuple(str(column[1]) for column in described), rows))
+        names = tuple(column[0] for column in described or ())
+        counted = names == ("Count",) and statement.type not in queries
+        if names and not counted and duckdb.ExpectedResultType.QUERY_RESULT in statement.expected_result_type:
+            answers.append(Answer(names, tuple(str(column[1]) for column in described or ()), rows))
     return answers
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from threading import get_native_id
 from typing import TYPE_CHECKING
 
 from specc.errors import DiskFull, QueryError, WorkspaceError
@@ -82,12 +84,29 @@ def _open_newest(workspace: Path, limits: Mapping[str, str] | None) -> DuckDBPyC
         try:
             if generations.is_whole(workspace, generation):
                 path = generations.generation_path(workspace, generation)
-                return connect(path, read_only=True, limits=limits)
-        except duckdb.Error:
+                try:
+                    return connect(path, read_only=True, limits=limits)
+                except duckdb.ConnectionException:
+                    return _connect_under_another_name(path, limits)
+        except (duckdb.Error, OSError):
             pass
         if generations.current(workspace) == generation:
             return None
     return None
+
+
+def _connect_under_another_name(path: Path, limits: Mapping[str, str] | None) -> DuckDBPyConnection:
+    """Open a file that this process has open already, with settings of its own.
+
+    DuckDB knows a file by its path. The other name is gone again as soon as the file is open.
+    """
+    aside = path.with_suffix(f".{os.getpid()}-{get_native_id()}.tmp")
+    aside.unlink(missing_ok=True)
+    os.link(path, aside)
+    try:
+        return connect(aside, read_only=True, limits=limits)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def put_first(connection: DuckDBPyConnection, experiment: str | None) -> None:

@@ -11,6 +11,14 @@ import json
 from specc.diagnostics import nearest
 from specc.errors import QueryError
 
+_WRITING = (
+    "in read-only mode",
+    "is not an table",
+    "Can only delete from base table",
+    "Can only update base table",
+)
+"""What DuckDB says of statements that would change the results, or views of them."""
+
 
 def refusal(error: Exception, sql: str, before: str = "") -> QueryError:
     """Turn an error of DuckDB into one for people.
@@ -44,6 +52,19 @@ def refusal(error: Exception, sql: str, before: str = "") -> QueryError:
             help = f"write `{candidates[0]}`"
     elif fields.get("exception_type") == "Permission":
         message, help = "a query can't reach files", "read the tables of the results instead"
+        if sql.lstrip().lower().startswith(("copy", "export")):
+            help = "to write an answer to a file, use `specc sql -o FILE` or `--parquet FILE`"
+    elif any(sign in str(error) for sign in _WRITING):
+        message = "results can only be read"
+        help = "`create temp table NAME as select ...` keeps an answer for the statements behind it"
+    elif "configuration has been locked" in str(error):
+        message, help = (
+            "a query can't change settings",
+            "leave it out: results are read with settings of their own",
+        )
+    elif "'pytz'" in str(error):
+        message = "a time with a zone can't be shown without the package `pytz`"
+        help = "write `now()::timestamp`, or install it: `pip install pytz`"
     elif len(lines) > 1 and not lines[1].startswith(("\t", "LINE")):
         help = _plain(lines[1].rstrip("!."))
     return QueryError(message, help, _offset(fields.get("position"), sql, before), candidates)

@@ -55,9 +55,9 @@ def test_several_statements_give_several_answers(workspace: FakeWorkspace) -> No
         ("selct 1", "syntax error at or near `selct`", 0),
         ("", "the query is empty", None),
         ("select ?", "can't have parameters", None),
-        ("delete from recorded.steps", "read-only", None),
+        ("delete from recorded.steps", "results can only be read", None),
         ("copy results to 'out.csv'", "can't reach files", None),
-        ("set threads = 1", "configuration has been locked", None),
+        ("set threads = 1", "a query can't change settings", None),
     ],
 )
 def test_what_duckdb_refuses_is_said_in_a_line(
