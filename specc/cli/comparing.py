@@ -211,13 +211,15 @@ def _write_frontier(form: Form, found: Frontier) -> None:
 
 
 def _write_tables(form: Form, tables: Sequence[object]) -> None:
+    from specc.results.formats import as_latex, as_markdown
     from specc.results.query import Answer, as_csv
 
     for number, table in enumerate(tables):
         assert isinstance(table, Answer)
         if number:
             print()
-        sys.stdout.write(as_csv(table))
+        text = (as_csv if form == "csv" else as_markdown if form == "md" else as_latex)(table)
+        sys.stdout.write(text.rstrip("\n") + "\n" if form != "csv" else text)
 
 
 def _judged(answers: Sequence[Compared], margin: float) -> int:

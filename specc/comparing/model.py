@@ -8,11 +8,14 @@ finite is None, with the reason in `state`.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from specc.steps import Frozen
+
+if TYPE_CHECKING:
+    from specc.results.query import Answer
 
 Better = Literal["lower", "higher", ""]
 """Which results are better; empty if neither is known to be."""
@@ -209,6 +212,22 @@ class Compared(Frozen):
     notes: tuple[str, ...] = ()
     sql: str
 
+    def table(self) -> Answer:
+        """A row for each group with all its numbers: `.df()`, `.rows`, `.columns`."""
+        from specc.comparing.table import full_table
+
+        return full_table([self])
+
+    def __str__(self) -> str:
+        from specc.comparing.terminal import UNICODE, compared_page, plain
+
+        return plain(compared_page(self, 100, UNICODE))
+
+    def _repr_html_(self) -> str:
+        from specc.comparing.notebook import compared_html
+
+        return compared_html(self)
+
 
 class FrontierPoint(Frozen):
     """A point of a frontier: means over seeds of two results of a group.
@@ -253,3 +272,19 @@ class Frontier(Frozen):
     signed_area: dict[str, float | None] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     sql: str
+
+    def table(self) -> Answer:
+        """A row for each point: `.df()`, `.rows`, `.columns`."""
+        from specc.comparing.table import frontier_table
+
+        return frontier_table(self)
+
+    def __str__(self) -> str:
+        from specc.comparing.terminal import UNICODE, frontier_page, plain
+
+        return plain(frontier_page(self, 100, UNICODE))
+
+    def _repr_html_(self) -> str:
+        from specc.comparing.notebook import frontier_html
+
+        return frontier_html(self)

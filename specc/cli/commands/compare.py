@@ -48,6 +48,8 @@ from specc.cli.root import json_option, specc
 )
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row for each group.")
+@click.option("--md", "as_md", is_flag=True, help="Print Markdown tables.")
+@click.option("--latex", "as_latex", is_flag=True, help="Print LaTeX tables (booktabs).")
 @click.option("--sql", "as_sql", is_flag=True, help="Print the query that gives the values, and stop.")
 @told
 def compare(
