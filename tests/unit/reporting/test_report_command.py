@@ -1,0 +1,64 @@
+"""`specc report`: which files it writes, and what it says when it can't."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from reported_study import Names, finished
+
+from specc.cli.main import specc
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(tmp_path_factory.mktemp("study"), Names()).path
+
+
+def call(place: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(specc, ["report", "-w", str(place), *arguments])
+
+
+def test_a_page_is_written_where_it_is_asked_for(place: Path, tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "report.html"
+    done = call(place, "exposure", "-o", str(target))
+    assert done.exit_code == 0, done.stderr
+    assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert "wrote" in done.stderr
+    assert done.stdout == ""
+
+
+def test_figures_and_tables_are_written(place: Path, tmp_path: Path) -> None:
+    pytest.importorskip("resvg_py")
+    wanted = ["--svg", "all", "-o", str(tmp_path / "figures"), "--latex", str(tmp_path / "tables")]
+    assert call(place, *wanted).exit_code == 0
+    assert {"effects.svg", "steps.svg"} <= {path.name for path in (tmp_path / "figures").iterdir()}
+    assert "toprule" in (tmp_path / "tables" / "effects.tex").read_text()
+    png = tmp_path / "effects.png"
+    assert call(place, "--png", "effects", "-o", str(png), "--width", "400", "--scale", "1").exit_code == 0
+    data = png.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(data[16:20]) == 416  # with its margins
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nothing"], "no experiment `nothing` was run"),
+        (["--svg", "effect"], "the report has no figure `effect`"),
+        (["--svg", "effects", "--png", "effects"], "exclude each other"),
+        (["--against", "no-such-tag"], "neither a recipe, nor a run or tag"),
+    ],
+)
+def test_mistakes_are_told_in_words(place: Path, arguments: list[str], told: str) -> None:
+    done = call(place, *arguments)
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_can_be_named_to_be_set_against(place: Path, tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    assert call(place, "--against", "1", "-o", str(target)).exit_code == 0
+    assert "Against run 1" in target.read_text(encoding="utf-8")
