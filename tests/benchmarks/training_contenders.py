@@ -147,7 +147,7 @@ def bare_plain(case: Case) -> Timed:
     architecture = architecture_of(config)
     assert architecture is not None
     layout = Layout(architecture)
-    flat, grad = torch.empty(layout.size), torch.zeros(layout.size)
+    flat, grad = torch.zeros(layout.size), torch.zeros(layout.size)
     layout.fill(flat, models.read_weights(case.model))
     count = layout.matrices
     matrices, vectors = (torch.nn.Parameter(part) for part in (flat[:count], flat[count:]))

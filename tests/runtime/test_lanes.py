@@ -12,17 +12,18 @@ import torch
 from safetensors.torch import load_file
 
 from specc.errors import Diverged, SpeccError
-from specc.steps import Component, Phase, Step, TrainParams
+from specc.steps import Component, Phase, Step, TrainExecution, TrainParams
 from specc.store import Manifest, Store, open_workspace
 from specc_runtime.attempt import Interrupted
+from specc_runtime.lanes.choice import stackable
 from specc_runtime.lanes.dropping import draw
 from specc_runtime.lanes.group import train_together
 from specc_runtime.lanes.lane import Lane, open_lane, stacked
-from specc_runtime.lanes.layout import layout_of
 from specc_runtime.learner import TransformersLearner
 from specc_runtime.model import load
 from specc_runtime.optimizer import build_optimizer
 from specc_runtime.packing import IGNORED, Batch
+from specc_runtime.train import open_learner
 from specc_runtime.update import Updater
 from workshop import TINY, VOCAB, Workshop, random_documents
 
@@ -115,6 +116,45 @@ def test_lanes_agree_with_separate_training_by_transformers(models: Workshop, na
             assert distance(of(state, what), of(wanted, what)) < 1e-4
 
 
+def test_lanes_in_bfloat16_agree_with_the_plain_implementation(models: Workshop) -> None:
+    """Both round the same tensors, but add up in another order.
+
+    The tolerance is the error that rounding makes anyway: the distance of the plain implementation in
+    bfloat16 from itself in float32. Two computations that round independently are sqrt(2) of it apart, and
+    these share most of their roundings. An operand that one of them rounds and the other does not, or a sum
+    in bfloat16, is as large. Losses are compared over 30 updates, as root mean squares.
+    """
+    halved = [lane(models, number, dtype="bfloat16") for number in range(4)]
+    stack = stacked(halved)
+    execution = TrainExecution(implementation="plain")
+    plain = {
+        dtype: [
+            open_learner(settings(number, dtype=dtype), execution, folder(models, number, {}), CPU)
+            for number in range(4)
+        ]
+        for dtype in ("float32", "bfloat16")
+    }
+    generators = [np.random.default_rng(number) for number in range(4)]
+    curves: dict[str, list[list[float]]] = {"lanes": [], "float32": [], "bfloat16": []}
+    for step in range(30):
+        batches = [packed_batch(generator) for generator in generators]
+        asked = [one.asked(batch, 3e-3, step) for one, batch in zip(halved, batches, strict=True)]
+        curves["lanes"].append([loss for loss, _ in stack.update(asked)])
+        for dtype, learners in plain.items():
+            each = zip(learners, batches, strict=True)
+            curves[dtype].append([learner.update(batch, 3e-3, step)[0] for learner, batch in each])
+        if step == 0:
+            for number in range(4):
+                mine, theirs, exact = (
+                    of(learner.optimizer_state(), "exp_avg/")
+                    for learner in (halved[number], plain["bfloat16"][number], plain["float32"][number])
+                )
+                assert 0 < distance(mine, theirs) < distance(theirs, exact) < 0.01
+    lanes, half, full = (np.array(curves[name]) for name in ("lanes", "bfloat16", "float32"))
+    assert np.sqrt(((lanes - half) ** 2).mean()) < 1.5 * np.sqrt(((half - full) ** 2).mean())
+    assert full[-1].max() < full[0].min()
+
+
 def of(state: dict[str, torch.Tensor], what: str) -> dict[str, torch.Tensor]:
     return {name: value for name, value in state.items() if name.startswith(what)}
 
@@ -166,15 +206,15 @@ def test_the_gradient_is_the_slope_of_the_loss_with_dropout_too(models: Workshop
 
 
 def test_dropout_keeps_the_mean_and_drops_its_share() -> None:
-    layout = layout_of(TINY_CONFIG)
-    assert layout is not None
-    kept = draw(layout.shape, 64, 32, [1, 2], [0.25, 0.5], CPU)
+    architecture = stackable(TINY_CONFIG)
+    assert architecture is not None
+    kept = draw(architecture, 64, 32, [1, 2], [0.25, 0.5], CPU)
     inner_KNM = kept.layers[1].inner
     for factors, probability in zip(inner_KNM, (0.25, 0.5), strict=True):
         assert float((factors == 0).float().mean()) == pytest.approx(probability, abs=0.01)
         assert float(factors.mean()) == pytest.approx(1.0, abs=0.02)
     assert not torch.equal(kept.layers[0].inner, kept.layers[1].inner)
-    again = draw(layout.shape, 64, 32, [2], [0.5], CPU)
+    again = draw(architecture, 64, 32, [2], [0.5], CPU)
     assert torch.equal(again.layers[1].attention[:, 0], kept.layers[1].attention[:, 1])
 
 
@@ -199,8 +239,8 @@ TINY_CONFIG = {
     ids=str,
 )
 def test_a_model_that_is_no_plain_llama_is_no_lane(changes: dict[str, Any]) -> None:
-    assert layout_of(TINY_CONFIG) is not None
-    assert layout_of(TINY_CONFIG | changes) is None
+    assert stackable(TINY_CONFIG) is not None
+    assert stackable(TINY_CONFIG | changes) is None
 
 
 def test_a_lane_and_a_model_of_transformers_go_on_from_each_others_state(models: Workshop) -> None:

@@ -5,7 +5,7 @@ models share each operation: weights are [K, out, in], activations [K, tokens, w
 is one batched product. A lane stays a training step of its own, with its data, learning rate, log,
 checkpoints and result; what it shares is the moment of its update.
 
-layout     which models can be stacked, and where each weight lies in a lane's flat buffer
+choice     which models can be stacked; weights lie in a lane's flat buffer as `llama.layout` says
 rotary     positions of packed rows: tables of rotations, and who attends to whom
 dropping   dropout from one stream for each lane
 layer      a decoder layer, forward and backward

@@ -13,7 +13,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from specc.shapes import ModelShape
+from specc_runtime.llama import Architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Kept:
 
 
 def draw(
-    shape: ModelShape,
+    shape: Architecture,
     rows: int,
     length: int,
     seeds: Sequence[int],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ from torch import Tensor, nn
 from transformers import AutoConfig
 
 from specc.components import arguments
-from specc.errors import DataError
 from specc.steps import TrainParams
 from specc_runtime import model as models
-from specc_runtime.lanes.layout import Layout, read_layout
+from specc_runtime.lanes.choice import read_architecture
 from specc_runtime.lanes.stack import Asked, LaneRule, LaneState, Stack
+from specc_runtime.llama import Architecture, Layout
 from specc_runtime.packing import Batch
 from specc_runtime.seeds import derive
 
@@ -33,8 +32,10 @@ class Lane:
         folder: holds the model.
     """
 
-    def __init__(self, layout: Layout, params: TrainParams, folder: Path, device: torch.device) -> None:
-        self.layout = layout
+    def __init__(
+        self, architecture: Architecture, params: TrainParams, folder: Path, device: torch.device
+    ) -> None:
+        self.layout = layout = Layout(architecture)
         self.params = params
         self.folder = folder
         self.device = device
@@ -84,6 +85,7 @@ class Lane:
         self._fill(weights, where)
         if state is None:
             return
+        parts = {what: self.layout.named(getattr(self.state, where)) for what, where in MOMENTS.items()}
         for name, value in state.items():
             what, _, parameter = name.partition("/")
             if parameter not in self.layout.shapes:
@@ -91,7 +93,7 @@ class Lane:
             if what == STEP:
                 self.state.updates.copy_(value)
             elif what in MOMENTS:
-                self._part(getattr(self.state, MOMENTS[what]), parameter).copy_(value)
+                parts[what][parameter].copy_(value)
             else:
                 raise ValueError(f"`{what}` is no state of AdamW")
 
@@ -104,24 +106,13 @@ class Lane:
     def provenance(self) -> dict[str, Any]:
         return {"implementation": "stacked", "attention": "products", "lanes": self.together}
 
-    def _part(self, buffer_P: Tensor, name: str) -> Tensor:
-        shape, begin = self.layout.shapes[name], self.layout.offsets[name]
-        return buffer_P[begin : begin + prod(shape)].view(shape)
-
     def _named(self, buffer_P: Tensor) -> dict[str, Tensor]:
         """Copies, for the buffer goes on to change, and tensors that share memory can't be saved."""
-        return {name: self._part(buffer_P, name).clone() for name in self.layout.shapes}
+        return {name: part.clone() for name, part in self.layout.named(buffer_P).items()}
 
     def _fill(self, weights: Mapping[str, Tensor], where: Path) -> None:
-        for name, shape in self.layout.shapes.items():
-            stored = weights.get(name)
-            if stored is None or tuple(stored.shape) != shape:
-                found = "is missing" if stored is None else f"has the shape {tuple(stored.shape)}"
-                raise DataError(
-                    f"`{name}` {found} in {where}, the configuration says {shape}",
-                    "check that config.json belongs to these weights",
-                )
-            self._part(self.state.values, name).copy_(stored)
+        models.check_shapes(self.layout.shapes, weights, where)
+        self.layout.fill(self.state.values, weights)
 
 
 def stacked(lanes: Sequence[Lane]) -> Stack:
@@ -134,7 +125,7 @@ def stacked(lanes: Sequence[Lane]) -> Stack:
 
 def open_lane(params: TrainParams, folder: Path, device: torch.device) -> Lane | None:
     """The model of a folder as a lane; None if it can't be one."""
-    layout = read_layout(folder)
-    if layout is None or params.optimizer.name != "adamw" or params.optimizer.plugin or params.adapter:
+    architecture = read_architecture(folder)
+    if architecture is None or params.optimizer.name != "adamw" or params.optimizer.plugin or params.adapter:
         return None
-    return Lane(layout, params, folder, device)
+    return Lane(architecture, params, folder, device)

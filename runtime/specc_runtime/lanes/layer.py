@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
-from specc.shapes import ModelShape
 from specc_runtime.lanes.dropping import Drawn
 from specc_runtime.lanes.rotary import Places, rotated
+from specc_runtime.llama import Architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ def added(x_KND: Tensor, y_KNI: Tensor, weight_KDI: Tensor, kept_KND: Tensor | N
 class Layer:
     """The arithmetic of a layer for one shape; it holds no weights."""
 
-    def __init__(self, shape: ModelShape, eps: float, dtype: torch.dtype) -> None:
+    def __init__(self, shape: Architecture, dtype: torch.dtype) -> None:
         self.shape = shape
-        self.eps = eps
+        self.eps = shape.norm_eps
         self.dtype = dtype
         self.repeats = shape.heads // shape.kv_heads
         self.scale = float(shape.head**-0.5)

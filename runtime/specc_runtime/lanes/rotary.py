@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from specc_runtime.llama import Architecture, rows
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -27,23 +29,17 @@ class Places:
         return Places(self.cosines * scale, self.sines * -scale, self.mask)
 
 
-def angles(length: int, head: int, base: float) -> Tensor:
-    """Angles [T, E / 2] of rotary positions (Su et al. 2021, arXiv 2104.09864), in float32."""
-    frequencies_E = 1.0 / base ** (torch.arange(0, head, 2, dtype=torch.float32) / head)
-    return torch.arange(length, dtype=torch.float32)[:, None] * frequencies_E
-
-
 class Rotary:
     """Tables for sequences of one length, in the dtype of matrices, and the places of each training step."""
 
     def __init__(
-        self, length: int, head: int, base: float, heads: int, device: torch.device, dtype: torch.dtype
+        self, architecture: Architecture, length: int, device: torch.device, dtype: torch.dtype
     ) -> None:
-        self.heads = heads
+        self.heads = architecture.heads
         self.dtype = dtype
-        turned = angles(length, head, base)
-        self.cosines_TE = torch.cat((turned.cos(), turned.cos()), -1).to(device, dtype)
-        self.sines_TE = torch.cat((-turned.sin(), turned.sin()), -1).to(device, dtype)
+        cosines, sines = rows.rotary_tables(architecture, torch.arange(length))
+        self.cosines_TE = torch.cat((cosines, cosines), -1).to(device, dtype)
+        self.sines_TE = torch.cat((-sines, sines), -1).to(device, dtype)
         ahead_TT = torch.ones(length, length, dtype=torch.bool).triu(1)
         self.ahead_TT = ahead_TT.to(device)
         self.whole = Places(

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from specc_runtime.lanes.dropping import Kept, draw
 from specc_runtime.lanes.layer import Layer, LayerTensors, norm, norm_back, weight_gradient
-from specc_runtime.lanes.layout import EMBEDDING, HEAD, NORM, Layout
 from specc_runtime.lanes.rotary import Rotary
+from specc_runtime.llama.layout import EMBEDDING, HEAD, NORM, Layout
 from specc_runtime.packing import IGNORED, Batch
 
 
@@ -83,11 +83,11 @@ class Stack:
         if dtype != torch.float32:
             self.computed_KM = torch.empty_like(self.values_KP[:, : layout.matrices], dtype=dtype)
             self.landed_KM = torch.zeros_like(self.computed_KM)
-        self.layer = Layer(layout.shape, layout.eps, dtype)
-        numbers = range(layout.shape.layers)
+        self.layer = Layer(layout.architecture, dtype)
+        numbers = range(layout.architecture.layers)
         self.weights = [self._layer(number, self.computed_KM, self.values_KP) for number in numbers]
         self.gradients = [self._layer(number, self.landed_KM, self.gradients_KP) for number in numbers]
-        head = EMBEDDING if layout.shape.tied else HEAD
+        head = EMBEDDING if layout.architecture.tied else HEAD
         self.head_KVD = self._view(self.computed_KM, head)
         self.head_gradient_KVD = self._view(self.landed_KM, head)
         self.rotary: dict[int, Rotary] = {}
@@ -161,7 +161,7 @@ class Stack:
 
     def differentiate(self, asked: Sequence[Asked]) -> Tensor:
         """Mean losses [K] over each lane's targets, in nats; fills the gradients."""
-        shape = self.layout.shape
+        shape = self.layout.architecture
         rows, length = asked[0].batch.tokens.shape
         size = (len(asked), rows, length)
         if self.dtype != torch.float32:
@@ -170,9 +170,7 @@ class Stack:
         packed = any(one.batch.packed for one in asked)
         positions_KBT = self._sent(np.stack([one.batch.positions for one in asked])) if packed else None
         if length not in self.rotary:
-            self.rotary[length] = Rotary(
-                length, shape.head, self.layout.rope_base, shape.heads, self.device, self.dtype
-            )
+            self.rotary[length] = Rotary(shape, length, self.device, self.dtype)
         places = self.rotary[length].places(positions_KBT)
         kept = self._kept(asked, rows, length)
         x_KND = self._view(self.values_KP, EMBEDDING)[self.lane_K1, tokens_KN]
@@ -185,7 +183,7 @@ class Stack:
             )
             saved.append(one_saved)
         last_KD = self._view(self.values_KP, NORM)
-        final = norm(x_KND, last_KD, self.layout.eps, self.dtype)
+        final = norm(x_KND, last_KD, shape.norm_eps, self.dtype)
         losses_K, dlogits_KNV = self._losses(torch.bmm(final.y, self.head_KVD.mT), asked)
         weight_gradient(dlogits_KNV, final.y, self.head_gradient_KVD)
         dx_KND = torch.zeros_like(x_KND)
@@ -231,11 +229,11 @@ class Stack:
 
     def _embedding_gradient(self, dx_KND: Tensor, tokens_KN: Tensor) -> None:
         """Set the gradient of the embedding, or add to it where the output head is the same matrix."""
-        vocab = self.layout.shape.vocab
+        vocab = self.layout.architecture.vocab
         ids_KN = tokens_KN + vocab * self.lane_K1
         summed = torch.ops.aten.embedding_dense_backward(dx_KND, ids_KN, vocab * len(self.states), -1, False)
         gradient_KVD = self._view(self.gradients_KP, EMBEDDING)
-        if self.layout.shape.tied:
+        if self.layout.architecture.tied:
             gradient_KVD.add_(summed.view(gradient_KVD.shape))
         else:
             gradient_KVD.copy_(summed.view(gradient_KVD.shape))
@@ -245,7 +243,7 @@ class Stack:
         if not any(probabilities):
             return None
         seeds = [one.seed for one in asked]
-        return draw(self.layout.shape, rows, length, seeds, probabilities, self.device)
+        return draw(self.layout.architecture, rows, length, seeds, probabilities, self.device)
 
     def _sent(self, array: np.ndarray[Any, Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device, non_blocking=True)

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention, softmax
 
-from specc_runtime.llama.passes import ProductAttention
+from specc_runtime.llama.passes import RotaryAttention, RotaryHeads
+from specc_runtime.llama.rows import Rows
 
 Drop = Callable[[Tensor], Tensor]
 """Dropout at a site; None stands for none."""
@@ -41,10 +42,30 @@ def attention_bias(allowed: Tensor | None, length: int, heads: int, groups: int,
     return bias if len(bias) == 1 else bias.repeat(groups, 1, 1)
 
 
-def attend_products(
-    query_HRTD: Tensor, key_GRTD: Tensor, value_GRTD: Tensor, bias: Tensor, drop: Drop | None
+def attend(
+    heads_RTHD: Tensor, rows: Rows, groups: int, bias: Tensor | None = None, drop: Drop | None = None
 ) -> Tensor:
-    """Attention by matrix products, [H, R, T, D]; the heads of a group share one product."""
+    """Attention of queries, keys and values that still lie together: [R, T, H + 2 G, D] -> [R, T, H D].
+
+    Args:
+        groups: heads of keys. bias: from `attention_bias`, to compute by products; None for torch's kernel.
+    """
+    cosine, sine = rows.cosine, rows.sine
+    if bias is not None and drop is None:
+        products: Any = RotaryAttention.apply
+        by_products: Tensor = products(heads_RTHD, cosine, sine, bias, groups)
+        return by_products
+    placed: Any = RotaryHeads.apply
+    query, key, value = placed(heads_RTHD, cosine, sine, groups)
+    if bias is None or drop is None:
+        mixed = _fused(query, key, value, rows.allowed)
+    else:
+        mixed = _dropping(query, key, value, bias, drop)
+    return mixed.permute(1, 2, 0, 3).flatten(2)
+
+
+def _dropping(query_HRTD: Tensor, key_GRTD: Tensor, value_GRTD: Tensor, bias: Tensor, drop: Drop) -> Tensor:
+    """Attention by products whose weights are dropped, [H, R, T, D]."""
     heads, rows, length, size = query_HRTD.shape
     groups = len(key_GRTD)
     shared = heads // groups
@@ -53,12 +74,8 @@ def attend_products(
         query = query.reshape(groups, shared, rows, length, size).transpose(1, 2)
     query = query.reshape(groups * rows, shared * length, size)
     key, value = key_GRTD.reshape(-1, length, size), value_GRTD.reshape(-1, length, size)
-    if drop is None:
-        apply: Any = ProductAttention.apply
-        mixed: Tensor = apply(query, key, value, bias, size**-0.5)
-    else:
-        weights = softmax(torch.baddbmm(bias, query, key.mT, alpha=size**-0.5), -1)
-        mixed = torch.bmm(_dropped(weights, (groups, rows, shared, length, length), drop), value)
+    weights = softmax(torch.baddbmm(bias, query, key.mT, alpha=size**-0.5), -1)
+    mixed = torch.bmm(_dropped(weights, (groups, rows, shared, length, length), drop), value)
     if shared > 1:
         mixed = mixed.view(groups, rows, shared, length, size).transpose(1, 2)
     return mixed.reshape(heads, rows, length, size)
@@ -70,7 +87,7 @@ def _dropped(weights: Tensor, shape: tuple[int, ...], drop: Drop) -> Tensor:
     return drop(rows_first).transpose(0, 1).reshape(weights.shape)
 
 
-def attend_fused(query_HRTD: Tensor, key_GRTD: Tensor, value_GRTD: Tensor, allowed: Tensor | None) -> Tensor:
+def _fused(query_HRTD: Tensor, key_GRTD: Tensor, value_GRTD: Tensor, allowed: Tensor | None) -> Tensor:
     """Attention by torch's fused kernel, [H, R, T, D]."""
     mixed = scaled_dot_product_attention(
         query_HRTD.transpose(0, 1),

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, linear
+from torch.nn.functional import linear
 
-from specc_runtime.llama.passes import GatedProjection, NormAndPass, RotaryHeads
+from specc_runtime.llama.passes import GatedProjection, NormAndPass, SummedCrossEntropy
 
 
 def project(x_NI: Tensor, weight_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
@@ -33,17 +33,6 @@ def norm_and_pass(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> 
     return both
 
 
-def rotary_heads(heads_RTHD: Tensor, cosine: Tensor, sine: Tensor, rotated: int) -> tuple[Tensor, Tensor]:
-    """Heads first: the `rotated` first with rotary positions, and the others, both [H, R, T, D].
-
-    Args:
-        heads_RTHD: R rows of T tokens. cosine, sine: see `Rows`.
-    """
-    apply: Any = RotaryHeads.apply
-    both: tuple[Tensor, Tensor] = apply(heads_RTHD, cosine, sine, rotated)
-    return both
-
-
 def gated(x_ND: Tensor, gate_up_MD: Tensor) -> Tensor:
     """silu(gate) times up of two projections in one matrix: [N, m] (Shazeer 2020, arXiv 2002.05202)."""
     apply: Any = GatedProjection.apply
@@ -53,4 +42,6 @@ def gated(x_ND: Tensor, gate_up_MD: Tensor) -> Tensor:
 
 def summed_cross_entropy(logits_NV: Tensor, targets_N: Tensor, ignored: int) -> Tensor:
     """Cross-entropy summed over the targets, in nats."""
-    return cross_entropy(logits_NV.float(), targets_N, ignore_index=ignored, reduction="sum")
+    apply: Any = SummedCrossEntropy.apply
+    summed: Tensor = apply(logits_NV, targets_N, ignored)
+    return summed

@@ -9,8 +9,7 @@ from torch.nn.functional import embedding, pad
 from specc_runtime.llama.architecture import Architecture
 from specc_runtime.llama.attention import (
     Drop,
-    attend_fused,
-    attend_products,
+    attend,
     attention_bias,
     uses_products,
 )
@@ -19,7 +18,6 @@ from specc_runtime.llama.blocks import (
     norm_and_pass,
     project,
     rms_norm,
-    rotary_heads,
     summed_cross_entropy,
 )
 from specc_runtime.llama.layout import LayerWeights, LlamaWeights
@@ -95,13 +93,8 @@ def _add_attention(
     heads = qkv.view(-1, rows.cosine.shape[-2], a.heads + 2 * a.kv_heads, a.head)
     if layer.query_norm is not None and layer.key_norm is not None:
         heads = _norm_heads(a, heads, layer.query_norm, layer.key_norm)
-    turned, value = rotary_heads(heads, rows.cosine, rows.sine, a.heads + a.kv_heads)
-    query, key = turned[: a.heads], turned[a.heads :]
-    if bias is None:
-        mixed = attend_fused(query, key, value, rows.allowed)
-    else:
-        mixed = attend_products(query, key, value, bias, drop)
-    branch = project(mixed.permute(1, 2, 0, 3).reshape(-1, a.heads * a.head), layer.out)
+    mixed = attend(heads, rows, a.kv_heads, bias, drop)
+    branch = project(mixed.flatten(0, 1), layer.out)
     return x + (branch if drop is None else drop(branch))
 
 

@@ -2,12 +2,15 @@
 
 Matrices come first and vectors last, so that an optimizer that decays matrices only sees two
 stretches of memory. What is multiplied with the same input lies together: the query, key and value
-projections are one matrix, and so are the gate and up projections.
+projections are one matrix, and so are the gate and up projections. Both parts are filled up to whole
+cache lines, so that buffers that lie side by side are aligned alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
@@ -16,6 +19,13 @@ from torch import Tensor
 from specc_runtime.llama.architecture import Architecture
 
 Shape = tuple[int, ...]
+
+EMBEDDING = "model.embed_tokens.weight"
+HEAD = "lm_head.weight"
+NORM = "model.norm.weight"
+
+LINE = 16
+"""Numbers of four bytes in a cache line."""
 
 
 class LayerWeights(NamedTuple):
@@ -59,28 +69,44 @@ class LlamaWeights(NamedTuple):
         return [*matrices, *vectors, self.norm]
 
 
+@dataclass(frozen=True)
 class Layout:
-    """The order of a model's weights in a flat buffer.
+    """The order of a model's weights in a flat buffer."""
 
-    Attributes:
-        shapes: name on the hub -> shape, in the order in which the weights lie.
-        size: numbers in the buffer. matrices: numbers of them that belong to matrices.
-    """
+    architecture: Architecture
 
-    def __init__(self, architecture: Architecture) -> None:
-        self.architecture = architecture
-        self.shapes: dict[str, Shape] = dict(_shapes(architecture))
-        self.size = sum(prod(shape) for shape in self.shapes.values())
-        self.matrices = sum(prod(shape) for shape in self.shapes.values() if len(shape) == 2)
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of each weight by its name on the hub, in the order in which they lie."""
+        return dict(_shapes(self.architecture))
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """Where each weight begins in the buffer."""
+        found, start = {}, 0
+        for name, shape in self.shapes.items():
+            if len(shape) == 1 and start < self.matrices:
+                start = self.matrices
+            found[name] = start
+            start += prod(shape)
+        return found
+
+    @cached_property
+    def matrices(self) -> int:
+        """Numbers of the buffer that hold matrices, with what fills their last line."""
+        return _lines(prod(shape) for shape in self.shapes.values() if len(shape) == 2)
+
+    @cached_property
+    def size(self) -> int:
+        """Numbers in the buffer; what fills it up belongs to no weight."""
+        return self.matrices + _lines(prod(shape) for shape in self.shapes.values() if len(shape) == 1)
 
     def named(self, flat: Tensor) -> dict[str, Tensor]:
         """Views of a buffer by the hub's names."""
-        views, start = {}, 0
-        for name, shape in self.shapes.items():
-            stop = start + prod(shape)
-            views[name] = flat[start:stop].view(shape)
-            start = stop
-        return views
+        return {
+            name: flat[start : start + prod(self.shapes[name])].view(self.shapes[name])
+            for name, start in self.offsets.items()
+        }
 
     def merged(self, flat: Tensor, halved: Tensor | None = None) -> LlamaWeights:
         """Views of a buffer as the forward pass uses them.
@@ -141,12 +167,17 @@ class _Reader:
         return self._flat[start : self._next].view(shape)
 
 
+def _lines(counts: Iterable[int]) -> int:
+    """Their sum, rounded up to whole lines."""
+    return -(-sum(counts) // LINE) * LINE
+
+
 def _shapes(a: Architecture) -> Iterator[tuple[str, Shape]]:
     """Names on the hub and shapes, in the order of the buffer."""
     d, inner, shared = a.width, a.heads * a.head, a.kv_heads * a.head
-    yield "model.embed_tokens.weight", (a.vocab, d)
+    yield EMBEDDING, (a.vocab, d)
     if not a.tied:
-        yield "lm_head.weight", (a.vocab, d)
+        yield HEAD, (a.vocab, d)
     for number in range(a.layers):
         attention, mlp = f"model.layers.{number}.self_attn", f"model.layers.{number}.mlp"
         yield f"{attention}.q_proj.weight", (inner, d)
@@ -167,4 +198,4 @@ def _shapes(a: Architecture) -> Iterator[tuple[str, Shape]]:
         if a.head_norms:
             yield f"{layer}.self_attn.q_norm.weight", (a.head,)
             yield f"{layer}.self_attn.k_norm.weight", (a.head,)
-    yield "model.norm.weight", (d,)
+    yield NORM, (d,)

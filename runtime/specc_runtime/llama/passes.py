@@ -76,45 +76,115 @@ class GatedProjection(Function):
         return back, into_weight
 
 
-class RotaryHeads(Function):
-    """Heads first, with rotary positions on the first `rotated` of them: [R, T, H, D] -> [H, R, T, D].
+def turned(x: Tensor, cosine: Tensor, sine: Tensor, way: float = 1.0) -> Tensor:
+    """Rotary positions on [.., T, D]; with `way` -1 the opposite angle, which is the transposed rotation."""
+    return (x * cosine).addcmul_(swap_halves(x), sine, value=way)
 
-    The transposed rotation turns by the opposite angle.
-    """
+
+def heads_first(heads: Tensor, cosine: Tensor, sine: Tensor, groups: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values of [R, T, H + 2 G, D], with rotary positions: [H or G, R, T, D] each."""
+    first = heads.permute(2, 0, 1, 3).contiguous()
+    placed = turned(first[:-groups], cosine, sine)
+    return placed[:-groups], placed[-groups:], first[-groups:]
+
+
+def heads_last(query: Tensor, key: Tensor, value: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """What `heads_first` does to a gradient, the other way round: [R, T, H + 2 G, D]."""
+    heads, rows, length, size = query.shape
+    groups = len(key)
+    whole = query.new_empty(rows, length, heads + 2 * groups, size)
+    into = whole.permute(2, 0, 1, 3)
+    into[:heads] = turned(query, cosine, sine, -1.0)
+    into[heads:-groups] = turned(key, cosine, sine, -1.0)
+    into[-groups:] = value
+    return whole
+
+
+class RotaryHeads(Function):
+    """`heads_first`, for attention by a kernel of torch."""
 
     @staticmethod
-    def forward(ctx: Any, heads: Tensor, cosine: Tensor, sine: Tensor, rotated: int) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, heads: Tensor, cosine: Tensor, sine: Tensor, groups: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         ctx.save_for_backward(cosine, sine)
-        first = heads.permute(2, 0, 1, 3).contiguous()
-        turned = first[:rotated]
-        return (turned * cosine).addcmul_(swap_halves(turned), sine), first[rotated:]
+        return heads_first(heads, cosine, sine, groups)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
-        cosine, sine = ctx.saved_tensors
-        turned, rest = grads
-        back = (turned * cosine).addcmul_(swap_halves(turned), sine, value=-1)
-        whole = torch.cat((back, rest))
-        return whole.permute(1, 2, 0, 3).contiguous(), None, None, None
+        query, key, value = grads
+        return heads_last(query, key, value, *ctx.saved_tensors), None, None, None
 
 
-class ProductAttention(Function):
-    """softmax(bias + scale q k^T) v of [Z, .., D] by matrix products."""
+class RotaryAttention(Function):
+    """Attention by products, softmax(bias + q k^T / sqrt(D)) v: from [R, T, H + 2 G, D] to [R, T, H D].
 
-    @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scale: float) -> Tensor:
-        weights = softmax(torch.baddbmm(bias, query, key.mT, alpha=scale), -1)
-        ctx.save_for_backward(query, key, value, weights)
-        ctx.scale = scale
-        return torch.bmm(weights, value)
+    The heads of a group share one product. The scale of the scores is taken up by the rotation back.
+    """
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        query, key, value, weights = ctx.saved_tensors
+    def forward(ctx: Any, heads: Tensor, cosine: Tensor, sine: Tensor, bias: Tensor, groups: int) -> Tensor:
+        rows, length, _, size = heads.shape
+        query, key, value = heads_first(heads, cosine, sine, groups)
+        by_group = _by_group(query, groups)
+        key, value = key.reshape(-1, length, size), value.reshape(-1, length, size)
+        weights = softmax(torch.baddbmm(bias, by_group, key.mT, alpha=size**-0.5), -1)
+        ctx.save_for_backward(by_group, key, value, weights, cosine, sine)
+        mixed = _by_head(torch.bmm(weights, value), query.shape, groups)
+        return mixed.permute(1, 2, 0, 3).reshape(rows, length, -1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
+        query, key, value, weights, cosine, sine = ctx.saved_tensors
         (grad,) = grads
-        to_weights = torch.bmm(grad, value.mT)
-        to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype)
-        nothing = query.new_zeros(1, 1, 1)
-        to_query = torch.baddbmm(nothing, to_scores, key, beta=0, alpha=ctx.scale)
-        to_key = torch.baddbmm(nothing, to_scores.mT, query, beta=0, alpha=ctx.scale)
-        return to_query, to_key, torch.bmm(weights.mT, grad), None, None
+        (rows, length, _), size = grad.shape, query.shape[-1]
+        groups = len(key) // rows
+        by_head = grad.view(rows, length, -1, size).permute(2, 0, 1, 3)
+        into = _by_group(by_head, groups)
+        to_scores = torch._softmax_backward_data(torch.bmm(into, value.mT), weights, -1, weights.dtype)
+        to_query = _by_head(torch.bmm(to_scores, key), by_head.shape, groups)
+        to_key, to_value = torch.bmm(to_scores.mT, query), torch.bmm(weights.mT, into)
+        shape = (groups, rows, length, size)
+        scale = size**-0.5
+        back = heads_last(to_query, to_key.view(shape), to_value.view(shape), cosine * scale, sine * scale)
+        return back, None, None, None, None
+
+
+def _by_group(heads: Tensor, groups: int) -> Tensor:
+    """[H, R, T, D] as [G R, (H / G) T, D], in memory of its own order."""
+    count, rows, length, size = heads.shape
+    if count > groups:
+        heads = heads.reshape(groups, count // groups, rows, length, size).transpose(1, 2)
+    return heads.reshape(groups * rows, -1, size)
+
+
+def _by_head(grouped: Tensor, shape: tuple[int, ...], groups: int) -> Tensor:
+    """The other way round; `shape` is [H, R, T, D]."""
+    count, rows, length, size = shape
+    if count > groups:
+        grouped = grouped.view(groups, rows, count // groups, length, size).transpose(1, 2)
+    return grouped.reshape(shape)
+
+
+class SummedCrossEntropy(Function):
+    """Cross-entropy of logits [N, V] summed over targets [N] that are not `ignored`, in nats.
+
+    The gradient softmax(logits) - onehot(target) is made in the memory that held the logarithms, so it is
+    taken once.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor, ignored: int) -> Tensor:
+        logs = torch.log_softmax(logits.float(), -1)
+        counts = (targets != ignored)[:, None]
+        columns = targets[:, None].clamp(min=0)
+        ctx.save_for_backward(columns, counts)
+        ctx.logs, ctx.dtype = logs, logits.dtype
+        return -(logs.gather(-1, columns) * counts).sum()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        columns, counts = ctx.saved_tensors
+        shares = ctx.logs.exp_()
+        shares.scatter_(-1, columns, shares.gather(-1, columns).sub_(1.0))
+        return shares.mul_(counts * grads[0]).to(ctx.dtype), None, None
