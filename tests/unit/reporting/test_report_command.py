@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from reported_study import Names, finished
 
+from reported_study import Names, finished
 from specc.cli.main import specc
 
 

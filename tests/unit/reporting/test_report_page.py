@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reported_study import HOSTILE, HOSTILE_NAMES, SCRIPT, Names, finished, study, value
-from well_formed import Page
 
 from fake_workspace import FakeWorkspace
+from reported_study import HOSTILE, HOSTILE_NAMES, SCRIPT, Names, finished, study, value
 from specc.charts import BarRow, Bars, Coordinate, Curves, Line, Panel, Parallel, Part, Series
 from specc.comparing.model import (
     Compared,
@@ -36,6 +35,7 @@ from specc.reporting.model import Column, Lines, Report, Row, Table
 from specc.reporting.page import as_page
 from specc.results.reader import open_results
 from specc.words import printable
+from well_formed import Page
 
 TEXTS = {"exposure.spec": 'experiment exposure {\n  "why?"  # because\n}\n'}
 
