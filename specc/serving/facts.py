@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import QueryError
@@ -17,6 +17,8 @@ PAGE = 50
 
 MOST_BUDGET_ROWS = 400
 MOST_FAILED = 50
+MOST_COLUMNS = 60
+"""Columns of the table of arms."""
 
 STATES = ("done", "failed", "started", "to do")
 
@@ -99,23 +101,39 @@ def steps(
             raise QueryError(f"there is no state `{state}`")
         conditions.append("state = ?")
         values.append(state)
-    return _page(connection, "steps", STEP_COLUMNS, " AND ".join(conditions), values, order, descending, page)
+    return _page(
+        connection,
+        "steps",
+        dict(zip(STEP_COLUMNS, STEP_COLUMNS, strict=True)),
+        " AND ".join(conditions),
+        values,
+        order,
+        descending,
+        page,
+    )
 
 
 def arms(
     connection: DuckDBPyConnection, text: str, order: str, descending: bool, page: int
 ) -> dict[str, Any]:
-    """A page of the arms: recipe, axes, seed, and how many of their results are there."""
-    columns = [
-        name
-        for (name, *_) in connection.execute("DESCRIBE recipes").fetchall()
-        if name not in ("experiment", "arm")
-    ]
+    """A page of the arms: recipe, axes, seed, what differs among them and their last results (of the view
+    `wide`), and how many of their results are there."""
+    import duckdb
+
+    try:
+        wide = [row[0] for row in connection.execute("DESCRIBE wide").fetchall()]
+        source = "wide JOIN recipes USING (arm)"
+    except duckdb.CatalogException:  # several experiments, and none of them is first
+        wide, source = ["arm"], "recipes"
+    shown = {name: f"{'wide' if source != 'recipes' else 'recipes'}.{schema.quoted(name)}" for name in wide}
+    shown = dict(list(shown.items())[:MOST_COLUMNS])
+    own = ("results_done", "results", "label") if source != "recipes" else ("recipe", "seed", "label")
+    shown |= {name: f"recipes.{name}" for name in own if name not in shown}
     return _page(
         connection,
-        "recipes",
-        ["arm", *columns],
-        "(contains(lower(label), ?) OR lower(recipe) = ?)",
+        source,
+        shown,
+        "(contains(lower(recipes.label), ?) OR lower(recipes.recipe) = ?)",
         [text.lower()] * 2,
         order,
         descending,
@@ -176,18 +194,23 @@ def _search_path(connection: DuckDBPyConnection) -> str:
 def _page(
     connection: DuckDBPyConnection,
     table: str,
-    columns: Sequence[str],
+    columns: Mapping[str, str],
     condition: str,
     values: Sequence[Any],
     order: str,
     descending: bool,
     page: int,
 ) -> dict[str, Any]:
+    """A page of a table.
+
+    Args:
+        columns: name -> SQL of each column. order: the name that rows are ordered by, then by the first.
+    """
     if order and order not in columns:
         raise QueryError(f"there is no column `{order}` here")
-    listed = ", ".join(schema.quoted(column) for column in columns)
-    by = f"ORDER BY {schema.quoted(order)} {'DESC' if descending else 'ASC'} NULLS LAST, ALL" if order else ""
-    by = by.replace(", ALL", f", {schema.quoted(columns[0])}")
+    listed = ", ".join(columns.values())
+    first = next(iter(columns.values()))
+    by = f"ORDER BY {columns[order]} {'DESC' if descending else 'ASC'} NULLS LAST, {first}" if order else ""
     total = connection.execute(f"SELECT count(*) FROM {table} WHERE {condition}", list(values)).fetchone()
     rows = connection.execute(
         f"SELECT {listed} FROM {table} WHERE {condition} {by} LIMIT {PAGE} OFFSET ?",

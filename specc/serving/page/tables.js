@@ -59,7 +59,7 @@ export class PagedTable {
       const ordered = this.asked.order === name;
       const arrow = ordered ? (this.asked.down ? " ▾" : " ▴") : "";
       return make("th", { scope: "col", class: numeric[column] ? "n" : "", "aria-sort": ordered ? (this.asked.down ? "descending" : "ascending") : null },
-        make("button", { type: "button", class: "plain", onclick: () => this.orderBy(name) }, name.replaceAll("_", " ") + arrow));
+        make("button", { type: "button", class: "plain", onclick: () => this.orderBy(name) }, name.replace(/_seconds$/, " time") + arrow));
     });
     const cell = (name, value, column) => {
       if (value !== null && name.endsWith("_seconds")) return make("td", { class: "n" }, duration(value));

@@ -180,6 +180,8 @@ def test_steps_come_a_page_at_a_time_found_filtered_and_ordered(
 def test_arms_show_their_axes_and_what_they_have(visitor: Visitor) -> None:
     found = visitor.get("/api/arms?order=arm").json()
     assert found["columns"][:4] == ["arm", "recipe", "early", "seed"]
+    last = found["columns"].index("skill_tune")
+    assert [row[last] for row in found["rows"]] == [2.0, 3.0, None, None]
     assert found["total"] == 4
     done = found["columns"].index("results_done")
     assert [row[done] for row in found["rows"]] == [2, 2, 0, 0]
