@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from specc.comparing import Compared, Frontier
+    from specc.quantities.fits.model import Fitted
     from specc.results.answer import Answer
     from specc.study import Study
 
@@ -122,8 +123,8 @@ class Workspace:
         """Groups of arms against a baseline, paired over the seeds that they share.
 
         What is left out is the experiment's first main question: the first evaluation after the last
-        stage, by recipe or by the first axis. The answer has `headline`, `effects`, `groups`, `.table().df()`,
-        and shows itself in a notebook.
+        stage, by recipe or by the first axis. The answer has `headline`, `effects`, `groups` and
+        `.table().df()`, and shows itself in a notebook.
 
         Args:
             groups: two or more, the first of which is the baseline, as `specc compare` takes them.
@@ -175,6 +176,23 @@ class Workspace:
         with self.connect() as connection:
             sources = [Source(connection)]
             return frontier_of(sources, *asked_frontier(asked, sources, x, y), series)
+
+    def fit(self, form: str, query: str, hold_out: str = "", experiment: str | None = None) -> Fitted:
+        """A curve fitted to the rows of a query: `fitted["b"].value`, `.predict(x = [1e9])`, `.table().df()`.
+
+        Args:
+            form: name of the curve, for instance `power_law`; `specc fit` lists them.
+            query: its columns have the names of the form's, and `y`; with `seed`, intervals are over seeds.
+            hold_out: a condition on the query's columns, in SQL: rows to predict instead of fitting them.
+            experiment: whose tables come first; needed only if there are several.
+        Raises:
+            QueryError: if there is no such form, DuckDB refuses the query, or its rows don't suit the form.
+            WorkspaceError, DiskFull: if there are no results, and no index of them can be built.
+        """
+        from specc.quantities.fits.query import fit_query
+
+        with self.connect(experiment) as connection:
+            return fit_query(connection, form, query, hold_out or None)
 
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:

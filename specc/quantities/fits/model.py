@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from specc.steps import Frozen
+
+if TYPE_CHECKING:
+    from specc.results.answer import Answer
 
 
 class Estimate(Frozen):
@@ -86,6 +90,29 @@ class Fitted(Frozen):
 
         form = FORMS[self.form]
         return [float(y) for y in curve(form, columns, [self[each.name].value for each in form.parameters])]
+
+    def table(self) -> Answer:
+        """The parameters as rows: name, value, low, high, unit, meaning."""
+        from specc.results.answer import Answer
+
+        rows = [(p.name, p.value, p.low, p.high, p.unit, p.meaning) for p in self.parameters]
+        kinds = ("VARCHAR", "DOUBLE", "DOUBLE", "DOUBLE", "VARCHAR", "VARCHAR")
+        return Answer(("parameter", "value", "low", "high", "unit", "meaning"), kinds, rows)
+
+    def residuals(self) -> Answer:
+        """The fitted points as rows: columns of the form, seed, y, fitted, residual."""
+        from specc.results.answer import Answer
+
+        names = tuple(self.points[0].x) if self.points else ()
+        rows = [(*p.x.values(), p.seed, p.y, p.fitted, p.residual) for p in self.points]
+        kinds = (*("DOUBLE" for _ in names), "VARCHAR", "DOUBLE", "DOUBLE", "DOUBLE")
+        return Answer((*names, "seed", "y", "fitted", "residual"), kinds, rows)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        notes = "".join(f"<p>{escape(each)}</p>" for each in (self.formula, self.interval, *self.warnings))
+        return self.table()._repr_html_() + notes
 
     def __str__(self) -> str:
         from specc.quantities.fits.text import as_text

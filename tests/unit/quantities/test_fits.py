@@ -73,31 +73,30 @@ def test_a_search_finds_what_exact_data_was_made_with(name: str) -> None:
 def reference(name: str, at: dict[str, float]) -> float:
     """The formulas once more, in plain Python with loops."""
     t = TRUTH[name]
-    g = at.get
-    x, n, d, c, m, p, u = (g(key, 1.0) for key in "xndcmpu")
+    x, n, d, c, m, p, u = (at.get(key, 1.0) for key in "xndcmpu")
     if name == "power_law":
-        return t[0] / x ** t[2] + t[1]
+        return float(t[0] / x ** t[2] + t[1])
     if name == "overfitting":
-        return t[0] / x ** t[3] + t[1] * x ** t[4] + t[2]
+        return float(t[0] / x ** t[3] + t[1] * x ** t[4] + t[2])
     if name == "chinchilla":
-        return t[2] + t[0] / n ** t[3] + t[1] / d ** t[4]
+        return float(t[2] + t[0] / n ** t[3] + t[1] / d ** t[4])
     if name == "overtraining":
-        return t[2] + (t[0] * m ** t[3] + t[1] / m ** t[3]) / c ** t[3]
+        return float(t[2] + (t[0] * m ** t[3] + t[1] / m ** t[3]) / c ** t[3])
     if name == "precision":
-        return t[2] + t[0] / (n * (1 - math.exp(-p / t[5]))) ** t[3] + t[1] / d ** t[4]
+        return float(t[2] + t[0] / (n * (1 - math.exp(-p / t[5]))) ** t[3] + t[1] / d ** t[4])
     if name == "quantisation":
-        return t[0] * d ** t[1] / n ** t[2] * math.exp(-p / t[3])
+        return float(t[0] * d ** t[1] / n ** t[2] * math.exp(-p / t[3]))
     if name == "repetition":
         repeats = max(d / u - 1, 0)
         worth = d if d <= u else u + u * t[3] * (1 - math.exp(-repeats / t[3]))
-        return t[1] + t[0] / worth ** t[2]
+        return float(t[1] + t[0] / worth ** t[2])
     y, read, number = t[0] / min(u, d) ** t[2], min(u, d), 0
     while read < d:
         number += 1
         end = min(read + u, d)
         y *= (end / read) ** (-t[2] * 0.5 ** (number / t[3]))
         read = end
-    return y + t[1]
+    return float(y + t[1])
 
 
 @pytest.mark.parametrize("name", FORMS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import specc
 from fake_workspace import FakeWorkspace, exposure, log_line
 from specc.cli.commands.fit import fit
 
@@ -68,3 +69,12 @@ def test_what_can_not_be_fitted_is_told(workspace: Path, arguments: tuple[str, .
     assert done.exit_code != 0
     assert said in done.stderr
     assert "help" in done.stderr
+
+
+def test_a_workspace_in_python_fits_too(workspace: Path) -> None:
+    fitted = specc.open(workspace).fit("power_law", QUERY, hold_out="x > 1600")
+    assert fitted["b"].value == pytest.approx(0.5, rel=1e-2)
+    assert fitted.predict(x=[1e4]) == pytest.approx([loss(10_000)], rel=1e-3)
+    assert fitted.table().columns[:2] == ("parameter", "value")
+    assert len(fitted.residuals().rows) == len(fitted.points)
+    assert "a * x^-b + c" in fitted._repr_html_()
