@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_recipes import RECIPE, stage_of
 
+from small_recipes import RECIPE, stage_of
 from specc.precision import automatic_dtype
 from specc.shapes import llama_shape
 from specc.steps import Component

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_recipes import codes_of, compiled, points_of, study_of
 
+from small_recipes import codes_of, compiled, points_of, study_of
 from specc.analysis.data_calls import DEEPEST, MOST_PARTS
 from specc.diagnostics import render
 from specc.study import PlannedStep, Study

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_recipes import points_of, study_of
 
+from small_recipes import points_of, study_of
 from specc.steps import TrainParams
 from specc.study import PlannedStep, Study
 

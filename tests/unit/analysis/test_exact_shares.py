@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from small_recipes import codes_of, points_of
 
 RECIPE = """\

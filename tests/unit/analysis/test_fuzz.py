@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from small_recipes import RECIPE, compiled
 
+from small_recipes import RECIPE, compiled
 from specc.diagnostics import as_json, render
 
 LARGER = RECIPE.replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from small_recipes import RECIPE, codes_of, points_of, stage_of
 
 GIVEN = RECIPE.replace(

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_recipes import RECIPE, study_of
 
+from small_recipes import RECIPE, study_of
 from specc.study import PlannedStep, Study
 
 NAMES = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import networkx
 import pytest
-from small_recipes import RECIPE, compiled, study_of
 
+from small_recipes import RECIPE, compiled, study_of
 from specc.graph.plan import build_graph, ordered
 from specc.study import PlannedStep
 

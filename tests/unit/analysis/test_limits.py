@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_recipes import RECIPE, compiled
 
+from small_recipes import RECIPE, compiled
 from specc.analysis.definition import MOST_RECIPES, MOST_STAGES
 from specc.analysis.load import MOST_EXPERIMENTS
 from specc.language.parse import LARGEST

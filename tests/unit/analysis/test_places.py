@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from small_recipes import points_of, study_of
 
+from small_recipes import points_of, study_of
 from specc.analysis.findings import Finding
 from specc.analysis.intervals import Layout, Length, PlacedCell, lay_out
 from specc.analysis.places import Placement

@@ -6,8 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from small_recipes import points_of, study_of
 
+from small_recipes import points_of, study_of
 from specc.analysis.resolved import Reading
 
 RECIPE = """\

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_recipes import RECIPE, compiled, points_of, study_of
 
+from small_recipes import RECIPE, compiled, points_of, study_of
 from specc.analysis.compile import Compilation, compile_file
 from specc.diagnostics import render
 from specc.graph.cost import Rates

@@ -8,8 +8,8 @@ from math import cos, pi
 from pathlib import Path
 
 import pytest
-from small_recipes import RECIPE, stage_of
 
+from small_recipes import RECIPE, stage_of
 from specc.steps import Phase
 
 STEPS = 200

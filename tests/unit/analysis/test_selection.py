@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_recipes import codes_of, compiled, study_of
 
+from small_recipes import codes_of, compiled, study_of
 from specc.analysis import selection
 from specc.analysis.resolved import ResolvedPoint
 from specc.analysis.selection import candidate_of

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from small_recipes import RECIPE, compiled, study_of
 
 SWEEP = "sweep early in [25%, 50%]"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from small_recipes import codes_of, compiled, study_of
 
+from small_recipes import codes_of, compiled, study_of
 from specc.cli.main import specc
 from specc.study import PlannedStep, Study
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_recipes import RECIPE, compiled, points_of, study_of
 
+from small_recipes import RECIPE, compiled, points_of, study_of
 from specc.analysis.values import StageValue
 from specc.analysis.weights import Combination, arithmetic, is_delta, plain, terms_of, total
 from specc.diagnostics import Source, Span, render
