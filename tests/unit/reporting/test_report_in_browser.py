@@ -82,7 +82,7 @@ def test_marks_of_the_main_figure_lie_at_the_values(browser: Browser, report: Re
         "return [...document.querySelectorAll('#effects .m circle.dot')]"
         ".map((each) => each.getBoundingClientRect()).map((box) => at(box.left + box.width / 2)); })()"
     )
-    pixel = 0.003
+    pixel = page.run(f"(() => {{ const at = ({AXIS})('effects'); return at(1) - at(0); }})()")
     assert sorted(rings) == pytest.approx(sorted(pair.difference for pair in effect.pairs), abs=pixel)
     whisker = page.run(
         f"(() => {{ const at = ({AXIS})('effects');"
