@@ -41,7 +41,7 @@ class RunOptions:
         wait: whether to wait for another run in the workspace to end.
         grace_seconds: what an interrupted run gives its steps to save a checkpoint.
         again: command that goes on with the run; "" for `specc run` on the study's recipe.
-        on_change: called after steps have finished, and once at the end if any did.
+        on_change: called after steps have gone on or finished, and once at the end if any did.
         recipe: text of the recipe, to be kept with the run.
         entry, preload: what does a step in a worker, and the modules that the server of workers
             loads; None for the runtime's own.

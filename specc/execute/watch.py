@@ -19,11 +19,11 @@ from specc.study import PlannedStep, Study
 UPDATE_SECONDS = 0.2
 """Least time between two updates of the console."""
 
-HOOK_SECONDS = 2.0
+HOOK_SECONDS = 1.0
 """Least time between two calls of the hook during a run."""
 
-HOOK_SHARE = 20.0
-"""The hook waits this many times as long as its last call took: it costs a run at most 5%."""
+HOOK_SHARE = 10.0
+"""The hook waits this many times the processor time of its last call: it costs a tenth of a core at most."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Watch:
     """Keeps the picture of a run and passes it on.
 
     Args:
-        on_change: called after steps have finished, not more often than it can bear; what it
+        on_change: called after steps have gone on or finished, not more often than it can bear; what it
             raises is told once and never ends the run.
         again: command that goes on with the run.
     """
@@ -87,6 +87,7 @@ class Watch:
     def progressed(self, event: Progress) -> None:
         run = self.running[event.key]
         run.latest = event
+        self.changed = True  # its log has grown
         if run.first is None:
             run.first = (time.monotonic(), event.step)
 
@@ -174,15 +175,15 @@ class Watch:
         self.changed = False
         if self.on_change is None:
             return
-        began = time.monotonic()
+        began = time.process_time()
         try:
             self.on_change()
         except Exception as error:
             if not self.hook_failed:
                 self.console.note(f"warning: results can't be indexed now: {reason(error)}; the run goes on")
             self.hook_failed = True
-        ended = time.monotonic()
-        self.hook_due = ended + max(HOOK_SECONDS, HOOK_SHARE * (ended - began))
+        cost = time.process_time() - began
+        self.hook_due = time.monotonic() + max(HOOK_SECONDS, HOOK_SHARE * cost)
 
     def status(self, state: RunState, error: SpeccError | None = None) -> RunStatus:
         """The picture of this moment; `error` is what ended the run as a whole."""
