@@ -99,13 +99,13 @@ def welch_interval(values: Sequence[float], others: Sequence[float], level: floa
 def _student(
     n: int, center: float, spread: float | None, error: float, df: float, level: float
 ) -> Mean | None:
-    from scipy import stats
+    from scipy import special
 
-    half = float(stats.t.ppf((1 + level) / 2, df)) * error
+    half = float(special.stdtrit(df, (1 + level) / 2)) * error
     low, high = center - half, center + half
     if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(center)):
         return None
-    p = float(2 * stats.t.sf(abs(center) / error, df)) if error else 0.0
+    p = float(2 * special.stdtr(df, -abs(center) / error)) if error else 0.0
     return Mean(n, center, spread, low, high, df, p)
 
 

@@ -44,7 +44,7 @@ def clustered(sums: Sequence[float], weights: Sequence[float], level: float = 0.
     Raises:
         ValueError: for lengths that differ, numbers that are not finite, or weights that are not positive.
     """
-    from scipy import stats
+    from scipy import special
 
     if len(sums) != len(weights):
         raise ValueError("each cluster has a sum and a weight")
@@ -57,7 +57,7 @@ def clustered(sums: Sequence[float], weights: Sequence[float], level: float = 0.
     center = math.fsum(sums) / total
     squares = math.fsum((each - center * weight) ** 2 for each, weight in zip(sums, weights, strict=True))
     error = math.sqrt(squares * count / (count - 1)) / total
-    half = float(stats.t.ppf((1 + level) / 2, count - 1)) * error
+    half = float(special.stdtrit(count - 1, (1 + level) / 2)) * error
     return Clustered(count, center, error, center - half, center + half)
 
 

@@ -19,22 +19,24 @@ def power(effect: float, sd: float, n: int, alpha: float = 0.05) -> float:
         effect: true mean difference. sd: true standard deviation of the differences; above 0.
     """
     import numpy as np
-    from scipy import integrate, special, stats
+    from scipy import special
 
     df = n - 1
-    critical = float(stats.t.ppf(1 - alpha / 2, df))
+    critical = float(special.stdtrit(df, 1 - alpha / 2))
     shift = abs(effect) / sd * math.sqrt(n)
-    # The sample's spread over the true one, s: its square times df is chi-squared. In steps of equal
-    # size in log s, for with few degrees of freedom s spans many powers of ten, and in finer ones where
-    # the sample's t passes the critical value.
-    low, high = (math.sqrt(each / df) for each in stats.chi2.ppf([1e-13, 1 - 1e-13], df))
-    turn = [min(max((shift + side) / critical, low), high) for side in (-8.0, 8.0)]
-    steps = [np.linspace(math.log(low), math.log(high), 2001), np.log(np.linspace(turn[0], turn[1], 1001))]
-    log_s = np.unique(np.concatenate(steps))
+    # The sample's spread over the true one, s: its square times df is chi-squared. Steps in log s, for
+    # with few degrees of freedom s spans many powers of ten; they are finer than both bends: that of the
+    # density (a sum of equal steps is exact to rounding then) and, 1 / shift wide, that of the test.
+    low, high = (
+        math.log(2 * float(special.gammaincinv(df / 2, each)) / df) / 2 for each in (1e-13, 1 - 1e-13)
+    )
+    count = max(200, math.ceil((high - low) * 2 * (shift + 1)))
+    log_s = np.linspace(low, high, count)
     s = np.exp(log_s)
-    density = stats.chi2.pdf(s * s * df, df) * 2 * s * df * s  # of log s
+    # Density of log s: that of chi-squared at df s^2, times 2 df s^2.
+    log_density = df * (log_s - s * s / 2) + df / 2 * math.log(df / 2) + math.log(2) - math.lgamma(df / 2)
     found = special.ndtr(shift - critical * s) + special.ndtr(-shift - critical * s)
-    return min(1.0, float(integrate.trapezoid(density * found, x=log_s)))
+    return min(1.0, float(np.sum(np.exp(log_density) * found)) * (high - low) / (count - 1))
 
 
 def pairs_needed(effect: float, sd: float, alpha: float = 0.05, wanted: float = 0.8) -> int | None:
@@ -56,12 +58,23 @@ def pairs_needed(effect: float, sd: float, alpha: float = 0.05, wanted: float = 
     ratio = abs(effect) / sd
     if ratio * math.sqrt(MOST_PAIRS) < 1:
         return None
-    low, high = 1, 2
+    # Near the answer of a normal test; power grows with n, so the ends of a bracket move from there.
+    guess = (_normal_quantile(1 - alpha / 2) + _normal_quantile(wanted)) ** 2 / ratio**2
+    high = min(max(3, math.ceil(guess) + 2), MOST_PAIRS)
+    low = 1
     while power(ratio, 1.0, high, alpha) < wanted:
-        low, high = high, high * 2
-        if low >= MOST_PAIRS:
+        if high >= MOST_PAIRS:
             return None
-    while high - low > 1:  # power grows with n
+        low, high = high, min(high + max(2, high // 8), MOST_PAIRS)
+    if high - low > 8 and power(ratio, 1.0, high - 8, alpha) < wanted:
+        low = high - 8
+    while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if power(ratio, 1.0, middle, alpha) >= wanted else (middle, high)
-    return high if high <= MOST_PAIRS else None
+    return high
+
+
+def _normal_quantile(p: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(p)

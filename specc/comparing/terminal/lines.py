@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,10 +65,19 @@ def padded(text: str, width: int) -> str:
 def wrapped(text: str, width: int, first: str = "", rest: str = "", style: Style = "") -> list[Line]:
     """A text for people in lines; what begins the first and the others counts."""
     found = textwrap.wrap(
-        printable(text),
+        _kept(printable(text)),
         max(width, 20),
         initial_indent=first,
         subsequent_indent=rest,
         break_on_hyphens=False,
     )
-    return [[(line, style)] for line in found]
+    return [[(line.replace(_TIE, " "), style)] for line in found]
+
+
+_TIE = "\N{NO-BREAK SPACE}"
+
+
+def _kept(text: str) -> str:
+    """A text whose equations and names in backticks stay on a line, if they are short."""
+    text = text.replace(" = ", f"{_TIE}={_TIE}")
+    return re.sub(r"`[^`]{1,40}`|\[[^\]]{1,40}\]", lambda found: found[0].replace(" ", _TIE), text)

@@ -63,7 +63,9 @@ def frontier_page(found: Frontier, width: int, signs: Signs, brief: bool = False
     lines += [[], *scatter(found, width, signs), []]
     marks = dict(zip((point.name for point in found.points), letters(found.points), strict=True))
     ranked = sorted(found.points, key=lambda point: point.dominated)
-    shown = ranked[:MOST] if len(ranked) > MOST + 3 else ranked
+    shown = ranked
+    if len(ranked) > MOST + 3:
+        shown = [point for point in ranked if not point.dominated][:MOST]
     rows = [
         (
             marks[point.name],
