@@ -44,7 +44,8 @@ HEADERS = {
 """Of every answer; an answer may have a policy and a cache rule of its own."""
 
 ENTRANCE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=./"><title>specc</title>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=./">
+<link rel="icon" href="data:,"><title>specc</title>
 </head><body><p><a href="./">specc</a></p></body></html>
 """
 """Goes on to the page, from this origin: after a redirect from elsewhere a strict cookie would be missing."""

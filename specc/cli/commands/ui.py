@@ -21,7 +21,9 @@ def ui(workspace: str | None, port: int, no_open: bool) -> int:
     The page is served to this machine alone, and to who has the address that is printed: it holds a token
     that is new each time. Nothing can be changed from it. Several may be open at once; Ctrl-C ends it.
 
-    From another machine: ssh -L 8000:127.0.0.1:8000 HOST specc ui --no-open --port 8000
+    \b
+    From another machine:
+      ssh -L 8000:127.0.0.1:8000 HOST specc ui --no-open --port 8000
     """
     from specc.cli.serving import serve_page
 

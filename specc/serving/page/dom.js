@@ -31,6 +31,8 @@ export function picture(text) {
 }
 
 // ---- numbers
+export const whole = (value) => (value ?? 0).toLocaleString("en");
+
 export function compact(value) {
   if (value === null || value === undefined) return "";
   const size = Math.abs(value);

@@ -1,5 +1,5 @@
 // How the run stands, what runs, and the budget.
-import { byId, compact, duration, fill, make, significant } from "./dom.js";
+import { byId, compact, duration, fill, make, significant, whole } from "./dom.js";
 import { plot, sign, sparkline } from "./plot.js";
 
 let latest = null;
@@ -26,12 +26,16 @@ function numberOf(keys) {
 export function showRun(value, fresh) {
   latest = value;
   const { status } = value;
+  if (!fresh) return;
   if (!status) {
-    byId("badge").textContent = "nothing was run in this workspace yet";
-    byId("counts").textContent = "start one: specc run FILE";
+    byId("badge").textContent = "no run";
+    byId("badge").className = "badge";
+    byId("counts").textContent = value.generation === null ? "" : "no run is recorded in this workspace";
+    byId("progress").hidden = true;
+    showCurves(value, { state: "", running: [], running_more: 0 });
     return;
   }
-  if (!fresh) return;
+  byId("progress").hidden = false;
   const { counts } = status;
   const badge = byId("badge");
   badge.textContent = status.state;
@@ -44,9 +48,9 @@ export function showRun(value, fresh) {
   failed.style.width = share(counts.failed + counts.blocked);
   bar.setAttribute("aria-valuemax", counts.total);
   bar.setAttribute("aria-valuenow", counts.done + counts.reused);
-  const parts = [`${compact(counts.done + counts.reused)} of ${compact(counts.total)} steps done`];
+  const parts = [`${whole(counts.done + counts.reused)} of ${whole(counts.total)} steps done`];
   for (const [number, word] of [[counts.reused, "reused"], [counts.running, "running"], [counts.failed, "failed"], [counts.blocked, "blocked"]]) {
-    if (number) parts.push(`${compact(number)} ${word}`);
+    if (number) parts.push(`${whole(number)} ${word}`);
   }
   byId("counts").textContent = parts.join(", ");
   const speed = status.state === "running" && status.tokens_per_second;
@@ -135,18 +139,18 @@ export function showOverview(value) {
       make("td", { class: "n", title: each.planned.toLocaleString("en") }, compact(each.planned)),
       make("td", { class: "n", title: counted.toLocaleString("en") }, compact(counted)),
       make("td", {}, meter(share), " ", differ ? make("strong", { class: "bad" }, `${each.arms_differ} arms differ`) : each.ends_early ? make("span", { class: "soft" }, "may end early") : `${Math.floor(100 * share)}%`),
-      make("td", { class: "n" }, `${compact(each.arms_done)} / ${compact(each.arms)}`));
+      make("td", { class: "n" }, `${whole(each.arms_done)} / ${whole(each.arms)}`));
   });
   fill(byId("budget"), [["stage", ""], ["corpus", ""], ["planned", "n"], ["counted", "n"], ["", ""], ["arms done", "n"]], rows, "Tokens planned and counted, over all arms");
   byId("budget-note").textContent = rows.length ? "Tokens over all arms; what arms share counts in each of them. A stage is counted when it is done." : "no budget yet";
   const work = value.operations.map((each) => make("tr", {},
     make("td", {}, each.op),
-    make("td", { class: "n" }, `${compact(each.done)} / ${compact(each.steps)}`),
+    make("td", { class: "n" }, `${whole(each.done)} / ${whole(each.steps)}`),
     make("td", {}, each.failed ? make("strong", { class: "bad" }, `${each.failed} failed`) : ""),
     make("td", { class: "n" }, duration(each.wall_seconds)),
     make("td", { class: "n" }, each.flops ? each.flops.toExponential(1) : "")));
   fill(byId("operations"), [["operation", ""], ["done", "n"], ["", ""], ["time", "n"], ["FLOPs", "n"]], work, "Steps by operation");
-  const notes = [`${compact(value.results_done)} of ${compact(value.results)} results are there`, `${compact(value.arms_done)} of ${compact(value.arms)} arms are complete`];
+  const notes = [`${whole(value.results_done)} of ${whole(value.results)} results are there`, `${whole(value.arms_done)} of ${whole(value.arms)} arms are complete`];
   if (value.diverged) notes.push(`${value.diverged} results are not a number: training diverged`);
   byId("results").textContent = notes.join("; ");
 }

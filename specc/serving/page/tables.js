@@ -1,5 +1,5 @@
 // A table of which the server sends a page at a time: find, filter, order.
-import { ask, cellOf, compact, duration, fill, make, query } from "./dom.js";
+import { ask, cellOf, compact, duration, fill, make, query, whole } from "./dom.js";
 
 let made = 0;
 
@@ -72,7 +72,7 @@ export class PagedTable {
     fill(this.table, heads, value.rows.map((row) => make("tr", {}, ...shown.map(([name, column]) => cell(name, row[column], column)))));
     if (focused) for (const head of heads) if (head.textContent.slice(0, -2).trim() === focused.replace(/ [▾▴]$/, "") || head.textContent === focused) head.firstChild.focus();
     const from = value.total ? value.page * value.size + 1 : 0;
-    this.place.textContent = value.total ? `${compact(from)} to ${compact(Math.min(value.total, from + value.size - 1))} of ${value.total.toLocaleString("en")}` : "none";
+    this.place.textContent = value.total ? `${whole(from)} to ${whole(Math.min(value.total, from + value.size - 1))} of ${whole(value.total)}` : "none";
     this.back.disabled = value.page === 0;
     this.on.disabled = value.page >= last;
   }
