@@ -120,7 +120,8 @@ function scheme(chosen) {
 scheme(remember("scheme"));
 dark.addEventListener("change", () => scheme(remember("scheme")));
 byId("theme").addEventListener("click", () => {
-  const chosen = byId("theme").textContent;
+  const root = document.documentElement.classList;
+  const chosen = root.contains("dark") || (dark.matches && !root.contains("light")) ? "light" : "dark";
   remember("scheme", chosen);
   scheme(chosen);
 });
