@@ -112,7 +112,8 @@ def run_here(study: Study, workspace: Path, do: DoStep = write_label) -> None:
 
 
 def rows(workspace: Path) -> dict[str, list[str]]:
-    """What the index stores, in order, without the columns of `VOLATILE` and the list of runs."""
+    """What the index stores, in order, without the columns of `VOLATILE`, the list of runs and
+    what is known of folders."""
     connection = open_results(workspace)
     try:
         found = {}
@@ -122,7 +123,7 @@ def rows(workspace: Path) -> dict[str, list[str]]:
                 for column, *_ in connection.execute(f"DESCRIBE {table}").fetchall()
                 if column not in VOLATILE
             ]
-            if not columns or table in OF_WORKSPACE:
+            if not columns or table in (*OF_WORKSPACE, "recorded.folders"):
                 continue
             chosen = ", ".join(f"{column}::VARCHAR" for column in columns)
             stored = map(str, connection.execute(f"SELECT {chosen} FROM {table}").fetchall())
