@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from specc.charts.canvas import Canvas, Size, label_width
 from specc.charts.lettering import cut, signed, significant
 from specc.charts.marks import shape
-from specc.charts.scale import Scale, decimals, labels, span, ticks
+from specc.charts.scale import Scale, decimals, finite, labels, span, ticks
 from specc.comparing.model import Compared, Effect, Group
 
 MOST_ROWS = 60
@@ -62,12 +62,16 @@ def forest(compared: Compared, size: Size | None = None, most: int = MOST_ROWS) 
             *(pair.difference for pair in effect.pairs),
         )
     ]
-    low, high = span([0.0, *values], 0.06)
+    sizes = [abs(group.mean) for group in compared.groups if group.mean is not None]
+    # Where nothing differs at all, an axis of a twentieth of the results says so.
+    low, high = span([0.0, *values], 0.06, 0.05 * max(finite(sizes), default=1.0) if not any(values) else 0.0)
     digits = min(6, max(3, decimals(ticks(low, high)) + 1))
     told = [_told(each.effect, digits) for each in rows]
     names = [each.name for each in rows]
     left = min(label_width(names, font) + 14, 0.30 * canvas.size.width)
-    right = label_width(told, font * 0.92) + 14
+    level = next((e.interval.level for e in effects if e.interval), None)
+    head = "mean" if level is None else f"mean [{level:.0%} interval]"
+    right = label_width([head, *told], font * 0.92) + 14
     plot = Scale(low, high, left, max(canvas.size.width - right, left + 0.25 * canvas.size.width))
     top = 1.7 * row
     bottom = top + row * max(len(rows), 1)
@@ -75,7 +79,8 @@ def forest(compared: Compared, size: Size | None = None, most: int = MOST_ROWS) 
     canvas.below(plot, bottom, marked, labels(marked), top - 0.4 * row)
     zero = plot(0.0)
     canvas.line(zero, top - 0.5 * row, zero, bottom, "zero")
-    _heads(canvas, compared, plot, top - 0.75 * row, right)
+    _heads(canvas, compared, plot, top - 0.75 * row)
+    canvas.text(plot.end + 14, top - 0.75 * row, head, "soft", 0.92)
     for number, (each, words) in enumerate(zip(rows, told, strict=True)):
         _draw(canvas, each, words, plot, top + row * (number + 0.5), left, digits)
     y = bottom + 4 + 2.5 * font
@@ -112,11 +117,12 @@ def _told(effect: Effect | None, digits: int) -> str:
     text = signed(effect.mean, digits)
     if effect.interval is not None:
         text += f" [{signed(effect.interval.low, digits)}, {signed(effect.interval.high, digits)}]"
-    return f"{text}  n={len(effect.pairs)}"
+    unpaired = effect.interval is not None and "unpaired" in effect.interval.method
+    return f"{text} unpaired" if unpaired else f"{text} n={len(effect.pairs)}"
 
 
-def _heads(canvas: Canvas, compared: Compared, plot: Scale, y: float, right: float) -> None:
-    """Which side is better, where that is known, and what stands in the column of numbers."""
+def _heads(canvas: Canvas, compared: Compared, plot: Scale, y: float) -> None:
+    """Which side is better, where that is known."""
     better = compared.question.better
     zero, font = plot(0.0), canvas.font
     if better:
@@ -126,9 +132,6 @@ def _heads(canvas: Canvas, compared: Compared, plot: Scale, y: float, right: flo
             canvas.text(zero - 6, y, sides[0], "soft end", 0.92)
         if plot.end - zero > room:
             canvas.text(zero + 6, y, sides[1], "soft", 0.92)
-    if right > 8 * font:
-        level = next((e.interval.level for e in compared.effects if e.interval), compared.question.level)
-        canvas.text(plot.end + 14, y, f"mean [{level:.0%} interval]", "soft", 0.92)
 
 
 def _draw(canvas: Canvas, row: _Row, words: str, plot: Scale, y: float, left: float, digits: int) -> None:

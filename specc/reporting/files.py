@@ -187,11 +187,11 @@ def latex_tables(report: Report) -> dict[str, str]:
     for table in listed:
         write = tables.writers(table)
         types = tuple(
-            "DOUBLE" if column.kind in ("number", "whole") else "VARCHAR" for column in table.columns
+            "DOUBLE" if column.kind in ("number", "whole", "p") else "VARCHAR" for column in table.columns
         )
         rows = [
             tuple(
-                value if value is None or column.kind in ("number", "whole") else put(value)
+                value if value is None or column.kind in ("number", "whole", "p") else put(value)
                 for value, column, put in zip(row.cells, table.columns, write, strict=True)
             )
             for row in table.rows

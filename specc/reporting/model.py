@@ -19,8 +19,8 @@ class Column:
     """A column of a table.
 
     Attributes:
-        kind: `text`, `number`, `plain` (a number as it is), `whole`, `share`, `seconds` or `name` (of an arm
-            or group).
+        kind: `text`, `number`, `p` (a probability), `plain` (a number as it is), `whole`, `share`,
+            `seconds` or `name` (of an arm or group).
         doc: what it means, with its unit; for those who point at it.
     """
 

@@ -69,6 +69,7 @@ def as_page(report: Report) -> str:
         exact=tables.exact,
         writers=tables.writers,
         prose=_prose,
+        titled=_titled,
         shared=_shared(report),
         numeric=tables.is_numeric,
         numbers=_numbers,
@@ -113,8 +114,18 @@ def _shared(report: Report) -> tuple[str, ...]:
 def _prose(told: str) -> Markup:
     """A message as a sentence; names that it quotes stand out, and minus signs are such."""
     safe = str(escape(tables.sentence(told)))
-    safe = re.sub(r"`([^`]+)`", r'<span class="name">\1</span>', safe)
+    safe = re.sub(r"`([^`]+)`", lambda found: f'<bdi class="name">{_short(found[1])}</bdi>', safe)
     return Markup(re.sub(r"(?<![\w.])-(?=\d)", "−", safe))
+
+
+def _short(safe: str, most: int = 120) -> str:
+    """An escaped text, cut where it is too long for a line; nothing is cut inside of an escape."""
+    return safe if len(safe) <= most else re.sub(r"&[^;]*$", "", safe[:most]) + "…"
+
+
+def _titled(text: str) -> Markup:
+    """A name or title in one line, apart from the direction of what stands around it."""
+    return Markup("<bdi>{}</bdi>").format(Markup(_short(str(escape(printable(text))), 200)))
 
 
 def _numbers(table: Table) -> str:

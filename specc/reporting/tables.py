@@ -33,6 +33,8 @@ def text(value: Value, kind: str) -> str:
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if kind == "share":
         return f"{significant(100 * value)}%"
+    if kind == "p":
+        return f"{value:.3f}" if value >= 0.001 else "< 0.001"
     if kind == "plain":
         return f"{value:.5g}"
     if kind == "seconds":
@@ -102,7 +104,7 @@ def exact(value: Value, column: Column) -> str:
 
 def is_numeric(column: Column) -> bool:
     """Whether a column's cells stand at the right, and are sorted as numbers."""
-    return column.kind in ("number", "plain", "whole", "share", "seconds")
+    return column.kind in ("number", "p", "plain", "whole", "share", "seconds")
 
 
 def effects(compared: Compared, most: int, number: int) -> Table:
@@ -116,9 +118,9 @@ def effects(compared: Compared, most: int, number: int) -> Table:
         Column("difference", "number", f"mean of the differences from {compared.question.baseline}"),
         Column("from", "number", f"lower end of its {level} interval, over seeds"),
         Column("to", "number", f"upper end of its {level} interval, over seeds"),
-        Column("p", "number", "paired t test, two-sided"),
-        Column("p exact", "number", "sign-flip test, two-sided, exact"),
-        Column("p Holm", "number", "p adjusted over all groups"),
+        Column("p", "p", "paired t test, two-sided"),
+        Column("p exact", "p", "sign-flip test, two-sided, exact"),
+        Column("p Holm", "p", "p adjusted over all groups"),
         Column("verdict"),
     ]
     seeds = sorted({each.seed for group in compared.groups for each in group.seeds})
