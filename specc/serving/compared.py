@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specc.comparing.model import Compared, Question
+from specc.comparing.model import Compared, Frontier, Question
 from specc.errors import QueryError, WorkspaceError
 from specc.execute.status import run_folder
 from specc.serving.encoding import cell, rounded
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MOST_QUESTIONS = 40
+MOST_FRONTIERS = 10
 MOST_GROUPS = 200
 """Groups and effects that are listed."""
 
@@ -80,27 +81,32 @@ def title(question: Question) -> str:
 
 
 def comparison(connection: DuckDBPyConnection, study: Study, number: int) -> dict[str, Any]:
-    """The questions of an experiment, and the answer to one of them.
+    """What can be asked of an experiment, questions and then frontiers, and the answer to one of them.
 
+    Args:
+        number: of the one; of one that is not there any more, the first is answered.
     Raises:
-        QueryError: if there is no question of this number, or it can't be answered on what is there.
+        QueryError: if it can't be answered on what is there.
     """
-    from specc.comparing import compare, questions
+    from specc.comparing import compare, frontier, frontiers, questions
 
     asked = questions(connection, study)[:MOST_QUESTIONS]
-    titles = [title(question) for question in asked]
-    if not asked:
-        return {"questions": titles, "number": 0, "compared": None, "picture": ""}
-    if not 0 <= number < len(asked):
-        raise QueryError("there is no such question")
-    found = compare(connection, asked[number])
-    return {
-        "questions": titles,
-        "number": number,
-        "compared": fields(found),
-        "groups": len(found.groups),
-        "picture": picture(found),
-    }
+    pairs = frontiers(connection, study)[:MOST_FRONTIERS]
+    titles = [
+        *map(title, asked),
+        *(f"frontier of {x.eval} and {y.eval} after {x.stage}" for x, y in pairs),
+    ]
+    answer: dict[str, Any] = {"questions": titles, "number": 0, "compared": None, "groups": 0, "picture": ""}
+    if not titles:
+        return answer
+    number = number if number < len(titles) else 0
+    if number < len(asked):
+        found = compare(connection, asked[number])
+        shown, groups, drawn = fields(found), len(found.groups), picture(found)
+    else:
+        both = frontier(connection, *pairs[number - len(asked)])
+        shown, groups, drawn = points(both), len(both.points), frontier_picture(both)
+    return answer | {"number": number, "compared": shown, "groups": groups, "picture": drawn}
 
 
 def fields(found: Compared) -> dict[str, Any]:
@@ -127,6 +133,39 @@ def fields(found: Compared) -> dict[str, Any]:
         "notes": list(found.notes),
         "sql": found.sql,
     }
+
+
+def points(found: Frontier) -> dict[str, Any]:
+    """A frontier as the page lists it."""
+    rows = [
+        {
+            "name": point.name,
+            "series": point.series,
+            "n": point.n,
+            "x": rounded(point.x),
+            "y": rounded(point.y),
+            "dominated": point.dominated,
+            "strictly": point.strictly,
+            "on_hull": point.on_hull,
+        }
+        for point in found.points[:MOST_GROUPS]
+    ]
+    return {
+        "title": found.title,
+        "headline": found.headline,
+        "x": found.x.eval,
+        "y": found.y.eval,
+        "points": rows,
+        "notes": list(found.notes),
+        "sql": found.sql,
+    }
+
+
+def frontier_picture(found: Frontier) -> str:
+    """A frontier as SVG; empty if there is no point."""
+    from specc.charts.frontier import frontier
+
+    return frontier(found) if found.points else ""
 
 
 def picture(found: Compared) -> str:

@@ -32,6 +32,29 @@ function answer(value) {
   const parts = [make("p", { class: "headline" }, ...prose(compared.headline))];
   if (value.picture) parts.push(make("div", { class: "picture" }, picture(value.picture)));
   for (const note of compared.notes) parts.push(make("p", { class: "note" }, ...prose(note)));
+  const table = make("table");
+  if (compared.points) listPoints(table, compared);
+  else listGroups(table, compared);
+  parts.push(make("div", { class: "scroll" }, table));
+  const listed = (compared.points || compared.groups).length;
+  if (value.groups > listed) parts.push(make("p", { class: "soft" }, `${listed} of ${value.groups} groups are listed`));
+  parts.push(query_of(compared.sql));
+  return parts;
+}
+
+function listPoints(table, { title, x, y, points }) {
+  const many = new Set(points.map((each) => each.series)).size > 1;
+  const rows = points.map((each) => make("tr", { class: each.dominated ? "ended" : null },
+    make("td", { class: "label" }, each.name),
+    ...(many ? [make("td", {}, each.series)] : []),
+    make("td", { class: "n" }, significant(each.x)),
+    make("td", { class: "n" }, significant(each.y)),
+    make("td", { class: "n" }, String(each.n)),
+    make("td", {}, each.strictly ? "dominated in both" : each.dominated ? "dominated" : each.on_hull ? "on the frontier and its hull" : "on the frontier")));
+  fill(table, [["group", ""], ...(many ? [["series", ""]] : []), [x, "n"], [y, "n"], ["seeds", "n"], ["", ""]], rows, title);
+}
+
+function listGroups(table, compared) {
   const rows = compared.groups.map((group) => {
     const lacking = Object.entries(group.lacking).map(([state, count]) => `${count} ${state}`).join(", ");
     return make("tr", {},
@@ -42,12 +65,7 @@ function answer(value) {
       make("td", { class: lacking ? "bad" : "" }, lacking),
       make("td", { class: "text" }, ...prose(compared.told[group.name] || (group.name === compared.baseline ? "baseline" : ""))));
   });
-  const table = make("table");
   fill(table, [["group", ""], ["mean", "n"], [`${100 * compared.level}% over seeds`, "n"], ["seeds", "n"], ["not there", ""], ["against the baseline", ""]], rows, compared.title);
-  parts.push(make("div", { class: "scroll" }, table));
-  if (value.groups > compared.groups.length) parts.push(make("p", { class: "soft" }, `${compared.groups.length} of ${value.groups} groups are listed`));
-  parts.push(query_of(compared.sql));
-  return parts;
 }
 
 function query_of(sql) {

@@ -55,7 +55,7 @@ export function showRun(value, fresh) {
   byId("counts").textContent = parts.join(", ");
   const speed = status.state === "running" && status.tokens_per_second;
   const facts = [
-    ["run", `${status.run}`],
+    ["run", byId("name").textContent === status.experiment ? `${status.run}` : `${status.run} of ${status.experiment}`],
     ["time", duration(status.elapsed_seconds)],
     ["left", status.state === "running" ? (status.seconds_left === null ? "not known yet" : `about ${duration(status.seconds_left)}`) : null],
     ["tokens/s", speed ? compact(Math.round(status.tokens_per_second)) : null],
