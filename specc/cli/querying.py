@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import sys
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from specc.cli.failures import EXPECTATION_NOT_MET, tell
 from specc.cli.places import find_workspace
-from specc.errors import DataError, QueryError, reason
-from specc.results.query import Answer, as_csv, as_json, run
+from specc.errors import QueryError
+from specc.results.query import Answer, as_csv, as_json
 from specc.results.reader import open_results
 from specc.results.studies import latest_study as latest_study
 from specc.results.table import as_table
@@ -49,30 +50,59 @@ def run_sql(
     workspace: str | None,
     experiment: str | None,
     script: str | None,
-    json_wanted: bool,
-    csv_wanted: bool,
+    forms: Sequence[str],
+    output: str | None,
+    two_files: bool = False,
 ) -> int:
-    """Answer a query, or open a prompt."""
+    """Answer a query, do a script, or open a prompt.
+
+    Args:
+        forms: those that were asked for; more than one is a mistake.
+        output: file to write to. two_files: whether two were named.
+    """
+    from specc.results import session, written
+
+    if len(forms) > 1:
+        listed = " and ".join(f"`--{form}`" for form in forms)
+        raise QueryError(f"{listed} exclude each other", "give one of them")
+    if two_files:
+        raise QueryError("`--parquet` and `-o` both name a file", "give one of them")
+    if query is not None and script is not None:
+        raise QueryError("there are a query and a file with one", "give one of them")
     place = open_workspace(find_workspace(workspace))
     if script is not None:
-        try:
-            query = Path(script).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"can't read the query in `{script}`: {reason(error)}", "name a text file"
-            ) from error
-    if query is None and not sys.stdin.isatty():
+        query = session.script(script, sys.stdin)
+    elif query is None and not sys.stdin.isatty():
         query = sys.stdin.read()
+    suffix = written.SUFFIXES.get(Path(output).suffix.lower()) if output else None
+    form = forms[0] if forms else suffix or "table"
     if query is None:
+        if output is not None:
+            raise QueryError("there is no query whose answer to write", 'write it: `specc sql "select ..."`')
         from specc.results.prompt import prompt
 
-        prompt(place, experiment, sys.stdout, sys.stderr)
+        prompt(place, experiment, sys.stdout, sys.stderr, form=form)
         return 0
-    connection = open_results(place, experiment)
-    try:
-        write(run(connection, query), json_wanted, csv_wanted)
-    finally:
-        connection.close()
+    if output is None:
+        with session.Session(
+            place, experiment, sys.stdout, sys.stderr, form, _width, most_rows=MOST_ROWS
+        ) as asked:
+            asked.do(query)
+        return 0
+    out = io.StringIO()
+    with session.Session(place, experiment, out, sys.stderr, form if form != "parquet" else "csv") as asked:
+        answers = asked.do(query)
+    from specc.results.formats import replace_file, write_parquet
+
+    if form != "parquet":
+        text = out.getvalue()
+        replace_file(Path(output), lambda aside: aside.write_text(text, encoding="utf-8", newline=""))
+    elif len(answers) != 1:
+        raise QueryError(
+            f"a Parquet file holds one answer, and there are {len(answers)}", "write one `select`"
+        )
+    else:
+        write_parquet(answers[0], Path(output))
     return 0
 
 

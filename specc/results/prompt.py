@@ -9,18 +9,10 @@ from pathlib import Path
 from typing import TextIO
 
 from specc.errors import SpeccError
-from specc.results import schema
-from specc.results.query import run
-from specc.results.reader import open_results
-from specc.results.table import as_table
+from specc.results.completion import Completer
+from specc.results.session import Session
+from specc.results.statements import Part, is_whole
 
-_HELP = """\
-Write a query and end it with `;`. It may take several lines.
-  .tables         the tables, and what a row of each is
-  .schema TABLE   its columns with types, units and meaning
-  .help           this text
-  .quit           leave (Ctrl-D too); Ctrl-C drops what was written
-"""
 _MOST_ROWS = 500
 """Rows that the prompt shows of an answer."""
 
@@ -33,17 +25,20 @@ def prompt(
     out: TextIO,
     error: TextIO,
     read: Callable[[str], str] = input,
+    form: str = "table",
 ) -> None:
     """Answer queries until there are no more.
 
     Args:
         read: gives the next line, as `input` does, with the prompt to show; EOFError ends.
+        form: in which answers are written at first.
     Raises:
         SpeccError: if the results can't be opened at all.
     """
-    open_results(workspace, experiment).close()
     written: list[str] = []
-    with _history(workspace):
+    session = Session(workspace, experiment, out, error, form, _width, _MOST_ROWS)
+    session.give_back(session.connect())
+    with session, _line_editing(workspace, session, written):
         while True:
             try:
                 line = read("   ...> " if written else "specc> ")
@@ -54,88 +49,38 @@ def prompt(
                 written.clear()
                 out.write("\n")
                 continue
-            if not written and line.strip().startswith("."):
-                if line.strip().rstrip(";") in (".quit", ".exit"):
-                    return
-                _command(line.strip().rstrip(";"), out, error)
-                continue
+            if not written and line.strip().rstrip(";").strip() in (".quit", ".exit"):
+                return
             if line.strip() or written:
                 written.append(line)
-            if line.rstrip().endswith(";"):
-                sql = "\n".join(written)
+            text = "\n".join(written)
+            if text and (text.lstrip().startswith(".") or is_whole(text)):
                 written.clear()
                 with suppress(KeyboardInterrupt):
-                    _answer(workspace, experiment, sql, out, error)
+                    _do(session, Part(text, 1), error)
 
 
-def tables() -> str:
-    """The tables and functions of the results, one a line."""
-    width = max(len(name) for name in [*(table.name for table in schema.TABLES), *schema.MACROS])
-    lines = [f"  {table.name:{width}}  {table.doc}" for table in schema.TABLES]
-    lines += [f"  {signature:{width}}  {doc}" for signature, (_, doc) in schema.MACROS.items()]
-    return "\n".join(lines) + "\n"
+def _width() -> int:
+    return shutil.get_terminal_size().columns
 
 
-def columns(name: str) -> str:
-    """The columns of a table, one a line.
-
-    Raises:
-        SpeccError: if there is no such table.
-    """
-    found = next((table for table in schema.TABLES if table.name == name.lower()), None)
-    if found is None:
-        raise SpeccError(f"there is no table `{name}`", "`.tables` lists them")
-    width = max(len(column.name) for column in found.columns)
-    lines = [f"{found.name}: {found.doc}"]
-    for column in found.columns:
-        lines.append(f"  {column.name:{width}}  {column.type:9}  {column.doc}")
-        if found.per_arm and column.name == "recipe":
-            lines.append(f"  {'AXIS ...':{width}}  {'':9}  a column for each axis of the sweep")
-    return "\n".join(lines) + "\n"
-
-
-def _command(line: str, out: TextIO, error: TextIO) -> None:
-    command, _, argument = line.partition(" ")
-    if command == ".help":
-        out.write(_HELP)
-    elif command == ".tables" or (command == ".schema" and not argument.strip()):
-        out.write(tables())
-    elif command == ".schema":
-        try:
-            out.write(columns(argument.strip()))
-        except SpeccError as wrong:
-            _tell(wrong, error)
-    else:
-        error.write(f"error: there is no command `{command}`\n  help: `.help` lists them\n")
-
-
-def _answer(workspace: Path, experiment: str | None, sql: str, out: TextIO, error: TextIO) -> None:
+def _do(session: Session, part: Part, error: TextIO) -> None:
     try:
-        connection = open_results(workspace, experiment)
-        try:
-            answers = run(connection, sql)
-        finally:
-            connection.close()
+        session.part(part)
     except SpeccError as wrong:
-        _tell(wrong, error)
-        return
-    for answer in answers:
-        out.write(as_table(answer, width=shutil.get_terminal_size().columns, most_rows=_MOST_ROWS))
-
-
-def _tell(wrong: SpeccError, error: TextIO) -> None:
-    error.write(f"error: {wrong.message}\n")
-    if wrong.help:
-        error.write(f"  help: {wrong.help}\n")
+        error.write(f"error: {wrong.message}\n")
+        if wrong.help:
+            error.write(f"  help: {wrong.help}\n")
 
 
 @contextmanager
-def _history(workspace: Path) -> Iterator[None]:
-    """Line editing, with the lines of earlier prompts of the workspace, where Python has it."""
+def _line_editing(workspace: Path, session: Session, written: list[str]) -> Iterator[None]:
+    """Line editing, completion and the lines of earlier prompts of the workspace, where Python has them."""
     path = workspace / "index" / "history"
     with suppress(ImportError, OSError):
         import readline
 
+        Completer(session, lambda: "\n".join(written)).install()
         readline.read_history_file(path)
     try:
         yield
@@ -143,5 +88,6 @@ def _history(workspace: Path) -> Iterator[None]:
         with suppress(ImportError, OSError):
             import readline
 
+            readline.set_completer(None)
             readline.set_history_length(_HISTORY_LINES)
             readline.write_history_file(path)

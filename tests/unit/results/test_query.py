@@ -220,8 +220,8 @@ def test_the_prompt_sees_results_that_come_while_it_is_open(workspace: FakeWorks
 
 
 def test_the_prompt_documents_the_tables(workspace: FakeWorkspace) -> None:
-    out, _ = typed(workspace, ".tables", ".schema allocations", ".help", ".quit", "select 1;")
+    out, _ = typed(workspace, ".tables", ".schema allocations", ".macros", ".help", ".quit", "select 1;")
     assert re.search(r"allocations +tokens of each corpus in each stage of each arm", out)
-    assert "tokens_counted  BIGINT     tokens that training counted" in out
+    assert re.search(r"tokens_counted  BIGINT +tokens that training counted; .* \[tokens\]", out)
     assert "Ctrl-C" in out
     assert "best_max(value)" in out
