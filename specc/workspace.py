@@ -177,6 +177,28 @@ class Workspace:
             sources = [Source(connection)]
             return frontier_of(sources, *asked_frontier(asked, sources, x, y), series)
 
+    def report(
+        self, path: str | PathLike[str] = "", experiment: str | None = None, against: str | None = None
+    ) -> Path:
+        """Write an experiment's report, one HTML file that needs no network, and return its path.
+
+        Args:
+            path: of the file; by default the experiment's name and `.html`.
+            experiment: needed only if there are several.
+            against: another recipe, run, tag or git revision, whose differences are shown.
+        Raises:
+            QueryError: if there is no such experiment, or no such other recipe.
+            WorkspaceError, DiskFull: if there are no results, or the file can't be written.
+        """
+        from specc.files import write_atomic
+        from specc.reporting.page import as_page, stem_of
+        from specc.reporting.sources import report_of
+
+        report = report_of(self.path, experiment, against)
+        target = Path(path) if str(path) else Path(f"{stem_of(report.experiment)}.html")
+        write_atomic(target, as_page(report), "name another file")
+        return target
+
     def fit(self, form: str, query: str, hold_out: str = "", experiment: str | None = None) -> Fitted:
         """A curve fitted to the rows of a query: `fitted["b"].value`, `.predict(x = [1e9])`, `.table().df()`.
 

@@ -11,6 +11,7 @@ from specc.cli.root import specc, workspace_option
 @specc.command()
 @click.argument("experiment", required=False)
 @workspace_option
+@click.option("-e", "--experiment", "named", help="The same as EXPERIMENT, as other commands have it.")
 @click.option(
     "-o",
     "--output",
@@ -39,6 +40,7 @@ from specc.cli.root import specc, workspace_option
 def report(
     experiment: str | None,
     workspace: str | None,
+    named: str | None,
     output: str | None,
     against: str | None,
     open_it: bool,
@@ -76,4 +78,4 @@ def report(
 
     wanted = Wanted(output, pdf, png, svg, latex, open_it, scale)
     look = Look(Size(width, font_size), f"{font},{PAPER_FONTS}" if font else PAPER_FONTS, not transparent)
-    return report_files(experiment, workspace, against, wanted, look)
+    return report_files(experiment or named, workspace, against, wanted, look)

@@ -57,3 +57,12 @@ def test_mistakes_are_told_in_words(place: Path, arguments: list[str], told: str
     assert done.exit_code == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_python_writes_the_same_page(place: Path, tmp_path: Path) -> None:
+    import specc as package
+
+    target = package.open(place).report(tmp_path / "a.html")
+    assert target == tmp_path / "a.html"
+    assert call(place, "-o", str(tmp_path / "b.html")).exit_code == 0
+    assert target.read_bytes() == (tmp_path / "b.html").read_bytes()
