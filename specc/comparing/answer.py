@@ -175,7 +175,7 @@ def _pairing_notes(members: Sequence[Members], baseline: Members, matched: dict[
         )
     else:
         told += [
-            f"`{name}`: {count(number, 'arm')} left out of its pairs, for one of the two is not done"
+            f"`{name}`: {count(number, 'arm')} left out of its pairs, for they or their twins are not done"
             for name, number in dropped
         ]
     return told

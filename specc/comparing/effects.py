@@ -26,7 +26,7 @@ class Matched:
         pairs: one for each seed that both have done. rows: of each pair the rows that it is a mean over.
         unpaired: other seeds, and why, in words. differing: rows of one seed whose data differ.
         loose: whether no arms of the two differ by the group alone, so that means over all are paired.
-        dropped: arms that one side has done and the other not, at seeds that pair all the same.
+        dropped: arms, of either side, that are not in the pairs of seeds that pair all the same.
     """
 
     pairs: tuple[Pair, ...]
@@ -52,23 +52,23 @@ def match(group: Members, baseline: Members) -> Matched:
             lacking = baseline if seed in group.by_seed else group
             unpaired.append(f"seed {seed}: `{lacking.name}` does not have it")
             continue
-        ours, theirs = group.by_seed[seed], baseline.by_seed[seed]
         if loose:
-            one = tuple(row for row in ours.values() if row.value is not None)
-            other = tuple(row for row in theirs.values() if row.value is not None)
-            lost = len(ours) + len(theirs) - len(one) - len(other)
+            both = [(_done(group.at(seed)), _done(baseline.at(seed)))]
+            rows = len(group.at(seed)) + len(baseline.at(seed))
         else:
-            twins = [twin for twin in ours if twin in theirs]
-            both = [twin for twin in twins if ours[twin].value is not None and theirs[twin].value is not None]
-            one = tuple(ours[twin] for twin in both)
-            other = tuple(theirs[twin] for twin in both)
-            lost = len(twins) - len(both)
-        if not one or not other:
+            ours, theirs = group.by_seed[seed], baseline.by_seed[seed]
+            both = [(_done(ours[twin]), _done(theirs[twin])) for twin in ours if twin in theirs]
+            rows = sum(len(ours[twin]) + len(theirs[twin]) for twin in ours if twin in theirs)
+        both = [(one, other) for one, other in both if one and other]
+        if not both:
             unpaired.append(f"seed {seed}: {_why(group, baseline, seed)}")
             continue
-        dropped += lost
+        one = tuple(row for rows_of, _ in both for row in rows_of)
+        other = tuple(row for _, rows_of in both for row in rows_of)
+        dropped += rows - len(one) - len(other)
         differing = differing or _differing(one, other)
-        value, base = mean(_values(one)), mean(_values(other))
+        value = mean([mean(_values(each)) for each, _ in both])
+        base = mean([mean(_values(each)) for _, each in both])
         pairs.append(Pair(seed=seed, value=value, baseline=base, difference=value - base))
         sides.append((one, other))
     return Matched(tuple(pairs), tuple(sides), tuple(unpaired), differing, loose, dropped)
@@ -193,6 +193,10 @@ def _improvement(ours: Sequence[float], theirs: Sequence[float], question: Quest
     if not question.better:
         return None
     return probability_of_improvement(ours, theirs, question.better == "higher")
+
+
+def _done(rows: Sequence[Measured]) -> tuple[Measured, ...]:
+    return tuple(row for row in rows if row.value is not None)
 
 
 def _values(rows: Sequence[Measured]) -> list[float]:

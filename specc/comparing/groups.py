@@ -26,23 +26,28 @@ class Members:
     """The rows of a group.
 
     Attributes:
-        values: of the names that make it. by_seed: its rows by seed and then by twin.
+        values: of the names that make it. by_seed: its rows by seed and then by twin; there is one row of
+            each, unless experiments are compared of which one has axes that the other hasn't.
     """
 
     name: str
     values: dict[str, Any]
-    by_seed: dict[int, dict[Twin, Measured]] = field(default_factory=dict)
+    by_seed: dict[int, dict[Twin, tuple[Measured, ...]]] = field(default_factory=dict)
 
     def rows(self) -> Iterable[Measured]:
-        return (row for twins in self.by_seed.values() for row in twins.values())
+        return (row for seed in self.by_seed for row in self.at(seed))
+
+    def at(self, seed: int) -> list[Measured]:
+        """Rows of a seed."""
+        return [row for rows in self.by_seed.get(seed, {}).values() for row in rows]
 
     def done(self, seed: int) -> list[float]:
         """Results at a seed, of the arms that have one."""
-        return [row.value for row in self.by_seed.get(seed, {}).values() if row.value is not None]
+        return [row.value for row in self.at(seed) if row.value is not None]
 
     def state(self, seed: int) -> State:
         """`done` if any arm is, else what is worst."""
-        states = {row.state for row in self.by_seed.get(seed, {}).values()} or {"missing"}
+        states = {row.state for row in self.at(seed)} or {"missing"}
         return "done" if "done" in states else max(states, key=_WORST.index)
 
     def means(self) -> dict[int, float]:
@@ -145,8 +150,7 @@ def _others(rows: Sequence[Measured], by: Sequence[str]) -> list[str]:
 def _add(members: Members, row: Measured, others: Sequence[str]) -> None:
     twins = members.by_seed.setdefault(row.seed, {})
     twin: Twin = tuple(row.names.get(name) for name in others)
-    # Two arms that nothing tells apart can't be twins of the same: the arm's number keeps both.
-    twins[twin if twin not in twins else (*twin, row.experiment, row.source.workspace, row.arm)] = row
+    twins[twin] = (*twins.get(twin, ()), row)
 
 
 def _check(rows: Sequence[Measured], question: Question) -> None:
@@ -231,7 +235,7 @@ def described(members: Members, level: float, selected: bool) -> Group:
     return Group(
         name=members.name,
         values=members.values,
-        arms=max((len(twins) for twins in members.by_seed.values()), default=0),
+        arms=max((len(members.at(seed)) for seed in members.by_seed), default=0),
         seeds=tuple(SeedValue(seed=seed, value=means.get(seed), state=members.state(seed)) for seed in seeds),
         n=len(values),
         mean=mean(values) if values else None,

@@ -7,6 +7,8 @@ import math
 MOST_PAIRS = 100_000
 """Beyond this nobody trains as many seeds."""
 
+_MOST_STEPS = 100_000
+
 
 def power(effect: float, sd: float, n: int, alpha: float = 0.05) -> float:
     """Probability that a two-sided paired t test of `n` pairs gives p <= alpha.
@@ -30,7 +32,9 @@ def power(effect: float, sd: float, n: int, alpha: float = 0.05) -> float:
     low, high = (
         math.log(2 * float(special.gammaincinv(df / 2, each)) / df) / 2 for each in (1e-13, 1 - 1e-13)
     )
-    count = max(200, math.ceil((high - low) * 2 * (shift + 1)))
+    if shift - 8 > critical * math.exp(high):
+        return 1.0
+    count = min(max(200, math.ceil((high - low) * 2 * (shift + 1))), _MOST_STEPS)
     log_s = np.linspace(low, high, count)
     s = np.exp(log_s)
     # Density of log s: that of chi-squared at df s^2, times 2 df s^2.

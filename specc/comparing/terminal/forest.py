@@ -40,6 +40,10 @@ def forest(effects: Sequence[Effect], better: Better, width: int, signs: Signs) 
     if room < NARROWEST:  # the picture before the words, which are among the sentences too
         room, verdicts = min(room + 2 + verdicts, WIDEST), 0
     scale = _Scale(known, room) if known and room >= NARROWEST else None
+    if scale is None:
+        verdicts = max((len(each.verdict) for each in effects), default=0)
+        if names + numbers + verdicts + 6 > width:
+            verdicts, names = 0, min(names, max(8, width - numbers - 4))
     lines: list[Line] = []
     for each, size in zip(effects, sizes, strict=True):
         style = VERDICT.get(each.verdict, "")
@@ -47,7 +51,7 @@ def forest(effects: Sequence[Effect], better: Better, width: int, signs: Signs) 
         line.append((padded(size, numbers), style))
         if scale is not None:
             line += [("  ", ""), (scale.row(each, signs), style)]
-        if verdicts or scale is None:
+        if verdicts:
             line += [("  ", ""), (each.verdict, style)]
         lines.append(line)
     if scale is not None:

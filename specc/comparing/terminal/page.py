@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from specc.comparing.model import Compared, Effect, Frontier, FrontierPoint, Group, Interval, Question
 from specc.comparing.sentences import figure, interval_text, states
 from specc.comparing.terminal.forest import forest
-from specc.comparing.terminal.lines import Line, Signs, wrapped
+from specc.comparing.terminal.lines import Line, Signs, cut, wrapped
 from specc.comparing.terminal.scatter import letters, scatter
 from specc.results.query import Answer
 from specc.results.table import as_table
-from specc.words import count
+from specc.words import count, display_width, printable
 
 NARROW = 72
 """Columns below which a table leaves out what matters least."""
@@ -26,12 +26,12 @@ def compared_page(found: Compared, width: int, signs: Signs, brief: bool = False
     Args:
         brief: the headline and the effects alone, for an overview of several.
     """
-    lines = _title(found.title, found.question)
+    lines = _title(found.title, found.question, width)
     lines += wrapped(found.headline, width, "  ", "  ")
     effects, left_out = _shown(found.effects)
     if effects:
         lines.append([])
-        lines.append([(f"  against {effects[0].baseline}", "quiet")])
+        lines.append([(cut(f"  against {effects[0].baseline}", width, signs), "quiet")])
         lines += forest(effects, found.question.better, width, signs)
     if left_out:
         lines += wrapped(f"{left_out}; all of them with --csv or --json", width, "  ", "  ", "quiet")
@@ -54,7 +54,7 @@ def compared_page(found: Compared, width: int, signs: Signs, brief: bool = False
 
 def frontier_page(found: Frontier, width: int, signs: Signs, brief: bool = False) -> list[Line]:
     """A frontier: its headline, the plot, and its points."""
-    lines: list[Line] = [[(found.title, "title")]]
+    lines = wrapped(found.title, width, style="title")
     lines += wrapped(found.headline, width, "  ", "  ")
     if brief:
         return lines
@@ -78,19 +78,22 @@ def frontier_page(found: Frontier, width: int, signs: Signs, brief: bool = False
         for point in shown
     ]
     columns = ("", "group", "n", found.x.eval, found.y.eval, "")
-    lines += _table(columns, rows, width)
+    lines += _table(columns, rows, width, signs)
     if len(shown) < len(ranked):
         dominated = sum(point.dominated for point in ranked[len(shown) :])
         text = f"{count(len(ranked) - len(shown), 'point')} more, {dominated} of them dominated"
         lines += wrapped(f"{text}; all of them with --csv or --json", width, "  ", "  ", "quiet")
-    lines += _areas(found)
+    lines += _areas(found, signs)
     return lines + _notes(found.notes, width)
 
 
-def _title(text: str, question: Question) -> list[Line]:
+def _title(text: str, question: Question, width: int) -> list[Line]:
     told = [question.unit] if question.unit else []
     told += [f"{question.better} is better"] if question.better else []
-    return [[(text, "title"), (f"  ({', '.join(told)})" if told else "", "quiet")]]
+    side = f"  ({', '.join(told)})" if told else ""
+    if display_width(text + side) <= width:
+        return [[(printable(text), "title"), (side, "quiet")]]
+    return wrapped(text, width, style="title") + (wrapped(side.strip(), width, style="quiet") if side else [])
 
 
 def _shown(effects: Sequence[Effect]) -> tuple[list[Effect], str]:
@@ -133,7 +136,7 @@ def _groups(found: Compared, shown: set[str], width: int, signs: Signs) -> list[
         tuple(columns[each] for each in keep),
         [tuple(row[each] for each in keep) for row in cells],
     )
-    return _table(columns, cells, width)
+    return _table(columns, cells, width, signs)
 
 
 def _group(group: Group, found: Compared, signs: Signs) -> tuple[object, ...]:
@@ -191,7 +194,7 @@ def _place(point: FrontierPoint) -> str:
     return "on the hull" if point.on_hull else "on the frontier"
 
 
-def _areas(found: Frontier) -> list[Line]:
+def _areas(found: Frontier, signs: Signs) -> list[Line]:
     if len(found.hypervolume) < 2:
         return []
     rows = [
@@ -202,7 +205,7 @@ def _areas(found: Frontier) -> list[Line]:
         )
         for name, volume in found.hypervolume.items()
     ]
-    return [[], *_table(("series", "hypervolume", "area gained on the first"), rows, 100)]
+    return [[], *_table(("series", "hypervolume", "area gained on the first"), rows, 100, signs)]
 
 
 def _notes(notes: Sequence[str], width: int) -> list[Line]:
@@ -212,6 +215,12 @@ def _notes(notes: Sequence[str], width: int) -> list[Line]:
     return lines
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> list[Line]:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], width: int, signs: Signs) -> list[Line]:
     answer = Answer(tuple(columns), ("",) * len(columns), [tuple(row) for row in rows])
-    return [[("  " + line, "")] for line in as_table(answer, width - 2).splitlines()]
+    drawn = str.maketrans({"─": signs.ground, "…": signs.cut})
+    lines: list[Line] = []
+    for line in as_table(answer, width - 2).translate(drawn).splitlines():
+        lines += (
+            [[("  " + line, "")]] if display_width(line) <= width - 2 else wrapped(line, width, "  ", "  ")
+        )
+    return lines

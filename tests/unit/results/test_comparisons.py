@@ -340,7 +340,7 @@ def test_a_seed_is_the_mean_over_arms_that_both_sides_have(results: Source) -> N
     ]
     assert [group.arms for group in found.groups] == [2, 2]
     assert found.groups[1].left_out == 1
-    assert any("1 arm left out of its pairs" in note for note in found.notes)
+    assert any("2 arms left out of its pairs" in note for note in found.notes)
     held = only(answer(results, "rates", given={"lr": 0.2}))
     assert [pair.seed for pair in held.pairs] == [0]
 
