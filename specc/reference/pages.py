@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from specc.analysis.arguments import example_call
 from specc.analysis.definition import INHERITED, SETTINGS
 from specc.analysis.values import show_argument
 from specc.components import COMPONENTS, Kind, Parameter, Signature
-from specc.reference import queries
+from specc.reference import queries, results
 from specc.reference.definitions import Item, functions, items
+from specc.results.tables import Column
 
-GROUPS = ("items", "settings", "functions", *(kind.value for kind in Kind), "queries")
+GROUPS = ("items", "settings", "functions", *(kind.value for kind in Kind), "queries", "results")
 """What pages are grouped by, in order."""
 
 WIDTH = 100
@@ -36,6 +38,7 @@ class Page:
     Attributes:
         group: one of `GROUPS`. forms: how it is written.
         facts: further facts, by name: where it comes from, what it measures, which package brings it.
+        columns: of a table of the results.
     """
 
     name: str
@@ -45,12 +48,14 @@ class Page:
     rows: tuple[Row, ...] = ()
     example: str = ""
     facts: tuple[tuple[str, str], ...] = ()
+    columns: tuple[Column, ...] = ()
 
 
 def pages() -> tuple[Page, ...]:
     """Every page, grouped; components of installed packages too."""
     found = [_item(item, "items") for item in items()] + [_item(item, "functions") for item in functions()]
     found += [*map(_setting, SETTINGS), *map(_component, COMPONENTS.values()), *_queries()]
+    found += _results({page.name for page in found})
     return tuple(sorted(found, key=lambda page: GROUPS.index(page.group)))
 
 
@@ -117,6 +122,39 @@ def _queries() -> tuple[Page, ...]:
     )
 
 
+def _results(taken: Collection[str]) -> tuple[Page, ...]:
+    forms, facts = results.functions()
+    return (
+        Page(
+            "schema",
+            "results",
+            tuple(each.name for each in results.tables()),
+            results.SCHEMA,
+            example=results.EXAMPLE,
+            facts=results.PLACES,
+        ),
+        *(
+            Page(
+                results.page_name(each, taken),
+                "results",
+                (results.table_form(each),),
+                results.table_text(each),
+                example=results.example(each),
+                columns=each.columns,
+            )
+            for each in results.tables()
+        ),
+        Page(
+            "sql_functions",
+            "results",
+            forms,
+            results.FUNCTIONS,
+            example=results.functions_example(),
+            facts=facts,
+        ),
+    )
+
+
 def _form(signature: Signature) -> str:
     parts = [p.name if p.required else f"{p.name} = {show_argument(p.default)}" for p in signature.parameters]
     return f"{signature.name}({', '.join(parts)})"
@@ -152,6 +190,8 @@ def page_text(found: Page) -> str:
     parts = [forms, textwrap.fill(found.text, WIDTH)]
     if found.rows:
         parts.append(_table(found.rows))
+    if found.columns:
+        parts.append(results.columns_text(found.columns, WIDTH))
     if found.facts:
         lines = (f"{name}: {fact}" for name, fact in found.facts)
         parts.append("\n".join(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in lines))
@@ -213,7 +253,10 @@ def page_markdown(found: Page) -> str:
             cells = (f"`{row.name}`", row.type, f"`{row.default}`" if row.default else "required", row.text)
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         parts.append("\n".join(lines))
+    if found.columns:
+        parts.append(results.columns_markdown(found.columns))
     parts.extend(f"{name[0].upper()}{name[1:]}: {fact}" for name, fact in found.facts)
     if found.example:
-        parts.append(f"````spec\n{found.example}\n````")
+        language = "sql" if found.group == "results" else "spec"
+        parts.append(f"````{language}\n{found.example}\n````")
     return "\n\n".join(parts)

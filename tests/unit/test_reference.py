@@ -18,6 +18,7 @@ from specc.quantities.fits.forms import FORMS
 from specc.quantities.templates.functions import FUNCTIONS as TEMPLATE_FUNCTIONS
 from specc.reference.definitions import FOLDER, FUNCTIONS, FUNCTIONS_FOLDER, ORDER
 from specc.reference.pages import listing, markdown, page, page_text, pages, speaking_of
+from specc.results import schema
 
 ROOT = Path(__file__).parents[2]
 NEEDS_FILES = {"chat", "checkpoint", "hub", "jsonl", "parquet", "choice", "token_files", "hf"}
@@ -131,3 +132,29 @@ def test_a_page_shows_types_defaults_units_and_source() -> None:
 def test_the_whole_reference_holds_every_page() -> None:
     text = markdown()
     assert all(f"### {found.name}\n" in text and found.name in listing() for found in pages())
+
+
+def test_there_is_a_page_for_each_table_of_the_results_with_all_of_its_columns() -> None:
+    overview = page("schema")
+    assert overview is not None
+    assert f"version {schema.VERSION}" in page_text(overview)
+    assert "raised with every change" in " ".join(page_text(overview).split())
+    for table in (*schema.TABLES, schema.WIDE):
+        found = page("steps_table" if table.name == "steps" else table.name)
+        assert found is not None
+        assert found.group == "results"
+        assert table.name in overview.forms
+        text, marked = " ".join(page_text(found).split()), markdown()
+        for column in table.columns:
+            assert f"{column.name} {column.type} {column.doc}" in text
+            assert f"| `{column.name}` | {column.type} | {column.unit} |" in marked
+        assert " ".join(table.example.split()) in text
+
+
+def test_the_page_on_functions_of_queries_has_all_of_them() -> None:
+    found = page("sql_functions")
+    assert found is not None
+    text = page_text(found)
+    for macro in schema.ALL_MACROS:
+        assert f"\n{macro.name}: " in text
+        assert " ".join(macro.example.split()) in text
