@@ -10,7 +10,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -39,6 +40,16 @@ MOST_KEPT = 64
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class _Opened:
+    """A generation that is open. Closing its connection would close the cursors made of it, so that is
+    left to the last of them once there is a newer one."""
+
+    connection: DuckDBPyConnection
+    users: int = 0
+    replaced: bool = False
+
+
 class Published:
     """Results of a workspace as they were published last.
 
@@ -50,7 +61,7 @@ class Published:
         self.workspace = workspace
         self.generation: int | None = None
         self.trouble: SpeccError | None = None
-        self._connection: DuckDBPyConnection | None = None
+        self._opened: _Opened | None = None
         self._answers: OrderedDict[object, object] = OrderedDict()
         self._using = threading.Lock()
         self._opening = threading.Lock()
@@ -92,12 +103,19 @@ class Published:
             # which one was opened is known only if none was published meanwhile; else it is looked at again
             after = generations.current(self.workspace)
             number = after if after == before or update else before
-            if number == self.generation and self._connection is not None:
+            if number == self.generation and self._opened is not None:
                 connection.close()
                 return
-            old, self._connection, self.generation = self._connection, connection, number
-            self._answers.clear()
-        _let_go(old)
+            self._replace(_Opened(connection), number)
+
+    def _replace(self, opened: _Opened | None, number: int | None) -> None:
+        """Take another generation, or none; the lock is held."""
+        old, self._opened, self.generation = self._opened, opened, number
+        self._answers.clear()
+        if old is not None:
+            old.replaced = True
+            if not old.users:
+                old.connection.close()
 
     @contextmanager
     def cursor(self, experiment: str | None) -> Iterator[DuckDBPyConnection]:
@@ -107,14 +125,20 @@ class Published:
             SpeccError: if nothing is published, or there is no such experiment.
         """
         with self._using:
-            if self._connection is None:
+            opened = self._opened
+            if opened is None:
                 raise self.trouble or WorkspaceError("the results are not open yet", "wait a moment")
-            cursor = self._connection.cursor()
+            cursor = opened.connection.cursor()
+            opened.users += 1
         try:
             put_first(cursor, experiment)
             yield cursor
         finally:
             cursor.close()
+            with self._using:
+                opened.users -= 1
+                if opened.replaced and not opened.users:
+                    opened.connection.close()
 
     def answer(self, question: object, ask: Callable[[DuckDBPyConnection], T], experiment: str | None) -> T:
         """What a function makes of the results; kept while the generation is the newest.
@@ -142,18 +166,7 @@ class Published:
 
     def close(self) -> None:
         with self._using:
-            old, self._connection, self.generation = self._connection, None, None
-            self._answers.clear()
-        _let_go(old)
-
-
-def _let_go(connection: DuckDBPyConnection | None) -> None:
-    """Close a connection; one whose cursors still answer is closed with the last of them."""
-    import duckdb
-
-    if connection is not None:
-        with suppress(duckdb.Error):
-            connection.close()
+            self._replace(None, None)
 
 
 class Keeper(threading.Thread):

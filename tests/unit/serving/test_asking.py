@@ -169,6 +169,24 @@ def test_a_query_can_be_cancelled_and_leaves_room_for_others(published: Publishe
     asyncio.run(act())
 
 
+def test_a_query_that_runs_outlives_its_generation(tmp_path: Path) -> None:
+    workspace = FakeWorkspace(tmp_path)
+    workspace.plan(1, exposure())
+    results = Published(workspace.path)
+    results.refresh(0)
+    before = results.generation
+    with results.cursor(None) as cursor:
+        cursor.execute("select count(*) from results")
+        workspace.measure("0/skill/tune", 2.0)
+        results._cost = 0.0
+        results.refresh(0)
+        assert results.generation != before
+        assert cursor.fetchall() == [(0,)]
+        assert cursor.execute("select count(*) from results").fetchall() == [(0,)]
+    assert ask(results, "select count(*) from results")["answers"][0]["rows"] == [[1]]
+    results.close()
+
+
 def test_few_run_at_once(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "MOST_AT_ONCE", 1)
 
