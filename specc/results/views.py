@@ -13,10 +13,12 @@ from specc.results.wide import WideColumn
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+# A plain DuckDB 2.0.0 takes an outer join for a single row where it knows the right side to be empty, and
+# drops a LIMIT over it (`specc.results.connect`). Failures are never known to be empty: a row of nulls.
 _NO_ARM = {
     "runs": """
         SELECT n.experiment, n.run, n.state, n.started, n.ended, n.steps, n.steps_reused, n.steps_done,
-               n.steps_failed, n.spec, n.recipe, n.note, n.tags
+               n.steps_failed, n.spec, n.recipe, n.note, n.tags, n.origin
         FROM planned.runs n WHERE {only_n}""",
     "experiments": """
         SELECT e.experiment, e.description, e.spec, e.spec_digest, e.run, e.axes,
@@ -34,7 +36,8 @@ _NO_ARM = {
                r.wall_seconds, r.cpu_seconds, r.started, r.device, r.threads, r.resumed, r.version,
                r.code, p.params, r.outputs
         FROM planned.steps p LEFT JOIN recorded.steps r USING (step) LEFT JOIN recorded.logs l USING (step)
-        LEFT JOIN planned.failures f USING (experiment, step)
+        LEFT JOIN (SELECT experiment, step, message FROM planned.failures
+                   UNION ALL SELECT NULL, NULL, NULL) f USING (experiment, step)
         WHERE {only_p}""",
     "lineage": "SELECT g.experiment, g.parent, g.child, g.role FROM planned.edges g WHERE {only_g}",
     "evaluations": """

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from fake_workspace import FakeWorkspace, exposure, key
-from specc.results import generations
+from specc.results import generations, schema
 from specc.results.index import Indexer
 
 
@@ -123,3 +123,19 @@ def test_the_file_has_the_storage_version_of_duckdb_1_4(workspace: FakeWorkspace
     header = (workspace.path / "results.duckdb").read_bytes()[:20]
     assert header[8:12] == b"DUCK"
     assert int.from_bytes(header[12:20], "little") <= 67
+
+
+@pytest.mark.parametrize("space", ["exposure", "main"])
+def test_a_limit_holds_in_a_plain_shell_before_and_after_a_failure(tmp_path: Path, space: str) -> None:
+    """DuckDB 2.0.0 drops a LIMIT over an outer join whose right side it knows to be empty."""
+    made = FakeWorkspace(tmp_path)
+    made.plan(1, exposure())
+    for failed in (False, True):
+        if failed:
+            made.event(1, "failed", "0/tune", error="WorkerLost", message="killed")
+        Indexer(made.path).update()
+        with duckdb.connect(str(made.path / "results.duckdb"), read_only=True) as plain:
+            for table in schema.TABLES:
+                everything = plain.execute(f"from {space}.{table.name}").fetchall()
+                some = plain.execute(f"from {space}.{table.name} limit 1").fetchall()
+                assert len(some) == min(1, len(everything)), table.name
