@@ -9,8 +9,7 @@ from pathlib import Path
 from specc.cli.places import find_workspace, recipe_path, workspace_of
 from specc.errors import QueryError
 from specc.files import write_atomic
-from specc.reporting.figures import figures
-from specc.reporting.files import Look, as_png, as_svg, figure_named, latex_tables, write_pdf
+from specc.reporting.files import Look, all_figures, as_png, as_svg, figure_named, latex_tables, write_pdf
 from specc.reporting.page import as_page, stem_of
 from specc.reporting.sources import report_of
 from specc.store import open_workspace
@@ -58,7 +57,7 @@ def report_files(
         _write(wanted.output or f"{stem}_{wanted.png}.png", data)
     if wanted.svg == "all":
         folder = Path(wanted.output or f"{stem}_figures")
-        for figure in figures(report):
+        for figure in all_figures(report):
             _write(str(folder / f"{figure.name}.svg"), as_svg(figure, look))
     elif wanted.svg:
         _write(wanted.output or f"{stem}_{wanted.svg}.svg", as_svg(figure_named(report, wanted.svg), look))

@@ -66,7 +66,9 @@ def _effects(report: Report) -> list[Figure]:
     found = []
     for number, compared in enumerate(report.answers):
         most = OTHER_ROWS if number else MAIN_ROWS
-        table = tables.effects(compared, OTHER_LISTED if number else MAIN_LISTED, number)
+        listed = OTHER_LISTED if number else MAIN_LISTED
+        table = tables.effects(compared, listed, number)
+        items = tables.over_items(compared, listed, number)
         methods = dict.fromkeys(effect.interval.method for effect in compared.effects if effect.interval)
         how = f"Intervals: {'; '.join(methods)}." if methods else ""
         left = _left_out(
@@ -81,7 +83,7 @@ def _effects(report: Report) -> list[Figure]:
                 compared.headline,
                 (*([how] if how else []), *compared.notes, *left),
                 compared.sql,
-                (table,),
+                (table,) if items is None else (table, items),
             )
         )
     return found

@@ -17,6 +17,7 @@ from specc.drawing.svg import STYLE as GRAPH_STYLE
 from specc.errors import QueryError
 from specc.reporting.figures import Figure, figures
 from specc.reporting.model import Report
+from specc.reporting.summary import summary
 
 BROWSERS = (
     "chromium",
@@ -55,7 +56,7 @@ def figure_named(report: Report, name: str) -> Figure:
     Raises:
         QueryError: if there is none.
     """
-    found = figures(report)
+    found = all_figures(report)
     for figure in found:
         if figure.name == name:
             return figure
@@ -67,6 +68,11 @@ def figure_named(report: Report, name: str) -> Figure:
         f"write `{near}`" if near else f"its figures: {listed}",
         candidates=tuple(names),
     )
+
+
+def all_figures(report: Report) -> tuple[Figure, ...]:
+    """The figures of a report, and the picture of all of it."""
+    return (summary(report), *figures(report))
 
 
 def as_svg(figure: Figure, look: Look | None = None) -> str:

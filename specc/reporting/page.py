@@ -112,10 +112,10 @@ def _shared(report: Report) -> tuple[str, ...]:
 
 
 def _prose(told: str) -> Markup:
-    """A message as a sentence; names that it quotes stand out, and minus signs are such."""
+    """A message as a sentence; names that it quotes stand out."""
     safe = str(escape(tables.sentence(told)))
     safe = re.sub(r"`([^`]+)`", lambda found: f'<bdi class="name">{_short(found[1])}</bdi>', safe)
-    return Markup(re.sub(r"(?<![\w.])-(?=\d)", "−", safe))
+    return Markup(safe)
 
 
 def _short(safe: str, most: int = 120) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 from specc.charts.forest import shown_effects
@@ -76,7 +77,7 @@ def _writer(column: Column, cells: Sequence[Value]) -> Callable[[Value], str]:
 
 
 def sentence(told: str) -> str:
-    """A message as a sentence: with a capital and a full stop.
+    """A message as a sentence: with a capital, a full stop, and real minus signs.
 
     >>> sentence("none is better"), sentence("`a` is best.")
     ('None is better.', '`a` is best.')
@@ -84,6 +85,7 @@ def sentence(told: str) -> str:
     told = printable(told).strip()
     if not told:
         return ""
+    told = re.sub(r"(?<![\w.])-(?=\d)", "−", told)
     first = told[0] if told[1:2] == " " else told[0].upper()
     return first + told[1:] + ("" if told[-1] in ".!?:" else ".")
 
@@ -153,6 +155,33 @@ def effects(compared: Compared, most: int, number: int) -> Table:
         rows.append(Row(tuple(cells), group.values, mark))
     name = "effects" if number == 0 else f"effects_{number + 1}"
     return _without_empty(Table(name, compared.title, tuple(columns), tuple(rows), len(compared.groups)))
+
+
+def over_items(compared: Compared, most: int, number: int) -> Table | None:
+    """Differences over evaluated documents, which say what other documents would give; None if unknown."""
+    level = f"{compared.question.level:.0%}"
+    columns = (
+        Column("group", "name"),
+        Column("documents", "whole", "documents or prompts that both have"),
+        Column("difference", "number", f"mean over them, from {compared.question.baseline}"),
+        Column("from", "number", f"lower end of its {level} interval, over documents"),
+        Column("to", "number", f"upper end of its {level} interval, over documents"),
+        Column("p McNemar", "p", "exact, of results that are right or wrong"),
+    )
+    values = {group.name: group.values for group in compared.groups}
+    rows = []
+    for effect in shown_effects(compared, most):
+        items = effect.over_items
+        if items is not None:
+            ends = (items.interval.low, items.interval.high) if items.interval else (None, None)
+            cells = (effect.group, items.items, items.difference, *ends, items.mcnemar_p)
+            rows.append(Row(cells, values.get(effect.group, {})))
+    if not rows:
+        return None
+    name = "over_documents" if number == 0 else f"over_documents_{number + 1}"
+    total = sum(effect.over_items is not None for effect in compared.effects)
+    caption = f"{compared.title}: over documents, for these very models"
+    return _without_empty(Table(name, caption, columns, tuple(rows), total))
 
 
 def points(frontier: Frontier, most: int, number: int) -> Table:

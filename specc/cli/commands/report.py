@@ -68,8 +68,8 @@ def report(
     specc report --png curves -o curves.png
     specc report --latex tables
 
-    Figures: effects, frontier, curves, allocation, steps, parallel; further ones of a kind end in a
-    number: effects-2.
+    Figures: summary (the report in one picture), effects, frontier, curves, allocation, steps, parallel.
+    Further ones of a kind end in a number: effects-2.
     """
     from specc.charts import Size
     from specc.charts.style import PAPER_FONTS
