@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from specc.comparing.groups import matches, varying
 from specc.comparing.measures import Place, choose, places
 from specc.comparing.model import Better, Question, Side
-from specc.comparing.rows import Source, experiments, read
+from specc.comparing.rows import Source, read
 from specc.comparing.selecting import Known, condition, group_name, known_names, side
 from specc.errors import QueryError
+from specc.results.reader import experiments
 from specc.study import BASE
 
 

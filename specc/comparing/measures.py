@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from specc.comparing.model import Better, Question
-from specc.comparing.rows import WITHIN, Source, experiments, relation, unknown
+from specc.comparing.rows import WITHIN, Source, relation, unknown
 from specc.errors import QueryError
+from specc.results.reader import experiments
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from specc.comparing.model import Question, State
 from specc.diagnostics import nearest
 from specc.errors import QueryError
+from specc.results.reader import experiments
 from specc.results.schema import quoted, schema_name
 
 if TYPE_CHECKING:
@@ -20,11 +21,26 @@ WITHIN = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
+class Arms:
+    """The arms of an experiment: its axes, and of each arm by its number the values of `recipe`, the axes
+    and `seed`, and how its label writes those of the axes."""
+
+    experiment: str
+    axes: tuple[str, ...]
+    values: dict[int, dict[str, Any]] = field(default_factory=dict)
+    texts: dict[int, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """Results to read: a connection, and the name of its workspace where there are several."""
+    """Results to read: a connection, and the name of its workspace where there are several.
+
+    What is published never changes, so the arms of an experiment are read once.
+    """
 
     connection: DuckDBPyConnection
     workspace: str = ""
+    known: dict[str, Arms] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +67,34 @@ class Measured:
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Arms:
-    """The arms of an experiment: its axes, and of each arm by its number the values as they are written."""
-
-    experiment: str
-    axes: tuple[str, ...]
-    texts: dict[int, dict[str, str]] = field(default_factory=dict)
-
-
-def experiments(connection: DuckDBPyConnection) -> list[str]:
-    """Names of all experiments in the results."""
-    return [
-        name
-        for (name,) in connection.execute("SELECT experiment FROM main.experiments ORDER BY 1").fetchall()
-    ]
-
-
 def relation(experiment: str, name: str) -> str:
     """A public table of an experiment, as SQL names it from anywhere."""
     return f"{quoted(schema_name(experiment))}.{quoted(name)}"
 
 
-def arms(connection: DuckDBPyConnection, experiment: str) -> Arms:
-    """Axes of an experiment, and the values of its arms as their labels write them.
+def arms(source: Source, experiment: str) -> Arms:
+    """The arms of an experiment.
 
     Raises:
         QueryError: if there is no such experiment.
     """
-    row = connection.execute(
-        "SELECT axes FROM main.experiments WHERE experiment = ?", [experiment]
-    ).fetchone()
-    if row is None:
-        known = experiments(connection)
-        raise unknown("experiment", experiment, known)
-    axes = tuple(row[0])
-    labels = connection.execute(f"SELECT arm, label FROM {relation(experiment, 'recipes')}").fetchall()
-    return Arms(experiment, axes, {arm: label_texts(label, axes) for arm, label in labels})
+    if experiment not in source.known:
+        names = experiments(source.connection)
+        if experiment not in names:
+            raise unknown("experiment", experiment, names)
+        table = relation(experiment, "recipes")
+        described = source.connection.execute(f"SELECT * FROM {table} LIMIT 0").description
+        columns = [column[0] for column in described or ()]
+        axes = tuple(columns[columns.index("recipe") + 1 : columns.index("seed")])
+        found = Arms(experiment, axes)
+        names = ["recipe", *axes, "seed"]
+        for arm, label, *values in source.connection.execute(
+            f"SELECT arm, label, {', '.join(map(quoted, names))} FROM {table} ORDER BY arm"
+        ).fetchall():
+            found.values[arm] = dict(zip(names, values, strict=True))
+            found.texts[arm] = label_texts(label, axes)
+        source.known[experiment] = found
+    return source.known[experiment]
 
 
 def label_texts(label: str, axes: Sequence[str]) -> dict[str, str]:
@@ -145,7 +152,7 @@ def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> Quer
 
 
 def _read(source: Source, experiment: str, question: Question) -> list[Measured]:
-    known = arms(source.connection, experiment)
+    known = arms(source, experiment)
     place = [question.eval, question.metric, question.stage, question.position]
     columns = ", ".join(["arm", "recipe", *map(quoted, known.axes), "seed"])
     where = f"eval = ? AND metric = ? AND stage = ? AND abs(position - ?) < {WITHIN}"

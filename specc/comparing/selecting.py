@@ -14,9 +14,9 @@ from typing import Any
 
 from specc.comparing.groups import same
 from specc.comparing.model import Side
-from specc.comparing.rows import Source, arms, experiments, relation, unknown
+from specc.comparing.rows import Source, arms, unknown
 from specc.errors import QueryError
-from specc.results.schema import quoted
+from specc.results.reader import experiments
 
 SEPARATOR = "::"
 
@@ -42,15 +42,11 @@ def known_names(source: Source, experiment: str) -> Known:
     Raises:
         QueryError: if there is no such experiment.
     """
-    found = arms(source.connection, experiment)
-    columns = ["recipe", *found.axes, "seed"]
-    values: dict[str, dict[str, Any]] = {name: {} for name in columns}
-    for arm, *row in source.connection.execute(
-        f"SELECT arm, {', '.join(map(quoted, columns))} FROM {relation(experiment, 'recipes')} ORDER BY arm"
-    ).fetchall():
-        texts = found.texts.get(arm, {})
-        for name, value in zip(columns, row, strict=True):
-            written = texts.get(name, "best" if value is None else str(value))
+    found = arms(source, experiment)
+    values: dict[str, dict[str, Any]] = {name: {} for name in ("recipe", *found.axes, "seed")}
+    for arm, here in found.values.items():
+        for name, value in here.items():
+            written = found.texts[arm].get(name, "best" if value is None else str(value))
             values[name].setdefault(written, value)
     return Known(experiment, source, values)
 
