@@ -168,14 +168,16 @@ class Page:
         return as_page(fold(study, Store(self.workspace).done()))
 
     def report(self, experiment: str | None) -> str:
-        from specc.execute.status import read_status
+        from specc.history.runs import Run
         from specc.reporting.gather import gathered
         from specc.reporting.page import as_page
 
         def make(connection: DuckDBPyConnection) -> str:
             study = self.studies.latest(connection, experiment)
-            status = read_status(self.workspace, self.studies.number(connection, experiment))
-            return as_page(gathered(connection, study, status, str(self.workspace)))
+            run = Run(self.workspace, self.studies.number(connection, experiment))
+            texts = run.recipe.files if run.recipe is not None else {}
+            note = "" if texts else "the run kept no copy of its recipe"
+            return as_page(gathered(connection, study, run.status, str(self.workspace), texts, note))
 
         return self.published.answer("report", make, experiment)
 

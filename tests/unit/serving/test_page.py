@@ -227,11 +227,15 @@ def test_queries_are_asked_as_json_by_the_page_alone(visitor: Visitor) -> None:
     assert told["help"] == "write `value`"
 
 
-def test_the_picture_of_the_steps_stands_alone(visitor: Visitor) -> None:
+def test_the_picture_of_the_steps_and_the_report_stand_alone(visitor: Visitor) -> None:
     answer = visitor.get("/graph")
     assert answer.status == 200
     assert "sandbox" in answer.headers["content-security-policy"]
     assert "allow-same-origin" not in answer.headers["content-security-policy"]
+    report = visitor.get("/report?experiment=exposure")
+    assert report.status == 200
+    assert b"where should the data go?" in report.body
+    assert report.headers["content-security-policy"] == answer.headers["content-security-policy"]
 
 
 def test_hostile_names_are_json_and_never_markup(tmp_path: Path) -> None:
