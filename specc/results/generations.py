@@ -91,6 +91,22 @@ def is_whole(workspace: Path, generation: int) -> bool:
         return True  # replaced by a newer one in the meantime
 
 
+def is_as_published(workspace: Path) -> bool:
+    """Whether the build file is, byte for byte, what was published last: then it is not damaged.
+
+    It may also be another because a process was killed before it could publish. Large ones are not read
+    for that: see `is_whole`.
+    """
+    path = build_path(workspace)
+    try:
+        _, *checksum = (workspace / "index" / "CURRENT").read_text().split()
+        if path.stat().st_size > _COMPARED_BYTES:
+            return True
+        return checksum == [file_checksum(path)]
+    except (OSError, ValueError):
+        return False
+
+
 def newest(workspace: Path) -> int:
     """Highest number ever given to a generation that is still known of; 0 if there is none."""
     numbers = [

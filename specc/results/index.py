@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import WorkspaceError, disk_errors
-from specc.results import failures, finished, generations, logs, outcomes, plans, runs, schema, storage, views
+from specc.results import failures, finished, generations, logs, numbers, outcomes, plans, runs, schema, storage, views
 from specc.results.connect import connect
 from specc.results.judge import judge_all
 from specc.results.wide import WideColumn
@@ -95,8 +95,9 @@ class Indexer:
 
         path = generations.build_path(self.workspace)
         if path.exists():
+            sound = generations.is_as_published(self.workspace)
             try:
-                connection = connect(path)
+                connection = connect(path, may_read=numbers.readable(self.workspace))
             except duckdb.IOException as error:
                 if "Conflicting lock" in str(error):
                     raise WorkspaceError(
@@ -104,11 +105,18 @@ class Indexer:
                         "close it; to look into the results, use `specc sql`",
                     ) from error
                 raise
-            if _is_current(connection):
+            try:
+                current = _is_current(connection)
+                if current and not sound:
+                    storage.read_all(connection)
+            except BaseException:
+                connection.close()
+                raise
+            if current:
                 return connection
             connection.close()
             generations.set_aside(self.workspace)
-        connection = connect(path)
+        connection = connect(path, may_read=numbers.readable(self.workspace))
         connection.begin()
         storage.create(connection, schema.VERSION, generations.newest(self.workspace) + 1)
         views.create_views(connection, [])
@@ -123,16 +131,19 @@ class Indexer:
         replanned = plans.changes(connection, self.workspace)
         failed = failures.stamp(connection, self.workspace) != failures.stored_stamp(connection)
         ran = runs.changes(connection, self.workspace)
-        if not (steps.new or steps.gone or grown or replanned or failed or ran):
+        elsewhere = numbers.changes(connection, self.workspace)
+        if not (steps.new or steps.gone or grown or replanned or failed or ran or elsewhere):
             return
         connection.begin()
         try:
             finished.record(connection, store, steps)
+            if elsewhere:
+                numbers.record(connection, self.workspace)
             logs.record(connection, grown)
             plans.record(connection, self.workspace, replanned)
             if failed or replanned:
                 failures.record(connection, self.workspace)
-            outcomes.record(connection, None if failed or replanned else {*steps.new, *steps.gone})
+            outcomes.record(connection, None if failed or replanned or elsewhere else {*steps.new, *steps.gone})
             if ran:
                 runs.record(connection, self.workspace)
             renew_views(connection)

@@ -38,10 +38,15 @@ TABLES: dict[str, str] = {
     # Logs of steps that are not done: rows, and per file how far it is read and how that ends.
     "recorded.live": _LOGGED,
     "recorded.logs": "step VARCHAR, read_bytes BIGINT, tail BLOB",
+    # Steps that were done elsewhere (`specc.results.numbers`): which numbers were taken in, and what
+    # training logged. Their other rows are among those of the store's steps, with a negative stamp.
+    "recorded.elsewhere": "run BIGINT, stamp VARCHAR",
+    "recorded.logged_elsewhere": "step VARCHAR, steps BIGINT, tokens BIGINT, lineage_tokens BIGINT, "
+    "name VARCHAR, value DOUBLE",
     # A row for each run, whatever became of it.
     "planned.runs": "run BIGINT, stamp VARCHAR, experiment VARCHAR, spec VARCHAR, recipe VARCHAR, "
     "state VARCHAR, started TIMESTAMP, ended TIMESTAMP, steps BIGINT, steps_reused BIGINT, "
-    "steps_done BIGINT, steps_failed BIGINT, note VARCHAR, tags VARCHAR[]",
+    "steps_done BIGINT, steps_failed BIGINT, note VARCHAR, tags VARCHAR[], origin VARCHAR",
     "planned.plans": "run BIGINT, stamp VARCHAR, experiment VARCHAR",
     "planned.experiments": "experiment VARCHAR, run BIGINT, folder VARCHAR, digest VARCHAR, "
     "description VARCHAR, spec VARCHAR, spec_digest VARCHAR, axes VARCHAR[], axis_types VARCHAR[]",
@@ -97,17 +102,19 @@ def create(connection: DuckDBPyConnection, schema_version: int, generation: int)
     connection.execute("CREATE SCHEMA planned; CREATE SCHEMA recorded")
     for name, columns in TABLES.items():
         connection.execute(f"CREATE TABLE {name} ({columns})")
-    branches = (
+    branches = [
         f"SELECT step, steps, tokens, lineage_tokens, '{name}' AS name, {name} AS value "
         f"FROM recorded.{table} WHERE {name} IS NOT NULL"
         for name in LOGGED_NAMES
         for table in ("metrics", "live")
-    )
+    ]
+    branches.append("SELECT step, steps, tokens, lineage_tokens, name, value FROM recorded.logged_elsewhere")
     connection.execute("CREATE VIEW recorded.logged AS " + " UNION ALL ".join(branches))
     connection.execute(
         """CREATE VIEW recorded.begun AS
            SELECT step, min(steps) AS first_logged
-           FROM (SELECT step, steps FROM recorded.metrics UNION ALL SELECT step, steps FROM recorded.live)
+           FROM (SELECT step, steps FROM recorded.metrics UNION ALL SELECT step, steps FROM recorded.live
+                 UNION ALL SELECT step, steps FROM recorded.logged_elsewhere)
            WHERE step IN (SELECT successor FROM planned.segments) GROUP BY step"""
     )
     append(connection, "recorded.meta", [(schema_version, generation, None, None)])
@@ -120,6 +127,16 @@ def append(connection: DuckDBPyConnection, table: str, rows: Iterable[Sequence[A
         appender = connection.appender(table)
         appender.append_rows(found)
         appender.flush()
+
+
+def read_all(connection: DuckDBPyConnection) -> None:
+    """Read every block: DuckDB compares the checksum of each.
+
+    Raises:
+        duckdb.Error: if one is damaged.
+    """
+    for name in TABLES:
+        connection.execute(f"SELECT bit_xor(hash(t)) FROM {name} t").fetchall()
 
 
 def forget_steps(connection: DuckDBPyConnection, tables: Iterable[str], keys: Collection[str]) -> None:
