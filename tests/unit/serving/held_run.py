@@ -37,7 +37,8 @@ class FakeRun:
         **fields: Any,
     ) -> RunStatus:
         """Write a status; steps are named as in the workspace, or by keys of one's own."""
-        fields = {"state": "running", "counts": StepCounts(total=10, done=4, running=len(running))} | fields
+        counts = StepCounts(total=10, done=4, running=len(running))
+        given: dict[str, Any] = {"state": "running", "counts": counts, **fields}
         found = RunStatus(
             run=self.number,
             experiment="exposure",
@@ -64,7 +65,7 @@ class FakeRun:
             elapsed_seconds=60.0,
             seconds_left=75.0,
             tokens_per_second=3000.0,
-            **fields,
+            **given,
         )
         aside = self.folder / "status.tmp"
         aside.write_text(found.model_dump_json())

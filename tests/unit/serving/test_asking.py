@@ -15,6 +15,7 @@ import pytest
 from fake_workspace import FakeWorkspace, exposure
 from specc.errors import QueryError
 from specc.serving import asking
+from specc.serving import published as serving_published
 from specc.serving.asking import Asking
 from specc.serving.published import Published
 
@@ -209,8 +210,8 @@ def test_a_query_that_wants_more_memory_than_there_is_is_told_so(
     published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published.close()
-    limits = {**asking.published.LIMITS, "memory_limit": "40MB"}
-    monkeypatch.setattr(asking.published, "LIMITS", limits)
+    limits = {**serving_published.LIMITS, "memory_limit": "40MB"}
+    monkeypatch.setattr(serving_published, "LIMITS", limits)
     small = Published(published.workspace)
     try:
         with pytest.raises(QueryError, match="more memory than 40MB"):

@@ -67,7 +67,7 @@ def watched(
     **wanted: bool,
 ) -> int:
     """Watch without waiting; each look is followed by the next thing that happens."""
-    monkeypatch.setattr(watching.time, "sleep", lambda seconds: turns.pop(0)())
+    monkeypatch.setattr("specc.cli.watching.time.sleep", lambda seconds: turns.pop(0)())
     monkeypatch.setattr(watching, "LINE_SECONDS", 0.0)
     return watch_status(workspace.path, **{"as_json": False, **wanted})
 
