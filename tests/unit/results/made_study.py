@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fake_workspace import FakeWorkspace, key
 from specc.study import Arm, Axis, Comparison, Expectation, Measure, PlannedStep, StageRun, Study
-from tests.unit.results.fake_workspace import FakeWorkspace, key
 
 EARLY = Axis(name="early", type="fraction", values=(0.0, 0.5, 1.0))
 
