@@ -174,6 +174,7 @@ def test_by_an_axis_others_are_held_or_averaged(workspace: Path) -> None:
     assert turned.question.level == 0.9
 
 
+@pytest.mark.conformance
 def test_without_by_each_factor_is_a_question(workspace: Path) -> None:
     found = answers(run(workspace, "--metric", "skill", "--json"))
     assert [(each.question.by, each.question.given) for each in found] == [
@@ -227,6 +228,7 @@ def test_alone_it_answers_first_and_then_prints_what_the_recipe_says(workspace: 
     assert json.loads(run(workspace, "means", "--json").stdout)[0]["early"] == 0
 
 
+@pytest.mark.conformance
 def test_a_workspace_elsewhere_is_named_before_the_group(workspace: Path, tmp_path: Path) -> None:
     other = make(tmp_path, swept({0.0: [1.0, 1.3, 1.2, 1.1]}), (EARLY,))
     [found] = answers(
@@ -302,18 +304,18 @@ def test_what_is_not_resolvable_passes_and_is_told(workspace: Path, tmp_path: Pa
 # ---- on a terminal
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 140])
-@pytest.mark.parametrize("signs", [UNICODE, ASCII])
-def test_pages_keep_to_the_width(source: Source, width: int, signs: object) -> None:
+def test_pages_keep_to_the_width(source: Source) -> None:
     question = Question(
         experiments=("made",), eval="skill", metric="loss", stage="tune", by=("recipe", "early", "lr")
     )
     found = compare(source.connection, question)
-    text = plain(compared_page(found, width, signs))  # type: ignore[arg-type]
-    assert max(map(display_width, text.splitlines())) <= width
-    assert text.isascii() == (signs is ASCII)
-    assert "replay" in text
-    assert "diverged" in text
+    for width in (40, 60, 80, 140):
+        for signs in (UNICODE, ASCII):
+            text = plain(compared_page(found, width, signs))
+            assert max(map(display_width, text.splitlines())) <= width
+            assert text.isascii() == (signs is ASCII)
+            assert "replay" in text
+            assert "diverged" in text
 
 
 def test_the_forest_places_effects_on_one_scale(source: Source) -> None:
@@ -337,6 +339,7 @@ def test_hostile_names_come_out_as_text(workspace: Path) -> None:
     assert "&lt;script&gt;" in found._repr_html_()
 
 
+@pytest.mark.conformance
 def test_many_groups_are_summed_up(tmp_path: Path) -> None:
     many = Axis(name="size", type="int", values=tuple(range(60)))
     made = [
