@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from specc.charts import BarRow, Bars, Part
 from specc.reporting.arms import Arms
 from specc.reporting.model import Column, Row, Table
+from specc.results.schema import quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -85,7 +86,13 @@ def budgets(connection: DuckDBPyConnection, arms: Arms) -> tuple[Table, Bars, st
 
 def query(axes: Sequence[str]) -> str:
     """The query that gives the budgets of all arms."""
-    return SQL.format(axes="".join(f"{axis}, " for axis in axes))
+    return SQL.format(axes="".join(f"{_named(axis)}, " for axis in axes))
+
+
+def _named(axis: str) -> str:
+    """An axis in a query for people: quoted only where it must be."""
+    plain = axis.isascii() and axis.isidentifier() and axis == axis.lower()
+    return axis if plain else quoted(axis)
 
 
 def _stages(arms: Arms) -> list[str]:

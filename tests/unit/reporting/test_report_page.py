@@ -33,6 +33,7 @@ from specc.reporting.files import as_svg, figure_named, latex_tables
 from specc.reporting.gather import gathered, state_of
 from specc.reporting.model import Column, Lines, Report, Row, Table
 from specc.reporting.page import as_page
+from specc.results.query import run
 from specc.results.reader import open_results
 from specc.words import printable
 from well_formed import Page
@@ -59,12 +60,16 @@ def report(done: FakeWorkspace) -> Report:
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    workspace = finished(tmp_path_factory.mktemp("hostile"), HOSTILE_NAMES, lacking=True)
+def hostile_place(tmp_path_factory: pytest.TempPathFactory) -> FakeWorkspace:
+    return finished(tmp_path_factory.mktemp("hostile"), HOSTILE_NAMES, lacking=True)
+
+
+@pytest.fixture(scope="module")
+def hostile(hostile_place: FakeWorkspace) -> Report:
     made = study(HOSTILE_NAMES)
     texts = {name: name for name in HOSTILE}
     diff = against(SCRIPT, made, {"a": SCRIPT}, SCRIPT, made, texts)
-    return report_on(workspace, HOSTILE_NAMES, texts=texts, diff=diff)
+    return report_on(hostile_place, HOSTILE_NAMES, texts=texts, diff=diff)
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +212,20 @@ def test_figures_are_asked_for_by_name(report: Report) -> None:
     with pytest.raises(QueryError) as refused:
         figure_named(report, "curve")
     assert refused.value.help == "write `curves`"
+
+
+@pytest.mark.parametrize("names", ["done", "hostile_place"])
+def test_the_query_of_every_figure_gives_its_data(names: str, request: pytest.FixtureRequest) -> None:
+    place: FakeWorkspace = request.getfixturevalue(names)
+    wanted: Report = request.getfixturevalue("report" if names == "done" else "hostile")
+    connection = open_results(place.path)
+    try:
+        for figure in figures(wanted):
+            answers = run(connection, figure.sql)
+            assert answers, figure.name
+            assert all(answer.rows for answer in answers), figure.name
+    finally:
+        connection.close()
 
 
 def test_tables_are_written_as_latex(report: Report) -> None:
