@@ -22,7 +22,7 @@ from specc.quantities.registry import FUNCTIONS, mentioned
 from specc.results.connect import connect
 
 NAN, INF = math.nan, math.inf
-few = settings(max_examples=25, deadline=None, derandomize=True)
+few = settings(max_examples=15, deadline=None, derandomize=True)
 
 # A coarse grid: ties, duplicates and three points on a line come often.
 whole = st.integers(0, 6).map(float)
