@@ -20,6 +20,9 @@ from specc.steps import Frozen
 BASE = "base"
 """Name of the recipe that is the experiment as written, without overrides."""
 
+IMPORTED = "imported"
+"""Operation of a step that was done elsewhere, and whose numbers `specc import` has brought."""
+
 AxisType = Literal["fraction", "tokens", "steps", "sequences", "int", "float", "string", "bool"]
 
 

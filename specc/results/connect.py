@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +33,17 @@ _WRITTEN: dict[str, _Setting] = {
 
 
 def connect(
-    path: Path | str, read_only: bool = False, limits: Mapping[str, str] | None = None
+    path: Path | str,
+    read_only: bool = False,
+    limits: Mapping[str, str] | None = None,
+    may_read: Sequence[str] = (),
 ) -> DuckDBPyConnection:
     """Open a database; one that is read can't be reconfigured by what it is asked.
 
     Args:
         limits: further settings of a connection that reads, for instance `memory_limit`. All connections
             of a process to one file need the same.
+        may_read: other files that a connection that writes may read.
     Raises:
         duckdb.Error: if it can't be opened.
     """
@@ -48,4 +52,17 @@ def connect(
     if read_only:
         config: dict[str, _Setting] = {**CONFINED, **(limits or {}), "lock_configuration": "true"}
         return duckdb.connect(str(path), read_only=True, config=config)
-    return duckdb.connect(str(path), config={**CONFINED, **_WRITTEN})
+    if not may_read:
+        return duckdb.connect(str(path), config={**CONFINED, **_WRITTEN})
+    # Which files may be read can only be told to an open database that may still read all.
+    later = {"enable_external_access": CONFINED["enable_external_access"]}
+    connection = duckdb.connect(
+        str(path), config={**{k: v for k, v in CONFINED.items() if k not in later}, **_WRITTEN}
+    )
+    try:
+        connection.execute("SET allowed_paths = ?", [list(may_read)])
+        connection.execute("SET enable_external_access = false")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -92,7 +92,7 @@ def changes(connection: DuckDBPyConnection, store: Store, thorough: bool) -> Cha
         return Changes({}, [], {})
     stored: dict[str, int] = dict(
         connection.execute(
-            """SELECT step, stamp FROM recorded.steps WHERE step[:2] IN (SELECT unnest($1))
+            """SELECT step, stamp FROM recorded.steps WHERE stamp >= 0 AND step[:2] IN (SELECT unnest($1))
                UNION ALL SELECT step, stamp FROM recorded.refused WHERE step[:2] IN (SELECT unnest($1))""",
             [looked],
         ).fetchall()

@@ -16,7 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import WorkspaceError, disk_errors
-from specc.results import failures, finished, generations, logs, numbers, outcomes, plans, runs, schema, storage, views
+from specc.results import (
+    failures,
+    finished,
+    generations,
+    logs,
+    numbers,
+    outcomes,
+    plans,
+    runs,
+    schema,
+    storage,
+    views,
+)
 from specc.results.connect import connect
 from specc.results.judge import judge_all
 from specc.results.wide import WideColumn
@@ -143,7 +155,9 @@ class Indexer:
             plans.record(connection, self.workspace, replanned)
             if failed or replanned:
                 failures.record(connection, self.workspace)
-            outcomes.record(connection, None if failed or replanned or elsewhere else {*steps.new, *steps.gone})
+            outcomes.record(
+                connection, None if failed or replanned or elsewhere else {*steps.new, *steps.gone}
+            )
             if ran:
                 runs.record(connection, self.workspace)
             renew_views(connection)

@@ -218,7 +218,7 @@ def follow(
     known = {
         key: (read_bytes, tail)
         for key, read_bytes, tail in connection.execute(
-            "SELECT step, read_bytes, tail FROM recorded.logs"
+            "SELECT step, read_bytes, tail FROM recorded.logs WHERE read_bytes >= 0"
         ).fetchall()
     }
     changes: dict[str, Growth | None] = {}

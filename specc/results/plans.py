@@ -17,7 +17,7 @@ from specc.results import schema, storage
 from specc.results.measured import data_identities, evaluations
 from specc.results.wide import setting_sets, wide_columns
 from specc.steps import RESUME, SELECT
-from specc.study import Axis, Study
+from specc.study import IMPORTED, Axis, Study
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -237,7 +237,9 @@ def segments(study: Study) -> list[tuple[int, str, str, int, int, str | None]]:
     steps = {step.key: step for step in study.steps}
     found: list[tuple[int, str, str, int, int, str | None]] = []
     for stage in study.stages:
-        for key, (first, last) in zip(stage.segments, pairwise((0, *stage.ends)), strict=True):
+        # Others count training steps from 0.
+        start = -1 if stage.segments and steps[stage.segments[0]].op == IMPORTED else 0
+        for key, (first, last) in zip(stage.segments, pairwise((start, *stage.ends)), strict=True):
             found.append((stage.arm, stage.stage, key, first, last, None))
             successor = key
             while before := steps[successor].inputs.get(RESUME):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from specc.execute.status import run_numbers
 from specc.files import file_digest
 from specc.history.notes import FILE as NOTES
+from specc.history.origin import read_origin
 from specc.history.recipe import FILE as RECIPE
 from specc.history.runs import Run
 from specc.results import storage
@@ -50,6 +51,7 @@ def record(connection: DuckDBPyConnection, workspace: Path) -> None:
 def _row(run: Run, stamp: str) -> tuple[Any, ...]:
     status = run.status
     counts = status.counts if status is not None else None
+    origin = read_origin(run.folder)
     return (
         run.number,
         stamp,
@@ -65,6 +67,7 @@ def _row(run: Run, stamp: str) -> tuple[Any, ...]:
         counts.failed if counts is not None else None,
         text(run.notes.note) or None,
         [text(tag) for tag in run.notes.tags or {}],
+        text(origin.title) if origin is not None else None,
     )
 
 

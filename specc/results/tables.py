@@ -109,6 +109,7 @@ TABLES: tuple[Table, ...] = (
             C("recipe", "VARCHAR", "SHA-256 of the recipe's text as kept with the run"),
             C("note", "VARCHAR", "what `specc note` wrote about it"),
             C("tags", "VARCHAR[]", "its tags by `specc tag`"),
+            C("origin", "VARCHAR", "what `specc import` took its numbers from; null for steps done by specc"),
         ),
         example="select run, state, ended - started as took, steps_done, note from runs order by run desc",
     ),
