@@ -32,7 +32,7 @@ MOST_BYTES = 2 << 20
 """Bytes of an answer on the page, as JSON."""
 
 MOST_CSV_ROWS = 1_000_000
-MOST_CSV_BYTES = 256 << 20
+MOST_CSV_BYTES = 64 << 20
 """Rows and bytes of an answer as a file."""
 
 MOST_AT_ONCE = 3
