@@ -11,7 +11,7 @@ from specc.analysis.arguments import example_call
 from specc.analysis.definition import INHERITED, SETTINGS
 from specc.analysis.values import show_argument
 from specc.components import COMPONENTS, Kind, Parameter, Signature
-from specc.reference import queries, results
+from specc.reference import comparing, queries, results
 from specc.reference.definitions import Item, functions, items
 from specc.results.tables import Column
 
@@ -119,6 +119,13 @@ def _queries() -> tuple[Page, ...]:
             facts=template_facts,
         ),
         Page("fits", "queries", curve_forms, queries.FITS, facts=curve_facts),
+        Page(
+            "statistics",
+            "queries",
+            comparing.STATISTICS_FORMS,
+            comparing.STATISTICS,
+            facts=comparing.STATISTICS_FACTS,
+        ),
     )
 
 
