@@ -17,9 +17,9 @@ Nothing here imports torch or transformers; `specc_runtime` does the training.
 From Python, `specc.open(".")` opens the results of a workspace; see `specc.workspace`.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from specc.version import __version__
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer to load than all of this
 
 if TYPE_CHECKING:
     from specc.errors import SpeccError
@@ -30,7 +30,7 @@ __all__ = ["SpeccError", "Workspace", "__version__", "open"]
 _PLACES = {"SpeccError": "specc.errors", "Workspace": "specc.workspace", "open": "specc.workspace"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """The public names, loaded when they are first used: `import specc` takes no time."""
     if name not in _PLACES:
         raise AttributeError(f"module `specc` has no attribute `{name}`")

@@ -34,6 +34,8 @@ class Binder:
 
     def __init__(self, experiment: str, axes: Sequence[Axis]) -> None:
         columns, name = schema.axis_columns(axes), schema.schema_name(experiment)
+        # Its columns depend on the arms, which are not known before the recipe has been checked.
+        self._wide = {f"there is no table `{wide}`" for wide in ("wide", schema.wide_name(experiment))}
         self._connection = connect(":memory:")
         self._connection.execute(schema.empty_tables(name, columns))
         self._connection.execute(schema.empty_tables("main", columns))
@@ -48,7 +50,17 @@ class Binder:
         Raises:
             QueryError: if it is not one query that reads, or if DuckDB can't bind it.
         """
-        return _bound(self._connection, sql)
+        try:
+            return _bound(self._connection, sql)
+        except QueryError as error:
+            if error.message not in self._wide:
+                raise
+            raise QueryError(
+                error.message,
+                "one row per arm is for `specc sql` alone; read `results` or `settings` here",
+                error.position,
+                error.candidates,
+            ) from error
 
     def close(self) -> None:
         self._connection.close()

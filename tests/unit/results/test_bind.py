@@ -126,3 +126,11 @@ def test_a_shared_connection_refuses_with_the_words_of_one_of_its_own() -> None:
         own = refused(wrong)
         assert (caught.value.message, caught.value.help) == (own.message, own.help)
         assert caught.value.position == own.position
+
+
+@pytest.mark.parametrize("name", ["wide", "exposure"])
+def test_a_table_whose_columns_depend_on_the_arms_is_told_to_be_elsewhere(name: str) -> None:
+    error = refused(f"select * from {name}")
+    assert error.message == f"there is no table `{name}`"
+    assert error.help is not None
+    assert "is for `specc sql` alone" in error.help
