@@ -209,6 +209,20 @@ def test_a_query_is_answered_as_table_and_as_picture(page: Page) -> None:
     page.run("document.querySelector('[data-view=table]').click()")
 
 
+def test_an_answer_is_written_as_a_file(page: Page) -> None:
+    show(page, "sql")
+    page.run("void (document.querySelector('#query').value = 'select range as n from range(9)')")
+    page.run("document.querySelector('#download').click()")
+    page.wait("document.querySelector('#asked').textContent === '30 bytes of CSV'")  # n and 0 to 8, CR LF
+
+
+def test_links_to_the_picture_of_the_steps_and_the_report_are_of_this_experiment(page: Page) -> None:
+    for name in ("graph", "report"):
+        page.wait(f"document.querySelector('#{name}').getAttribute('href') === '{name}?experiment=exposure'")
+    found = page.run("fetch(document.querySelector('#graph').href).then(answer => answer.status)")
+    assert found == 200
+
+
 def test_a_mistake_is_marked_in_the_query(page: Page) -> None:
     show(page, "sql")
     page.run("void (document.querySelector('#query').value = '/* \U0001f40d */ select valeu from results')")
