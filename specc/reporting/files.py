@@ -126,24 +126,19 @@ def _installed_family() -> str | None:
 
 
 def write_pdf(page: str, path: Path) -> None:
-    """Print a page to a PDF file, with a browser, or with weasyprint where there is none.
+    """Print a page to a PDF file with the browser that is installed.
 
     Raises:
-        QueryError: if there is neither, or printing fails.
+        QueryError: if there is none, or it fails.
     """
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     browser = browser or next((name for name in MAC_BROWSERS if os.access(name, os.X_OK)), None)
-    if browser is not None:
-        _print(browser, page, path)
-        return
-    try:
-        from weasyprint import HTML  # type: ignore[import-not-found, unused-ignore]
-    except (ImportError, OSError) as error:
+    if browser is None:
         raise QueryError(
             "PDF needs Chromium, Chrome or Edge, and none is found",
-            "install one of them, or the package weasyprint; or open the page in a browser and print it",
-        ) from error
-    HTML(string=page).write_pdf(str(path))
+            "install one of them; or open the page in another browser and print it",
+        )
+    _print(browser, page, path)
 
 
 def _print(browser: str, page: str, path: Path) -> None:

@@ -224,7 +224,7 @@ def _own(connection: DuckDBPyConnection, study: Study) -> list[Own]:
             )
             for row in answer.rows[:MOST_ROWS]
         )
-        caption = f"What the recipe's query `{each.name}` gives"
+        caption = f"{each.name}, as the recipe's query gives it"
         table = Table(f"compare_{each.name}", caption, columns, rows, len(answer.rows))
         found.append(Own(each.name, each.sql.strip("\n"), table))
     return found

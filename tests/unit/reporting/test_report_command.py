@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from click.testing import CliRunner, Result
 
 from reported_study import Names, finished
 from specc.cli.main import specc
+from specc.errors import QueryError
+from specc.reporting.files import as_png, write_pdf
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +69,14 @@ def test_python_writes_the_same_page(place: Path, tmp_path: Path) -> None:
     assert target == tmp_path / "a.html"
     assert call(place, "-o", str(tmp_path / "b.html")).exit_code == 0
     assert target.read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_what_must_be_installed_first_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(QueryError, match="PNG needs the package resvg-py") as no_png:
+        as_png("<svg/>")
+    assert "specc[report]" in str(no_png.value.help)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("specc.reporting.files.MAC_BROWSERS", ())
+    with pytest.raises(QueryError, match="PDF needs Chromium, Chrome or Edge"):
+        write_pdf("<p>", tmp_path / "report.pdf")

@@ -12,6 +12,7 @@ import pytest
 from browser import CHROMIUM, Browser, Page, chromium
 from reported_study import FORMULA, HOSTILE, HOSTILE_NAMES, SCRIPT, Names, finished, study
 from specc.reporting.against import against
+from specc.reporting.files import write_pdf
 from specc.reporting.gather import gathered
 from specc.reporting.model import Report
 from specc.reporting.page import as_page
@@ -232,6 +233,14 @@ def test_everything_is_there_without_the_script(browser: Browser, report: Report
         assert part in seen
     assert page.run("document.querySelectorAll('.picture svg').length") > 5
     assert page.run("getComputedStyle(document.getElementById('tools')).display") == "none"
+
+
+def test_a_page_is_printed_to_pdf(report: Report, tmp_path: Path) -> None:
+    target = tmp_path / "report.pdf"
+    write_pdf(as_page(report), target)
+    data = target.read_bytes()
+    assert data.startswith(b"%PDF-")
+    assert data.count(b"/Type /Page\n") >= 4
 
 
 def test_hostile_names_run_nothing_and_are_seen_as_text(browser: Browser, tmp_path: Path) -> None:
