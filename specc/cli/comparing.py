@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from specc.cli.failures import EXPECTATION_NOT_MET, colored
 from specc.cli.places import WORKSPACE, find_workspace
 from specc.errors import QueryError
+from specc.finding import is_workspace
 from specc.store import open_workspace
 from specc.words import printable
 
@@ -146,7 +147,7 @@ def _sources(asked: Request) -> Iterator[list[Source]]:
 def _workspace_in(name: str) -> str:
     """The workspace that a group's name begins with; empty if it doesn't."""
     first = name.partition("::")[0]
-    return first if (_folder(first) / "format.json").is_file() else ""
+    return first if is_workspace(_folder(first)) else ""
 
 
 def _all_named(names: Sequence[str]) -> bool:
@@ -258,6 +259,8 @@ def _overview(workspace: str | None, experiment: str | None, json_wanted: bool) 
         print(
             printable(f"{study.experiment}: {study.description}" if study.description else study.experiment)
         )
+        if not asked:
+            print("\nthere are no groups to compare: sweep an axis, or write a `recipe`")
         for question in asked[:MOST_ASKED]:
             print()
             show(compared_page(compare(connection, question), width(), signs(), brief=True))

@@ -10,7 +10,7 @@ from specc.comparing.effects import Matched, adjusted, effect, match
 from specc.comparing.groups import Members, baseline_of, described, grouped, varying
 from specc.comparing.items import Documents, over_items
 from specc.comparing.measures import completed
-from specc.comparing.model import Compared, Effect, Group, Question
+from specc.comparing.model import Compared, Effect, Group, Question, State
 from specc.comparing.query import value_query
 from specc.comparing.refusals import why_not
 from specc.comparing.rows import Source, read
@@ -107,10 +107,22 @@ def _effects(
             items = over_items(pairing.rows, documents, question, len(others) <= MOST_RESAMPLED)
             each = each.model_copy(update={"over_items": items})
         found.append(each)
-    return [
-        each.model_copy(update={"sentence": sentences.sentence(each, question)})
-        for each in adjusted(found, question)
-    ]
+    told = []
+    for group, each in zip(others, adjusted(found, question), strict=True):
+        if each.verdict == "missing":
+            each = each.model_copy(update={"verdict": _lost(group, baseline)})
+        told.append(each.model_copy(update={"sentence": sentences.sentence(each, question)}))
+    return told
+
+
+def _lost(group: Members, baseline: Members) -> State:
+    """Why nothing pairs: what is worst of the side that has no result at all, the group's before the
+    baseline's; `missing` where both have results, but at other seeds."""
+    for side in (group, baseline):
+        states = {side.state(seed) for seed in side.by_seed}
+        if "done" not in states:
+            return next((state for state in ("diverged", "failed") if state in states), "missing")
+    return "missing"
 
 
 def _best(members: Sequence[Members], question: Question) -> str:

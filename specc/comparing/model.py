@@ -162,8 +162,8 @@ class Effect(Frozen):
         p_t, p_sign_flip: two-sided; the sign-flip test is exact up to 20 pairs. p_holm: `p_t` (the
             sign-flip p where all differences are equal) adjusted over all groups.
         smallest_p: the least that the sign-flip test can give with so many pairs.
-        verdict: `better`, `worse`, `no difference shown`, `not resolvable`, `not comparable`, `missing`;
-            `higher` or `lower` where it isn't known what is better.
+        verdict: `better`, `worse`, `no difference shown`, `not resolvable`, `not comparable`; `missing`,
+            `diverged` or `failed` where nothing pairs; `higher` or `lower` where neither is better.
         n_needed: pairs that would resolve a difference of this size with probability 0.8; None if unknown.
         refusal: why the two can't be paired, in words; empty if they can.
         sentence: all of it in a sentence for people.

@@ -87,6 +87,9 @@ def headline(question: Question, groups: Sequence[Group], effects: Sequence[Effe
             if groups
             else "no results yet"
         )
+    if not any(group.n for group in groups):
+        lost = sum(group.left_out for group in groups)
+        return f"no results yet, of {count(lost, 'arm')} in {count(len(groups), 'group')}"
     if len(effects) == 1:
         return effects[0].sentence
     baseline = effects[0].baseline

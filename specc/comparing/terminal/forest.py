@@ -22,6 +22,8 @@ VERDICT: dict[str, Style] = {
     "not resolvable": "unsure",
     "not comparable": "unsure",
     "missing": "quiet",
+    "diverged": "bad",
+    "failed": "bad",
 }
 
 

@@ -101,16 +101,21 @@ def _shown(effects: Sequence[Effect]) -> tuple[list[Effect], str]:
     largest."""
     if len(effects) <= MOST + 3:
         return list(effects), ""
-    order = {"better": 0, "higher": 0, "lower": 0, "worse": 0, "not comparable": 2, "missing": 3}
+    shown = ("better", "higher", "lower", "worse")
+    order = {
+        **dict.fromkeys(shown, 0),
+        **dict.fromkeys(("diverged", "failed", "not comparable"), 2),
+        "missing": 3,
+    }
     ranked = sorted(
         range(len(effects)),
         key=lambda each: (order.get(effects[each].verdict, 1), -abs(effects[each].mean or 0.0)),
     )
-    shown = [effects[each] for each in sorted(ranked[:MOST])]
+    first = [effects[each] for each in sorted(ranked[:MOST])]
     rest = [effects[each] for each in ranked[MOST:]]
     kinds = dict.fromkeys(each.verdict for each in rest)
     listed = ", ".join(f"{sum(each.verdict == kind for each in rest):,} {kind}" for kind in kinds)
-    return shown, f"{count(len(rest), 'group')} more: {listed}"
+    return first, f"{count(len(rest), 'group')} more: {listed}"
 
 
 def _groups(found: Compared, shown: set[str], width: int, signs: Signs) -> list[Line]:
@@ -119,35 +124,22 @@ def _groups(found: Compared, shown: set[str], width: int, signs: Signs) -> list[
         for group in found.groups
         if group.name in shown or group.name in (found.question.baseline, found.best)
     ]
-    rows = [_group(group, found, signs) for group in kept]
-    lost = tuple(
-        state
-        for state in ("diverged", "failed", "missing")
-        if any(seed.state == state for group in kept for seed in group.seeds)
-    )
-    columns = ("group", "mean", "sd", "seeds", *lost, "")
-    cells = [
-        (*row, *(sum(seed.state == state for seed in group.seeds) for state in lost), _marks(group, found))
-        for group, row in zip(kept, rows, strict=True)
-    ]
+    rows = [(*_group(group, signs), _marks(group, found)) for group in kept]
+    columns = ("group", "mean", "sd", "seeds", "")
     keep = [number for number, name in enumerate(columns) if name != "sd" or width >= NARROW]
-    keep = keep if any(row[-1] for row in cells) else keep[:-1]
-    columns, cells = (
-        tuple(columns[each] for each in keep),
-        [tuple(row[each] for each in keep) for row in cells],
-    )
-    return _table(columns, cells, width, signs)
+    keep = keep if any(row[-1] for row in rows) else keep[:-1]
+    chosen = [tuple(row[each] for each in keep) for row in rows]
+    return _table([columns[each] for each in keep], chosen, width, signs)
 
 
-def _group(group: Group, found: Compared, signs: Signs) -> tuple[object, ...]:
-    seeds = f"{group.n}" if group.arms == 1 else f"{group.n} of {count(group.arms, 'arm')}"
-    spread = "" if group.sd is None else figure(group.sd)
-    return (
-        group.name,
-        "" if group.mean is None else _spread(group.mean, _half(group.interval), signs),
-        spread,
-        seeds,
-    )
+def _group(group: Group, signs: Signs) -> tuple[str, ...]:
+    """Name, mean, spread and seeds, with those that are not there."""
+    seeds = [f"{group.n}" if group.arms == 1 else f"{group.n} of {count(group.arms, 'arm')}"]
+    for state in ("diverged", "failed", "missing"):
+        lost = sum(seed.state == state for seed in group.seeds)
+        seeds += [f"{lost} {state}"] if lost else []
+    mean = "" if group.mean is None else _spread(group.mean, _half(group.interval), signs)
+    return group.name, mean, "" if group.sd is None else figure(group.sd), ", ".join(seeds)
 
 
 def _marks(group: Group, found: Compared) -> str:

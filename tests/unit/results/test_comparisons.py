@@ -319,7 +319,7 @@ def test_a_seed_that_is_not_there_is_shown_and_counted(
 def test_a_baseline_that_diverged_is_told_like_a_group(results: Source) -> None:
     found = answer(results, "base_gone")
     effect = only(found)
-    assert (effect.verdict, effect.mean) == ("missing", None)
+    assert (effect.verdict, effect.mean) == ("diverged", None)
     assert "`early = 0%` has diverged" in effect.sentence
     assert found.groups[0].mean is None
     assert any("`early = 0%`: seeds 0, 1 diverged; 0 of 2 seeds done" in note for note in found.notes)
