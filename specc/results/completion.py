@@ -74,14 +74,15 @@ def names(connection: DuckDBPyConnection) -> Names:
         "AND schema_name NOT IN (SELECT unnest(?)) ORDER BY schema_name = 'main', column_index",
         [list(_SPACES)],
     ).fetchall()
+    reserved = describing.reserved_words(connection)
     own = connection.execute("SELECT current_schema()").fetchone()
     tables: dict[str, list[str]] = {}
     spaces: dict[str, set[str]] = {}
     for space, table, column in rows:
-        written = describing.identifier(connection, column)
-        spaces.setdefault(describing.identifier(connection, space), set()).add(table)
+        written = describing.identifier(column, reserved)
+        spaces.setdefault(describing.identifier(space, reserved), set()).add(table)
         if own is not None and space in (own[0], "main"):
-            known = tables.setdefault(describing.identifier(connection, table), [])
+            known = tables.setdefault(describing.identifier(table, reserved), [])
             if written not in known:
                 known.append(written)
     per_arm = {column.name for column in schema.table("recipes").columns}

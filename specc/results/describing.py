@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from specc.diagnostics import nearest
@@ -24,7 +25,8 @@ def tables(connection: DuckDBPyConnection) -> str:
         "AND view_name NOT IN (SELECT unnest(?)) ORDER BY view_name",
         [[name for name, _ in listed]],
     ).fetchall()
-    listed += [(identifier(connection, name), doc or "") for name, doc in wide]
+    reserved = reserved_words(connection)
+    listed += [(identifier(name, reserved), doc or "") for name, doc in wide]
     return _aligned(listed)
 
 
@@ -63,13 +65,14 @@ def table(connection: DuckDBPyConnection, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def identifier(connection: DuckDBPyConnection, name: str) -> str:
+def identifier(name: str, reserved: Set[str]) -> str:
     """A name as a query has to write it: in quotes only where it needs them."""
-    plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in _reserved(connection)
+    plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in reserved
     return name if plain else schema.quoted(name)
 
 
-def _reserved(connection: DuckDBPyConnection) -> set[str]:
+def reserved_words(connection: DuckDBPyConnection) -> Set[str]:
+    """Words of SQL that name a table or a column only in quotes, in lower case."""
     rows = connection.execute(
         "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'column_name')"
     ).fetchall()

@@ -65,7 +65,6 @@ class Session:
         self._timing = False
         self._depth = 0
         self._kept: DuckDBPyConnection | None = None
-        self._first = True
 
     def do(self, text: str) -> list[Answer]:
         """Do all parts of a script, and return what was answered.
@@ -73,11 +72,16 @@ class Session:
         Raises:
             SpeccError: of the first part that can't be done.
         """
-        return [answer for part in parts(text.split("\n")) for answer in self.part(part)]
+        found: list[Answer] = []
+        for part in parts(text.split("\n")):
+            found += self.part(part, bool(found))
+        return found
 
-    def part(self, part: Part) -> list[Answer]:
+    def part(self, part: Part, apart: bool = False) -> list[Answer]:
         """Do a dot-command, or statements, and return what these answer.
 
+        Args:
+            apart: whether tables were written before, from which the first is kept apart.
         Raises:
             SpeccError: if it can't be done.
         """
@@ -87,7 +91,7 @@ class Session:
             return []
         begun = time.perf_counter()
         try:
-            answers = self._answer(part.text)
+            answers = self._answer(part.text, apart)
         except QueryError as error:
             if error.position is None or "\n" not in part.text.strip():
                 raise
@@ -126,7 +130,7 @@ class Session:
         else:
             connection.close()
 
-    def _answer(self, sql: str) -> list[Answer]:
+    def _answer(self, sql: str, apart: bool) -> list[Answer]:
         connection = self.connect()
         try:
             answers = run(connection, sql)
@@ -135,15 +139,14 @@ class Session:
                 connection.close()
             raise
         self.give_back(connection, keep=_TEMPORARY.search(sql) is not None)
-        for answer in answers:
-            self._write(answer)
+        for number, answer in enumerate(answers):
+            self._write(answer, apart or number > 0)
         return answers
 
-    def _write(self, answer: Answer) -> None:
+    def _write(self, answer: Answer, apart: bool) -> None:
         if self._file is None:
             text = written(answer, self._form, self._width(), self._most_rows)
-            self._out.write("\n" * (not self._first and self._form in ("table", "md")) + text)
-            self._first = False
+            self._out.write("\n" * (apart and self._form in ("table", "md", "latex")) + text)
             return
         path, texts = self._file
         texts.append(written(answer, self._form))

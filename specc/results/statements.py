@@ -69,7 +69,8 @@ def parts(lines: Iterable[str]) -> Iterator[Part]:
             begin = number
         written.append(line)
         unended.append(line)
-        if _last_sign("\n".join(unended)) in (";", ""):
+        ends = len(unended) == 1 or ";" in line or "*/" in line  # else what is open stays so
+        if ends and _last_sign("\n".join(unended)) in (";", ""):
             unended = []
     if written:
         yield Part("\n".join(written), begin)

@@ -6,20 +6,26 @@ import csv
 import io
 import json
 import re
+import time
 from pathlib import Path
 
 import duckdb
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fake_workspace import EARLY, FakeWorkspace, exposure
 from specc.cli.main import specc
 from specc.errors import QueryError, SpeccError
 from specc.results import schema
-from specc.results.completion import Completer, completions
+from specc.results.answer import Answer
+from specc.results.completion import Completer, Names, completions
 from specc.results.prompt import prompt
 from specc.results.session import Session
+from specc.results.settings import flattened
 from specc.results.statements import is_whole, parts
+from specc.results.written import FORMS, written
 from specc.study import Axis
 
 
@@ -368,3 +374,53 @@ def test_errors_of_a_session_are_told_as_those_of_queries(workspace: FakeWorkspa
         pytest.raises(QueryError),
     ):
         session.do("select")
+
+
+# ---- whatever is written
+
+
+SQL = st.text(alphabet="ab ;'\"$/*-.\n(é", max_size=40)
+
+
+@given(SQL)
+def test_a_script_is_cut_into_all_of_its_lines(text: str) -> None:
+    found = list(parts(text.split("\n")))
+    assert "".join("".join(part.text.split()) for part in found) == "".join(text.split())
+    assert [part.line for part in found] == sorted({part.line for part in found})
+
+
+def test_a_long_statement_is_cut_in_no_time() -> None:
+    text = "select 'a' in (\n" + "'it''s', -- a note\n" * 20_000 + "'b');\n.tables"
+    begun = time.process_time()
+    assert [part.command for part in parts(text.split("\n"))] == [False, True]
+    assert time.process_time() - begun < 2
+
+
+NAMES = Names(
+    {"results": ("early", "value", '"order"'), '"odd name"': ("x",)},
+    {"main": ("results",), "exposure": ("results",)},
+    {"baseline": ("early",)},
+    ("best_min(",),
+    ("exposure",),
+    ("skill", "it's"),
+)
+
+
+@given(st.text(alphabet="abers .'\"(,=;\n$é", max_size=30))
+def test_a_completion_goes_on_from_what_is_written(before: str) -> None:
+    for candidate in completions(before, NAMES):
+        begins = [before[place:] for place in range(len(before) + 1)]
+        assert any(candidate.lower().startswith(word.lower()) for word in begins)
+
+
+@given(st.text(max_size=40))
+def test_any_text_of_a_setting_is_read(text: str) -> None:
+    found = flattened({"schedule": text})
+    assert all(value is None or isinstance(value, float) for _, value in found.values())
+
+
+@given(st.lists(st.text(max_size=6), min_size=1, max_size=3), st.floats())
+def test_any_names_and_values_are_written_in_every_form(names: list[str], value: float) -> None:
+    answer = Answer(tuple(names), ("VARCHAR",) * len(names), [tuple(names), (value,) * len(names)])
+    for form in FORMS:
+        assert written(answer, form).endswith("\n")
