@@ -211,7 +211,9 @@ def follow(
     """
     working = _working(store)
     rows = connection.execute(
-        "SELECT step FROM recorded.steps WHERE step IN (SELECT unnest(?))", [working]
+        """SELECT step FROM recorded.steps WHERE step IN (SELECT unnest($1))
+           UNION ALL SELECT step FROM recorded.refused WHERE step IN (SELECT unnest($1))""",
+        [working],
     ).fetchall()
     done = ({step for (step,) in rows} - set(gone)) | set(new)
     logs = {key: store.work(key) / "metrics.jsonl" for key in working if key not in done}
@@ -225,7 +227,7 @@ def follow(
     for key, path in logs.items():
         growth = grown(path, *known.get(key, (0, b"")))
         if growth is not None:
-            changes[key] = growth
+            changes[key] = growth if growth.read_bytes else None  # cut back to less than a line
     for key in known:
         # The log of a step that was finished since the store was looked at is left for the next time.
         if key in done or not (store.has(key) or (key in logs and logs[key].is_file())):
