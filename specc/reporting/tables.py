@@ -174,7 +174,7 @@ def over_items(compared: Compared, most: int, number: int) -> Table | None:
         items = effect.over_items
         if items is not None:
             ends = (items.interval.low, items.interval.high) if items.interval else (None, None)
-            cells = (effect.group, items.items, items.difference, *ends, items.mcnemar_p)
+            cells = (effect.group, items.clusters, items.difference, *ends, items.mcnemar_p)
             rows.append(Row(cells, values.get(effect.group, {})))
     if not rows:
         return None
