@@ -26,7 +26,7 @@ from specc.execute.console import closing
 from specc.execute.status import RunStatus, failure_lines, progress, running_text
 from specc.serving import facts
 from specc.serving.following import Follower, Moment
-from specc.serving.published import Keeper, Published
+from specc.serving.published import UPDATE_SECONDS, Keeper, Published
 from specc.words import count, printable, rate
 
 LOOK_SECONDS = 1.0
@@ -118,7 +118,7 @@ def _display(follower: Follower, workspace: Path) -> RunStatus:
     terminal = Terminal(highlight=False)
     moment = follower.look()
     published = Published(workspace)
-    keeper = Keeper(published, lambda: True)
+    keeper = Keeper(published, lambda: UPDATE_SECONDS)
     if moment.status is not None and moment.status.state == "running":
         keeper.start()
     shades = BLOCKS if terminal.encoding.lower().startswith("utf") else LETTERS

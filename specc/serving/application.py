@@ -16,6 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -37,13 +40,16 @@ from specc.serving.asking import Asking
 from specc.serving.encoding import as_bytes, rounded
 from specc.serving.following import KEPT, Follower, Moment, Tail
 from specc.serving.guard import Access, Guard
-from specc.serving.published import Keeper, Published
+from specc.serving.published import IDLE_SECONDS, UPDATE_SECONDS, Keeper, Published
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MOST_RUNNING = 50
 MOST_FAILURES = 20
+LEFT_SECONDS = 60.0
+"""After this time without a page that asks, the index is no longer kept up to date."""
+
 MOST_BODY = 200_000
 """Bytes of a request; SQL is text that somebody writes."""
 
@@ -67,7 +73,9 @@ class Page:
         self.studies = compared.Studies(workspace)
         self.moment = Moment(None, {}, ())
         self.remembered: int | None = None
-        self.keeper = Keeper(self.published, self.runs)
+        self.keeper = Keeper(self.published, self.pace)
+        self.looking = threading.Lock()
+        self.looked = time.monotonic()
         folder = files("specc.serving") / "page"
         self.files = {
             entry.name: entry.read_bytes()
@@ -80,6 +88,12 @@ class Page:
         """Whether a run goes on, as far as was seen."""
         status = self.moment.status
         return status is not None and status.state == "running"
+
+    def pace(self) -> float:
+        """Seconds between two updates of the index: few while a run goes on and somebody looks."""
+        if time.monotonic() - self.looked > LEFT_SECONDS:
+            return math.inf
+        return UPDATE_SECONDS if self.runs() else IDLE_SECONDS
 
     @asynccontextmanager
     async def lifespan(self, application: Starlette) -> AsyncIterator[None]:
@@ -95,6 +109,11 @@ class Page:
 
     def run(self) -> dict[str, Any]:
         """How the run stands, and the curves of what runs or, if nothing does, of what ran last."""
+        self.looked = time.monotonic()
+        with self.looking:  # one at a time: what was read of a log is taken in once
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         self.moment = self.follower.look()
         generation = self.published.generation
         if not self.runs() and generation is not None and self.remembered != generation:

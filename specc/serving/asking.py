@@ -40,6 +40,9 @@ MOST_AT_ONCE = 3
 
 MOST_STATEMENTS = 20
 
+FRESH_SECONDS = 2.0
+"""Age of the index from which a query has it brought up to date first."""
+
 _BATCH = 200
 _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 3.0
@@ -162,7 +165,7 @@ class Asking:
 
     def _answers(self, query: Query, sql: str, experiment: str | None) -> dict[str, Any]:
         answers: list[dict[str, Any]] = []
-        self.published.refresh(2.0)
+        self.published.refresh(FRESH_SECONDS, wait=False)
         with self.published.cursor(experiment) as cursor:
             query.cursor = cursor
             try:
@@ -189,7 +192,7 @@ class Asking:
     def _csv(self, query: Query, sql: str, experiment: str | None) -> bytes:
         from specc.results.query import Answer, as_csv
 
-        self.published.refresh(2.0)
+        self.published.refresh(FRESH_SECONDS, wait=False)
         with self.published.cursor(experiment) as cursor:
             query.cursor = cursor
             try:

@@ -68,26 +68,30 @@ class Published:
         self._updated = float("-inf")
         self._cost = 0.0
 
-    def refresh(self, at_least: float) -> None:
+    def refresh(self, at_least: float, wait: bool = True) -> None:
         """Open the newest generation, and bring it up to date first if that is due.
 
         Args:
             at_least: seconds since the last update that must have passed for another one.
+            wait: whether to wait for another thread that is just doing this.
         """
-        with self._opening:
+        if not self._opening.acquire(blocking=wait):
+            return
+        try:
             due = time.monotonic() - self._updated >= max(at_least, UPDATE_SHARE * self._cost)
-            try:
-                if not (self.workspace / "format.json").is_file():
-                    # an update would lay out a workspace that somebody has deleted
-                    raise WorkspaceError(f"the workspace {self.workspace} is not there any more")
-                if due or self.generation is None or self._is_old():
-                    self._open(due)
-                self.trouble = None
-            except SpeccError as error:
-                self.trouble = error
-            except Exception as error:  # whatever it is, the page goes on with what it has and tries again
-                text = f"{type(error).__name__}: {error}".partition("\n")[0]
-                self.trouble = WorkspaceError(f"the results can't be brought up to date: {text}")
+            if not (self.workspace / "format.json").is_file():
+                # an update would lay out a workspace that somebody has deleted
+                raise WorkspaceError(f"the workspace {self.workspace} is not there any more")
+            if due or self.generation is None or self._is_old():
+                self._open(due)
+            self.trouble = None
+        except SpeccError as error:
+            self.trouble = error
+        except Exception as error:  # whatever it is, the page goes on with what it has and tries again
+            text = f"{type(error).__name__}: {error}".partition("\n")[0]
+            self.trouble = WorkspaceError(f"the results can't be brought up to date: {text}")
+        finally:
+            self._opening.release()
 
     def _is_old(self) -> bool:
         return generations.current(self.workspace) != self.generation
@@ -170,17 +174,21 @@ class Published:
 
 
 class Keeper(threading.Thread):
-    """Refreshes the results in the background until it is told to stop."""
+    """Refreshes the results in the background until it is told to stop.
 
-    def __init__(self, published: Published, runs: Callable[[], bool]) -> None:
+    Args:
+        pace: asked each time how many seconds there should be between two updates of the index.
+    """
+
+    def __init__(self, published: Published, pace: Callable[[], float]) -> None:
         super().__init__(name="results", daemon=True)
         self.published = published
-        self.runs = runs
+        self.pace = pace
         self.stopping = threading.Event()
 
     def run(self) -> None:
         while not self.stopping.is_set():
-            self.published.refresh(UPDATE_SECONDS if self.runs() else IDLE_SECONDS)
+            self.published.refresh(self.pace())
             self.stopping.wait(1.0)
 
     def stop(self) -> None:

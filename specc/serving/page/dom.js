@@ -72,7 +72,7 @@ export class Refused extends Error {
 // The answer of an address: {value, fresh}; not sent again while it is the same.
 export async function ask(address) {
   const before = known.get(address);
-  const answer = await fetch(address, { cache: "no-store", headers: before ? { "If-None-Match": before.tag } : {} });
+  const answer = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(90000), headers: before ? { "If-None-Match": before.tag } : {} });
   if (answer.status === 304 && before) return { value: before.value, fresh: false };
   const value = await read(answer);
   if (known.size > 40) known.delete(known.keys().next().value);

@@ -45,18 +45,21 @@ async function followRun() {
 
 // What changes with a generation of the results; only what is looked at, one after another, and not at once
 // again where that takes long: the run is followed meanwhile.
-let refreshing = false, again = false;
+let refreshing = false, again = false, shown = null;
 async function refresh() {
   if (state.generation === null) return;
   if (refreshing) { again = true; return; }
   refreshing = true;
   const began = performance.now();
   try {
-    const { value, fresh } = await ask(`api/overview${query({ experiment: state.experiment })}`);
-    if (fresh) {
+    const asked = state.experiment;
+    const { value, fresh } = await ask(`api/overview${query({ experiment: asked })}`);
+    if (fresh || asked !== shown) {
+      shown = asked;
       offerExperiments(value.experiments);
       showOverview(value);
       showExpectations(value.expectations);
+      if (asked !== state.experiment) again = true;  // which there are is known only now
     }
     const { experiment, view } = state;
     if (view === "comparison") await Promise.all([showComparison(experiment), showOwn(experiment)]);
