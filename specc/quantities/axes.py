@@ -7,49 +7,165 @@ different seeds would not compare. An axis value at which a seed diverged can't 
 
 from __future__ import annotations
 
-from specc.quantities.intervals import half_width, not_finite
+from specc.quantities.intervals import t_quantile
+from specc.quantities.lists import let, reduce, taking
 from specc.quantities.macro import Macro, sign
 
-_CELLS = f"""q_rows AS (SELECT list({{'q_a': axis, 'q_s': seed, 'q_v': (value)::DOUBLE}}) AS q_l),
-    q_turn AS (SELECT {sign("better")} AS q_sign),
-    q_cells AS (
-        SELECT q_a, q_s, avg(q_value) AS q_v, any_value(q_sign) AS q_sign
-        FROM (SELECT q_r.q_a AS q_a, q_r.q_s AS q_s, q_r.q_v AS q_value
-              FROM (SELECT unnest(q_l) AS q_r FROM q_rows)), q_turn
-        WHERE q_a IS NOT NULL AND q_s IS NOT NULL AND q_value IS NOT NULL GROUP BY q_a, q_s),
-    q_seeds AS (
-        SELECT q_s, min(q_v * q_sign) FILTER (isfinite(q_v)) AS q_top,
-               count(*) = (SELECT count(DISTINCT q_a) FROM q_cells) AS q_whole
-        FROM q_cells GROUP BY q_s),
-    q_kept AS (SELECT q_a, q_s, q_v, q_sign, q_v * q_sign = q_top AS q_win
-               FROM q_cells JOIN q_seeds USING (q_s) WHERE q_whole),
-    q_profile AS (
-        SELECT q_a, any_value(q_sign) AS q_sign, count(*) AS q_n, {not_finite("q_v")} AS q_bad,
-               CASE WHEN q_bad > 0 THEN 'nan'::DOUBLE ELSE avg(q_v) FILTER (isfinite(q_v)) END AS q_mean,
-               CASE WHEN q_bad = 0 THEN stddev_samp(q_v) FILTER (isfinite(q_v)) END AS q_sd,
-               count(*) FILTER (q_win) AS q_wins
-        FROM q_kept GROUP BY q_a),
-    q_ends AS (SELECT min(q_a) AS q_first, max(q_a) AS q_last FROM q_profile)"""
+_ROWS = (
+    "list_sort(list({'a': axis, 's': seed, 'v': (value)::DOUBLE}) "
+    "FILTER (axis IS NOT NULL AND seed IS NOT NULL AND (value) IS NOT NULL))"
+)
 
-_BEST = "ORDER BY q_mean * q_sign, q_a LIMIT 1"
+# Through sorted rows; one that is null ends the last group.
+_CELLS = (
+    reduce(
+        f"list_append({_ROWS}, NULL)",
+        "CASE WHEN q_s.n > 0 AND q_p.a = q_s.a AND q_p.s = q_s.s "
+        "THEN {'a': q_s.a, 's': q_s.s, 'sum': q_s.sum + q_p.v, 'n': q_s.n + 1, 'kept': q_s.kept} "
+        "ELSE {'a': q_p.a, 's': q_p.s, 'sum': q_p.v, 'n': 1, 'kept': CASE WHEN q_s.n > 0 THEN "
+        "list_append(q_s.kept, {'a': q_s.a, 's': q_s.s, 'v': q_s.sum / q_s.n}) ELSE q_s.kept END} END",
+        f"{{'a': ({_ROWS})[1].a, 's': ({_ROWS})[1].s, 'sum': 0.0::DOUBLE, 'n': 0, 'kept': ({_ROWS})[1:0]}}",
+    )
+    + ".kept"
+)
+"""The mean value {a, s, v} of each axis value and seed, sorted; empty or null if there are no rows."""
 
+_BY_SEED = "list_sort([{'s': q_c.s, 'v': q_c.v} FOR q_c IN q_in.cells])"
+_SEEDS = (
+    reduce(
+        f"list_append({_BY_SEED}, NULL)",
+        "CASE WHEN q_s.n > 0 AND q_p.s = q_s.s THEN {'s': q_s.s, 'n': q_s.n + 1, "
+        "'top': least(q_s.top, CASE WHEN isfinite(q_p.v) THEN q_p.v * q_in.sign END), 'kept': q_s.kept} "
+        "ELSE {'s': q_p.s, 'n': 1, 'top': CASE WHEN isfinite(q_p.v) THEN q_p.v * q_in.sign END, "
+        "'kept': CASE WHEN q_s.n > 0 THEN list_append(q_s.kept, {'s': q_s.s, 'n': q_s.n, 'top': q_s.top}) "
+        "ELSE q_s.kept END} END",
+        "{'s': q_in.cells[1].s, 'n': 0, 'top': NULL::DOUBLE, "
+        "'kept': [{'s': q_in.cells[1].s, 'n': 0, 'top': NULL::DOUBLE}][1:0]}",
+    )
+    + ".kept"
+)
+"""The seeds {s, n, top}: how many axis values each has, and its best value."""
+
+_PROFILE = (
+    "list_transform(q_d.axis, lambda q_a: "
+    + let(
+        {"q_v": "[q_c FOR q_c IN q_k IF q_c.a = q_a]", "q_f": "[q_c.v FOR q_c IN q_v IF isfinite(q_c.v)]"},
+        "{'at': q_a, 'mean': CASE WHEN len(q_f) < len(q_v) THEN 'nan'::DOUBLE ELSE list_avg(q_f) END, "
+        "'sd': CASE WHEN len(q_f) = len(q_v) THEN list_stddev_samp(q_f) END, 'n': len(q_v), "
+        "'wins': len([q_c FOR q_c IN q_v IF q_c.win]), 'diverged': len(q_v) - len(q_f)}",
+    )
+    + ")"
+)
+
+
+_AXIS = "list_sort(list_distinct([q_c.a FOR q_c IN q_in.cells]))"
+
+
+def _on_axis(body: str) -> str:
+    """SQL over `q_d` (axis values, number of seeds, whole seeds), `q_k` (their cells) and `q_f` (profile)."""
+    whole = f"FOR q_e IN {_SEEDS} IF q_e.n = len({_AXIS})]"
+    return taking(
+        {"cells": f"coalesce({_CELLS}, [])", "sign": sign("better")},
+        let(
+            {
+                "q_d": f"{{'axis': {_AXIS}, 'seeds': len({_SEEDS}), "
+                f"'s': [q_e.s {whole}, 'top': [q_e.top {whole}}}",
+                "q_k": "[{'a': q_c.a, 's': q_c.s, 'v': q_c.v, "
+                "'win': coalesce(q_c.v * q_in.sign = q_d.top[list_position(q_d.s, q_c.s)], false)} "
+                "FOR q_c IN q_in.cells IF list_contains(q_d.s, q_c.s)]",
+                "q_f": f"CASE WHEN len(q_d.s) > 0 THEN {_PROFILE} END",
+            },
+            body,
+        ),
+    )
+
+
+def _best(among: str = "true") -> str:
+    """SQL of the best of the profile, of those for which a condition on `q_e` holds; null if none is."""
+    ranked = (
+        "[{'m': q_e.mean * q_in.sign, 'a': q_e.at, 'e': q_e} FOR q_e IN q_f "
+        f"IF isfinite(q_e.mean) AND ({among})]"
+    )
+    return f"list_sort({ranked})[1].e"
+
+
+def _margins(at: str, other: str) -> str:
+    """SQL of how much worse each whole seed is at another axis value: above 0 is worse."""
+    there = f"[q_c.v FOR q_c IN q_k IF q_c.a = {at}]"
+    return (
+        f"list_transform([q_c.v FOR q_c IN q_k IF q_c.a = {other}], "
+        f"lambda q_v, q_i: (q_v - ({there})[q_i]) * q_in.sign)"
+    )
+
+
+def _broken(values: str) -> str:
+    return f"len([q_v FOR q_v IN {values} IF NOT isfinite(q_v)]) > 0"
+
+
+def _mean(values: str) -> str:
+    return f"CASE WHEN {_broken(values)} THEN 'nan'::DOUBLE ELSE list_avg({values}) END"
+
+
+def _half(values: str) -> str:
+    """SQL of half the width of the 95% interval of a list's mean; null below two, or if one diverged."""
+    finite = f"[q_v FOR q_v IN {values} IF isfinite(q_v)]"
+    return (
+        f"CASE WHEN len({values}) < 2 OR {_broken(values)} THEN NULL "
+        f"ELSE ({t_quantile(f'len({values}) - 1')}) * list_stddev_samp({finite}) / sqrt(len({values})) END"
+    )
+
+
+_INSIDE = "q_e.at > q_d.axis[1] AND q_e.at < q_d.axis[-1]"
+_AT_END = "len(q_d.axis) > 1 AND (q_e.at = q_d.axis[1] OR q_e.at = q_d.axis[-1])"
 _SOURCE = "arXiv 2605.12705, figure 3 (the star)"
 
-_MARGINS = f"""q_pairs AS (
-        SELECT b.q_a AS q_at, o.q_a AS q_other, (o.q_v - b.q_v) * o.q_sign AS q_d
-        FROM q_kept b JOIN q_chosen c ON b.q_a = c.q_a JOIN q_kept o USING (q_s)),
-    q_margins AS (
-        SELECT q_other, CASE WHEN {not_finite("q_d")} > 0 THEN 'nan'::DOUBLE
-                             ELSE avg(q_d) FILTER (isfinite(q_d)) END AS q_m,
-               {half_width("q_d")} AS q_w
-        FROM q_pairs GROUP BY q_other)"""
+_PROFILED = _on_axis("q_f")
+
+_BEST_ON_AXIS = _on_axis(
+    let(
+        {"q_b": _best()},
+        "{'at': q_b.at, 'mean': q_b.mean, 'sd': q_b.sd, 'wins': coalesce(q_b.wins, 0), "
+        "'seeds': len(q_d.s), 'left_out': q_d.seeds - len(q_d.s), "
+        "'diverged': len([q_c FOR q_c IN q_in.cells IF NOT isfinite(q_c.v)])}",
+    )
+)
+
+_INTERIOR = _on_axis(
+    let(
+        {
+            "q_b": f"{{'inside': {_best(_INSIDE)}, 'end': {_best(_AT_END)}}}",
+            "q_m": "CASE WHEN q_b.inside IS NOT NULL AND q_b.end IS NOT NULL THEN "
+            f"{_margins('q_b.inside.at', 'q_b.end.at')} END",
+        },
+        "{'at': CASE WHEN q_m IS NOT NULL THEN q_b.inside.at END, "
+        "'end_at': CASE WHEN q_m IS NOT NULL THEN q_b.end.at END, "
+        f"'gain': CASE WHEN q_m IS NOT NULL THEN {_mean('q_m')} END, 'within': {_half('q_m')}, "
+        f"'seeds': len(q_d.s), 'verdict': CASE WHEN list_avg(q_m) > {_half('q_m')} THEN 'interior' "
+        f"WHEN list_avg(q_m) < -({_half('q_m')}) THEN 'end' ELSE 'not shown' END}}",
+    )
+)
+
+_TURNS = _on_axis(
+    let(
+        {
+            "q_b": _best(),
+            "q_m": f"{{'fall': CASE WHEN q_b IS NOT NULL THEN {_margins('q_b.at', 'q_d.axis[1]')} END, "
+            f"'rise': CASE WHEN q_b IS NOT NULL THEN {_margins('q_b.at', 'q_d.axis[-1]')} END}}",
+        },
+        f"{{'at': q_b.at, 'fall': CASE WHEN q_b IS NOT NULL THEN {_mean('q_m.fall')} END, "
+        f"'fall_within': {_half('q_m.fall')}, "
+        f"'rise': CASE WHEN q_b IS NOT NULL THEN {_mean('q_m.rise')} END, "
+        f"'rise_within': {_half('q_m.rise')}, 'seeds': len(q_d.s), "
+        "'turns': CASE WHEN q_b IS NULL THEN NULL WHEN q_b.at = q_d.axis[1] OR q_b.at = q_d.axis[-1] "
+        f"THEN false ELSE list_avg(q_m.fall) > {_half('q_m.fall')} "
+        f"AND list_avg(q_m.rise) > {_half('q_m.rise')} END}}",
+    )
+)
 
 AXES: tuple[Macro, ...] = (
     Macro(
         "axis_profile(axis, seed, value, better := 'lower')",
-        f"""(WITH {_CELLS}
-    SELECT list({{'at': q_a, 'mean': q_mean, 'sd': q_sd, 'n': q_n, 'wins': q_wins, 'diverged': q_bad}}
-                ORDER BY q_a) FROM q_profile)""",
+        _PROFILED,
         "list over the axis: {at, mean, sd (over seeds), n (seeds), wins (seeds whose own best is here; a "
         "tie counts at each), diverged}",
         _SOURCE,
@@ -57,13 +173,7 @@ AXES: tuple[Macro, ...] = (
     ),
     Macro(
         "best_on_axis(axis, seed, value, better := 'lower')",
-        f"""(WITH {_CELLS}
-    SELECT {{'at': any_value(q_a), 'mean': any_value(q_mean), 'sd': any_value(q_sd),
-             'wins': coalesce(any_value(q_wins), 0),
-             'seeds': (SELECT count(*) FILTER (q_whole) FROM q_seeds),
-             'left_out': (SELECT count(*) FILTER (NOT q_whole) FROM q_seeds),
-             'diverged': (SELECT {not_finite("q_v")} FROM q_cells)}}
-    FROM (SELECT * FROM q_profile WHERE isfinite(q_mean) {_BEST}))""",
+        _BEST_ON_AXIS,
         "where on the axis the mean over seeds is best: {at, mean, sd, wins (seeds whose own best is there), "
         "seeds (that have all axis values), left_out (that lack one), diverged (cells that are not finite)}; "
         "of equal means the smallest axis value",
@@ -72,17 +182,7 @@ AXES: tuple[Macro, ...] = (
     ),
     Macro(
         "interior_optimum(axis, seed, value, better := 'lower')",
-        f"""(WITH {_CELLS},
-    q_end AS (SELECT q_a FROM q_profile, q_ends
-              WHERE q_first < q_last AND q_a IN (q_first, q_last) AND isfinite(q_mean) {_BEST}),
-    q_chosen AS (SELECT q_a FROM q_profile, q_ends
-              WHERE q_first < q_a AND q_a < q_last AND isfinite(q_mean) {_BEST}),
-    {_MARGINS}
-    SELECT {{'at': any_value(i.q_a), 'end_at': any_value(e.q_a), 'gain': any_value(m.q_m),
-             'within': any_value(m.q_w), 'seeds': (SELECT count(*) FILTER (q_whole) FROM q_seeds),
-             'verdict': coalesce(any_value(CASE WHEN m.q_m > m.q_w THEN 'interior'
-                                                WHEN m.q_m < -m.q_w THEN 'end' END), 'not shown')}}
-    FROM q_chosen i, q_end e, q_margins m WHERE m.q_other = e.q_a)""",
+        _INTERIOR,
         "whether the best value inside the axis beats the better end, seed by seed: {at, end_at, gain (how "
         "much better the inside is, in the value's unit), within (half-width of its 95% interval), seeds, "
         "verdict ('interior', 'end' or 'not shown')}. Both are chosen on these seeds: it favours the inside",
@@ -91,16 +191,7 @@ AXES: tuple[Macro, ...] = (
     ),
     Macro(
         "u_turn(axis, seed, value, better := 'lower')",
-        f"""(WITH {_CELLS},
-    q_chosen AS (SELECT q_a FROM q_profile WHERE isfinite(q_mean) {_BEST}),
-    {_MARGINS}
-    SELECT {{'at': any_value(b.q_a), 'fall': any_value(f.q_m), 'fall_within': any_value(f.q_w),
-             'rise': any_value(l.q_m), 'rise_within': any_value(l.q_w),
-             'seeds': (SELECT count(*) FILTER (q_whole) FROM q_seeds),
-             'turns': any_value(CASE WHEN b.q_a IN (q_first, q_last) THEN false
-                                     ELSE f.q_m > f.q_w AND l.q_m > l.q_w END)}}
-    FROM q_chosen b, q_ends LEFT JOIN q_margins f ON f.q_other = q_first
-    LEFT JOIN q_margins l ON l.q_other = q_last)""",
+        _TURNS,
         "whether values get better and then worse along the axis: {at (of the best mean), fall (first less "
         "best), rise (last less best; above 0 if worse), fall_within and rise_within (half-widths of their "
         "95% intervals over seeds), seeds, turns (the best lies inside, and both are beyond their intervals; "

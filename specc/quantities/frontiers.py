@@ -79,7 +79,8 @@ _AREA = taking(
         {
             "q_last": reduce(
                 f"list_filter({_PARETO}, lambda q_p: q_p.x < q_in.rx AND q_p.y < q_in.ry)",
-                "{'area': q_s.area + coalesce((q_p.x - q_s.x) * (q_in.ry - q_s.y), 0), 'x': q_p.x, 'y': q_p.y}",
+                "{'area': q_s.area + coalesce((q_p.x - q_s.x) * (q_in.ry - q_s.y), 0), "
+                "'x': q_p.x, 'y': q_p.y}",
                 "{'area': 0.0::DOUBLE, 'x': NULL::DOUBLE, 'y': NULL::DOUBLE}",
             )
         },
