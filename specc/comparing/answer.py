@@ -194,8 +194,12 @@ def _pairing_notes(members: Sequence[Members], baseline: Members, matched: dict[
 
 
 def _selected_note(groups: Sequence[Group], best: str) -> list[str]:
-    told = []
     measured = [group for group in groups if group.n]
+    chosen = [f"`{group.name}`" for group in measured if group.selected and group.name != best]
+    told = []
+    if chosen:
+        more = f" and {len(chosen) - 3} more" if len(chosen) > 3 else ""
+        told.append(f"settings of {', '.join(chosen[:3])}{more} were chosen by results (`best`)")
     if any(group.name == best and group.selected for group in measured) and len(measured) > 2:
         told.append(
             f"`{best}` is selected as the best of {len(measured)} by these very results, so its mean "

@@ -22,7 +22,7 @@ class Place:
     steps: int
 
     def text(self) -> str:
-        part = "" if self.position == 1 else f"{self.position:.4g} of "
+        part = "" if self.position == 1 else f"{100 * self.position:.4g}% of "
         return f"`{self.eval}` ({self.metric}) after {part}`{self.stage}`"
 
 
@@ -87,8 +87,10 @@ def choose(known: Sequence[Place], result: str = "", stage: str = "", position: 
     if position is not None:
         here = [each for each in fitting if abs(each.position - position) < WITHIN]
         if not here:
-            listed = ", ".join(f"{each.position:.4g}" for each in fitting[:12])
-            raise QueryError(f"nothing is measured at position {position:.4g}", f"positions: {listed}")
+            listed = ", ".join(f"{100 * each.position:.4g}%" for each in fitting[:12])
+            raise QueryError(
+                f"nothing is measured after {100 * position:.4g}% of the stage", f"it is after: {listed}"
+            )
         fitting = here
     else:
         fitting = [

@@ -42,7 +42,7 @@ def interval_text(interval: Interval | None) -> str:
 
 def title(question: Question, baseline: str = "") -> str:
     """For instance `L_ret after finetune, by early`."""
-    part = "" if question.position == 1 else f"{question.position:.4g} of "
+    part = "" if question.position == 1 else f"{100 * question.position:.4g}% of "
     what = f"{question.eval} after {part}{question.stage}"
     if question.sides:
         names = [side.name for side in question.sides]

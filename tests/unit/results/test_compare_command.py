@@ -251,7 +251,7 @@ def test_a_workspace_elsewhere_is_named_before_the_group(workspace: Path, tmp_pa
         (["--json", "--csv", "--metric", "skill"], "exclude each other"),
         (["--metric", "skil"], "write `skill`"),
         (["--metric", "skill", "--stage", "tun"], "write `tune`"),
-        (["--metric", "skill", "--position", "50%"], "nothing is measured at position 0.5"),
+        (["--metric", "skill", "--position", "50%"], "nothing is measured after 50% of the stage"),
         (["--metric", "skill", "--position", "half"], "`half` is no position"),
         (["--level", "2", "--metric", "skill"], "`2` is no level"),
         (["--given", "lr", "--metric", "skill"], "`lr` gives no value"),
