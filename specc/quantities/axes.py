@@ -7,7 +7,7 @@ different seeds would not compare. An axis value at which a seed diverged can't 
 
 from __future__ import annotations
 
-from specc.quantities.intervals import t_quantile
+from specc.quantities.intervals import T_TABLE, known_quantile
 from specc.quantities.lists import let, reduce, taking
 from specc.quantities.macro import Macro, sign
 
@@ -65,7 +65,7 @@ def _on_axis(body: str) -> str:
     """SQL over `q_d` (axis values, number of seeds, whole seeds), `q_k` (their cells) and `q_f` (profile)."""
     whole = f"FOR q_e IN {_SEEDS} IF q_e.n = len({_AXIS})]"
     return taking(
-        {"cells": f"coalesce({_CELLS}, [])", "sign": sign("better")},
+        {"cells": f"coalesce({_CELLS}, [])", "sign": sign("better"), "t": T_TABLE},
         let(
             {
                 "q_d": f"{{'axis': {_AXIS}, 'seeds': len({_SEEDS}), "
@@ -111,7 +111,8 @@ def _half(values: str) -> str:
     finite = f"[q_v FOR q_v IN {values} IF isfinite(q_v)]"
     return (
         f"CASE WHEN len({values}) < 2 OR {_broken(values)} THEN NULL "
-        f"ELSE ({t_quantile(f'len({values}) - 1')}) * list_stddev_samp({finite}) / sqrt(len({values})) END"
+        f"ELSE ({known_quantile(f'(len({values}) - 1)', 'q_in.t')}) * list_stddev_samp({finite}) "
+        f"/ sqrt(len({values})) END"
     )
 
 
@@ -136,12 +137,12 @@ _INTERIOR = _on_axis(
             "q_b": f"{{'inside': {_best(_INSIDE)}, 'end': {_best(_AT_END)}}}",
             "q_m": "CASE WHEN q_b.inside IS NOT NULL AND q_b.end IS NOT NULL THEN "
             f"{_margins('q_b.inside.at', 'q_b.end.at')} END",
+            "q_g": f"{{'gain': CASE WHEN q_m IS NOT NULL THEN {_mean('q_m')} END, 'within': {_half('q_m')}}}",
         },
         "{'at': CASE WHEN q_m IS NOT NULL THEN q_b.inside.at END, "
-        "'end_at': CASE WHEN q_m IS NOT NULL THEN q_b.end.at END, "
-        f"'gain': CASE WHEN q_m IS NOT NULL THEN {_mean('q_m')} END, 'within': {_half('q_m')}, "
-        f"'seeds': len(q_d.s), 'verdict': CASE WHEN list_avg(q_m) > {_half('q_m')} THEN 'interior' "
-        f"WHEN list_avg(q_m) < -({_half('q_m')}) THEN 'end' ELSE 'not shown' END}}",
+        "'end_at': CASE WHEN q_m IS NOT NULL THEN q_b.end.at END, 'gain': q_g.gain, 'within': q_g.within, "
+        "'seeds': len(q_d.s), 'verdict': CASE WHEN q_g.gain > q_g.within THEN 'interior' "
+        "WHEN q_g.gain < -q_g.within THEN 'end' ELSE 'not shown' END}",
     )
 )
 
@@ -151,14 +152,15 @@ _TURNS = _on_axis(
             "q_b": _best(),
             "q_m": f"{{'fall': CASE WHEN q_b IS NOT NULL THEN {_margins('q_b.at', 'q_d.axis[1]')} END, "
             f"'rise': CASE WHEN q_b IS NOT NULL THEN {_margins('q_b.at', 'q_d.axis[-1]')} END}}",
+            "q_g": f"{{'fall': CASE WHEN q_b IS NOT NULL THEN {_mean('q_m.fall')} END, "
+            f"'fall_within': {_half('q_m.fall')}, "
+            f"'rise': CASE WHEN q_b IS NOT NULL THEN {_mean('q_m.rise')} END, "
+            f"'rise_within': {_half('q_m.rise')}}}",
         },
-        f"{{'at': q_b.at, 'fall': CASE WHEN q_b IS NOT NULL THEN {_mean('q_m.fall')} END, "
-        f"'fall_within': {_half('q_m.fall')}, "
-        f"'rise': CASE WHEN q_b IS NOT NULL THEN {_mean('q_m.rise')} END, "
-        f"'rise_within': {_half('q_m.rise')}, 'seeds': len(q_d.s), "
+        "{'at': q_b.at, 'fall': q_g.fall, 'fall_within': q_g.fall_within, 'rise': q_g.rise, "
+        "'rise_within': q_g.rise_within, 'seeds': len(q_d.s), "
         "'turns': CASE WHEN q_b IS NULL THEN NULL WHEN q_b.at = q_d.axis[1] OR q_b.at = q_d.axis[-1] "
-        f"THEN false ELSE list_avg(q_m.fall) > {_half('q_m.fall')} "
-        f"AND list_avg(q_m.rise) > {_half('q_m.rise')} END}}",
+        "THEN false ELSE q_g.fall > q_g.fall_within AND q_g.rise > q_g.rise_within END}",
     )
 )
 

@@ -15,6 +15,9 @@ T_975 = (
 )  # fmt: skip
 """97.5% quantiles of Student's t with 1 to 30 degrees of freedom."""
 
+T_TABLE = f"[{', '.join(map(repr, T_975))}]"
+"""The same as SQL."""
+
 _Z = 1.959963984540054
 
 
@@ -23,6 +26,11 @@ def t_quantile(df: str) -> str:
 
     Source: Abramowitz and Stegun, 26.7.5; beyond 30 degrees its error is below 2e-7.
     """
+    return f"CASE WHEN ({df}) < 1 THEN NULL ELSE {known_quantile(df, T_TABLE)} END"
+
+
+def known_quantile(df: str, table: str) -> str:
+    """SQL of the same for one degree of freedom or more, given SQL of a list of the first quantiles."""
     z = _Z
     terms = (
         (z**3 + z) / 4,
@@ -30,12 +38,11 @@ def t_quantile(df: str) -> str:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    series = " + ".join(f"{term!r} / ({df}) ** {power}" for power, term in enumerate(terms, 1))
-    table = ", ".join(map(repr, T_975))
-    return (
-        f"CASE WHEN ({df}) < 1 THEN NULL WHEN ({df}) <= {len(T_975)} THEN [{table}][({df})::INTEGER] "
-        f"ELSE {z!r} + {series} END"
-    )
+    # By Horner's rule: the text is bound anew wherever it stands.
+    series = "0.0"
+    for term in reversed(terms):
+        series = f"({term!r} + {series}) / ({df})"
+    return f"CASE WHEN ({df}) <= {len(T_975)} THEN ({table})[({df})::INTEGER] ELSE {z!r} + {series} END"
 
 
 def finite(value: str) -> str:
