@@ -10,7 +10,7 @@ from typing import Any
 from specc.charts.canvas import Canvas, Size, label_width, path
 from specc.charts.lettering import compact, cut, significant, width
 from specc.charts.marks import series_colour, series_dash, series_shape, shape
-from specc.charts.scale import Scale, finite, labels, span, ticks
+from specc.charts.scale import Scale, drawable, finite, labels, span, ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +131,16 @@ def _series(canvas: Canvas, data: Curves, panel: Panel, series: Series, across: 
     )
     for run in _runs(series):
         if series.low and series.seeds > 1:
-            over = [(across(series.x[i]), upward(series.high[i] or 0)) for i in run]
-            under = [(across(series.x[i]), upward(series.low[i] or 0)) for i in reversed(run)]
+            over = [(across(series.x[i]), upward(_or(series.high[i], series.mean[i]))) for i in run]
+            under = [(across(series.x[i]), upward(_or(series.low[i], series.mean[i]))) for i in reversed(run)]
             canvas.add(f'<path class="band f{colour}" d="{path(over + under, shut=True)}"/>')
-        points = path([(across(series.x[i]), upward(series.mean[i] or 0)) for i in run])
+        points = path([(across(series.x[i]), upward(_or(series.mean[i]))) for i in run])
         canvas.add(f'<path class="line l{colour}"{series_dash(series.number)} d="{points}"/>')
         if data.marks or len(run) == 1:
             for i in run:
-                x, y = across(series.x[i]), upward(series.mean[i] or 0)
+                x, y = across(series.x[i]), upward(_or(series.mean[i]))
                 canvas.add(shape(series_shape(series.number), x, y, 3.4, f"f{colour}"))
-    ends = [(x, mean) for x, mean in zip(series.x, series.mean, strict=True) if mean is not None]
+    ends = [(x, _or(mean)) for x, mean in zip(series.x, series.mean, strict=True) if drawable(mean)]
     if ends and not data.marks:
         x, mean = ends[-1]
         canvas.add(shape(series_shape(series.number), across(x), upward(mean), 3.6, f"f{colour}"))
@@ -150,11 +150,16 @@ def _series(canvas: Canvas, data: Curves, panel: Panel, series: Series, across: 
     canvas.close_mark()
 
 
+def _or(value: float | None, other: float | None = 0.0) -> float:
+    """A number, or another where it can't be drawn."""
+    return value if value is not None and drawable(value) else other or 0.0
+
+
 def _runs(series: Series) -> list[list[int]]:
     """Places of the points between gaps."""
     found: list[list[int]] = [[]]
     for i, mean in enumerate(series.mean):
-        if mean is None:
+        if not drawable(mean):
             found.append([])
         else:
             found[-1].append(i)

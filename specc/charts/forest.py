@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from specc.charts.canvas import Canvas, Size, label_width
 from specc.charts.lettering import cut, signed, significant
 from specc.charts.marks import shape
-from specc.charts.scale import Scale, decimals, finite, labels, span, ticks
+from specc.charts.scale import Scale, decimals, drawable, finite, labels, span, ticks
 from specc.comparing.model import Compared, Effect, Group
 
 MOST_ROWS = 60
@@ -149,17 +149,18 @@ def _draw(canvas: Canvas, row: _Row, words: str, plot: Scale, y: float, left: fl
         canvas.add(shape("circle", plot(0.0), y, 3.2, "open"))
     elif effect.mean is not None:
         for pair in effect.pairs:
-            if abs(pair.difference) < 1e150:
+            if drawable(pair.difference):
                 x = plot(pair.difference)
                 canvas.add(f'<circle class="dot" cx="{x:.1f}" cy="{y + 0.68 * font:.1f}" r="1.8"/>')
-        if effect.interval is not None:
+        if effect.interval is not None and drawable(effect.interval.low) and drawable(effect.interval.high):
             x, to_x = plot(effect.interval.low), plot(effect.interval.high)
             canvas.add(
                 f'<path class="whisker" d="M{x:.1f} {y - 4:.1f}v8M{x:.1f} {y:.1f}H{to_x:.1f}'
                 f'M{to_x:.1f} {y - 4:.1f}v8"/>'
             )
         kind, classes = SIGNS.get(effect.verdict, ("circle", "open"))
-        canvas.add(shape(kind, plot(effect.mean), y, 4.6, classes))
+        if drawable(effect.mean):
+            canvas.add(shape(kind, plot(effect.mean), y, 4.6, classes))
     canvas.close_mark()
 
 

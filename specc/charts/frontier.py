@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from specc.charts.canvas import Canvas, Size, label_width
 from specc.charts.lettering import cut, significant, width
 from specc.charts.marks import series_colour, series_dash, series_shape, shape
-from specc.charts.scale import Scale, labels, span, ticks
-from specc.comparing.model import Better, Frontier, FrontierPoint
+from specc.charts.scale import Scale, drawable, labels, span, ticks
+from specc.comparing.model import Better, Frontier, FrontierPoint, Interval
 
 MOST_POINTS = 600
 """Points that are drawn; of more, those that no other dominates come first."""
@@ -19,7 +19,7 @@ MOST_NAMES = 40
 
 def shown_points(frontier: Frontier, most: int = MOST_POINTS) -> tuple[FrontierPoint, ...]:
     """Points that a picture shows, in their order."""
-    known = [point for point in frontier.points if abs(point.x) < 1e150 and abs(point.y) < 1e150]
+    known = [point for point in frontier.points if drawable(point.x) and drawable(point.y)]
     if len(known) <= most:
         return tuple(known)
     ranked = sorted(range(len(known)), key=lambda number: (known[number].dominated, number))
@@ -61,10 +61,11 @@ def frontier(frontier: Frontier, size: Size | None = None, most: int = MOST_POIN
     return canvas.svg(y + 0.5 * font, frontier.title, _description(frontier, points))
 
 
-def _ends(interval: object, points: int) -> tuple[float, ...]:
+def _ends(interval: Interval | None, points: int) -> tuple[float, ...]:
     """Ends of an interval that is drawn; with many points none are."""
-    low, high = getattr(interval, "low", None), getattr(interval, "high", None)
-    return (low, high) if points <= 60 and low is not None and high is not None else ()
+    if interval is None or points > 60 or not (drawable(interval.low) and drawable(interval.high)):
+        return ()
+    return interval.low, interval.high
 
 
 def _axis_name(eval: str, stage: str, better: Better) -> str:

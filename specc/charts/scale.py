@@ -22,9 +22,18 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
+LARGEST = 1e150
+"""Numbers that are not smaller are not drawn: their squares are infinite."""
+
+
+def drawable(value: float | None) -> bool:
+    """Whether a number has a place in a picture."""
+    return value is not None and abs(value) < LARGEST  # false for NaN
+
+
 def finite(values: Iterable[float | None]) -> list[float]:
     """Those that are numbers, and not beyond what arithmetic on them can hold."""
-    return [value for value in values if value is not None and math.isfinite(value) and abs(value) < 1e150]
+    return [value for value in values if value is not None and drawable(value)]
 
 
 def span(values: Iterable[float | None], margin: float = 0.05, least: float = 0.0) -> tuple[float, float]:

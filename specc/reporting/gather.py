@@ -111,7 +111,9 @@ def _answers(connection: DuckDBPyConnection, study: Study) -> tuple[list[Compare
         if any(group.n for group in compared.groups):
             answers.append(compared)
         else:
-            problems.append(f"`{question.eval}` after `{question.stage}`: there is no result yet")
+            diverged = any(seed.state == "diverged" for group in compared.groups for seed in group.seeds)
+            why = "no result is a number" if diverged else "there is no result yet"
+            problems.append(f"`{question.eval}` after `{question.stage}`: {why}")
     if len(asked) > MOST_ANSWERS:
         more = f"{len(asked) - MOST_ANSWERS} more results can be compared"
         problems.append(f"{more}: `specc compare --metric EVAL --by AXIS`")
@@ -175,7 +177,9 @@ def state_of(connection: DuckDBPyConnection, run: RunStatus | None) -> tuple[str
         return "empty", f"No result is there yet: {planned:,} are planned."
     if here < planned:
         return "stopped", f"The study is not complete: {results}."
-    return "done", f"Complete: all {planned:,} results are there."
+    found = connection.execute("select count(*) from results where not isfinite(value)").fetchone()
+    wrong = f"; {found[0]:,} of them are not numbers" if found and found[0] else ""
+    return "done", f"Complete: all {planned:,} results are there{wrong}."
 
 
 def _counts(study: Study) -> str:

@@ -254,6 +254,23 @@ def test_a_line_ends_where_a_result_is_not_a_number() -> None:
     assert second.count("L") == 1
 
 
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=4), st.floats(), st.floats())
+def test_no_number_is_too_large_for_a_picture(values: list[float], low: float, high: float) -> None:
+    both = compared({"b": values})
+    effect = both.effects[0].model_copy(
+        update={"interval": Interval(low=low, high=high, level=0.95, method="t")}
+    )
+    svg = charts.forest(both.model_copy(update={"effects": (effect,)}))
+    series = charts.Series("a", 0, (0.0, 1.0), (low, high), (low, low), (high, high), 2, {}, ())
+    svg += charts.curves(charts.Curves("c", "x", "y", (charts.Panel("p", (series,)),)))
+    point = frontier(("a",)).points[0].model_copy(update={"x": low, "y": high})
+    svg += charts.frontier(frontier(("a",)).model_copy(update={"points": (point,)}))
+    places = re.findall(r' (?:d|x|y|cx|cy|width)="([^"]*)"', svg)
+    assert not [each for each in places if "nan" in each or "inf" in each or "e+" in each]
+    sizes = [abs(float(number)) for each in places for number in re.findall(r"-?\d*\.?\d+", each)]
+    assert max(sizes) < 5000
+
+
 @given(
     st.floats(-1e9, 1e9, allow_nan=False),
     st.floats(1e-6, 1e9, allow_nan=False),
