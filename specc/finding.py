@@ -11,6 +11,14 @@ WORKSPACE = ".specc"
 
 _MARKER = "format.json"
 
+STUDY = "study.json"
+"""Name of the file that makes a folder an exported study, which is a workspace that can be read."""
+
+
+def is_workspace(folder: Path) -> bool:
+    """Whether a folder is a workspace, or an exported study."""
+    return (folder / _MARKER).is_file() or (folder / STUDY).is_file()
+
 
 def workspace_near(folder: Path) -> Path:
     """The workspace of a project: the nearest `.specc` upwards, else the only one up to three folders down.
@@ -44,10 +52,12 @@ def workspace_near(folder: Path) -> Path:
 def workspace_at(path: Path) -> Path:
     """The workspace that a path stands for: itself, that beside a recipe file, or that near a folder.
 
+    An exported study stands for itself.
+
     Raises:
         WorkspaceError: if there is none, or more than one.
     """
-    if (path / _MARKER).is_file():
+    if is_workspace(path):
         return path
     if path.is_file():
         return path.parent / WORKSPACE

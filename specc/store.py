@@ -38,6 +38,7 @@ from specc.files import (
     write_atomic,
     write_file,
 )
+from specc.finding import STUDY
 from specc.steps import VERSIONS, Frozen, Step, identity
 
 FORMAT = 1
@@ -281,13 +282,28 @@ def unsealed(data: bytes) -> bytes:
     return content + b"\n}"
 
 
-def open_workspace(path: Path, create: bool = False) -> Path:
-    """Check a workspace's format, and lay it out if asked to.
+def open_workspace(path: Path, create: bool = False, write: bool = False) -> Path:
+    """Check a workspace's format, and lay it out if asked to; of an exported study, make one to read.
+
+    Args:
+        create: whether to lay it out if it isn't there. write: whether something is to be changed in it.
+    Returns:
+        the workspace, which is another folder than the exported study's.
 
     Raises:
         WorkspaceError: if it is of a newer specc, damaged, missing, no folder, or can't be written.
     """
     marker = path / "format.json"
+    if (path / STUDY).is_file() and not marker.exists():
+        from specc.exchange.opening import open_exported, refuse_to_write
+
+        if create or write:
+            raise refuse_to_write(path)
+        return open_exported(path)
+    if (create or write) and (path / "exported.json").exists():
+        from specc.exchange.opening import refuse_to_write
+
+        raise refuse_to_write(path)
     if marker.exists():
         try:
             version = int(json.loads(marker.read_text())["version"])

@@ -35,7 +35,7 @@ def collect_garbage(
     """
     if purge_wanted and restore_wanted:
         raise QueryError("`--purge` and `--restore` exclude each other", "give one of them")
-    place = open_workspace(find_workspace(workspace))
+    place = open_workspace(find_workspace(workspace), write=True)
     named = f" -w {shlex.quote(workspace)}" if workspace else ""
     if purge_wanted:
         return _purge(place, yes, named, json_wanted)

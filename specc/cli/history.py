@@ -44,7 +44,8 @@ def show_log(name: str | None, most: int, workspace: str | None, recipe: bool, j
 
 def note(name: str, text: str | None, replace: bool, workspace: str | None) -> int:
     """Add a note to a run; without a text, from standard input, or show what is there."""
-    place = open_workspace(find_workspace(workspace))
+    writes = text is not None or not sys.stdin.isatty()
+    place = open_workspace(find_workspace(workspace), write=writes)
     run = find_run(place, name)
     if text is None and sys.stdin.isatty():
         for each in run.notes.notes:
@@ -56,7 +57,7 @@ def note(name: str, text: str | None, replace: bool, workspace: str | None) -> i
 
 def tag(name: str, tags: tuple[str, ...], remove: bool, workspace: str | None) -> int:
     """Set tags on a run, or take them away; without any, show those that it has."""
-    place = open_workspace(find_workspace(workspace))
+    place = open_workspace(find_workspace(workspace), write=bool(tags))
     run = find_run(place, name)
     for each in tags:
         (remove_tag if remove else add_tag)(place, run.number, each)

@@ -192,7 +192,8 @@ def _record_run(connection: DuckDBPyConnection, run: int, files: dict[str, Path]
             if name == "steps":
                 into, values = f"{into}, stamp", f"{values}, {-run}"
             connection.execute(
-                f"INSERT INTO recorded.{table} ({into}) SELECT {values} FROM {_read(files[name])} WHERE {taken}"
+                f"""INSERT INTO recorded.{table} ({into})
+                    SELECT {values} FROM {_read(files[name])} WHERE {taken}"""
             )
     if "started" in files:
         connection.execute(

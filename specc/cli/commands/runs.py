@@ -219,35 +219,54 @@ def verify(
 
 
 @specc.command()
-@click.argument("checkpoint")
-@click.argument("folder", type=click.Path(path_type=str))
+@click.argument("names", metavar="[CHECKPOINT] FOLDER", nargs=-1, required=True)
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "bfloat16", "float16"]),
     help="Type of the weights; default: what the model that it began with was stored in.",
 )
 @click.option("-e", "--experiment", "only", multiple=True, help="Of this experiment.")
+@click.option("--study", is_flag=True, help="Write results, and what they are of, instead of a checkpoint.")
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(["metrics", "samples"]),
+    help="With --study: leave out what training logged, or the evaluated documents.",
+)
 @workspace_option
 @json_option
 @told
 def export(
-    checkpoint: str,
-    folder: str,
+    names: tuple[str, ...],
     dtype: str | None,
     only: tuple[str, ...],
+    study: bool,
+    without: tuple[str, ...],
     workspace: str | None,
     as_json: bool,
 ) -> int:
-    """Write a checkpoint to a folder that transformers loads: weights, configuration, tokenizer, card.
+    """Write a checkpoint to a folder that transformers loads, or a study to one that everybody reads.
 
     CHECKPOINT is the step that made it: a label, the end of one, or the beginning of a key. FOLDER
-    must not exist. README.md in it says which tokens of which corpora the model has read.
+    must not exist. It gets weights, configuration, tokenizer, and a README.md that says which tokens of
+    which corpora the model has read.
+
+    With --study, FOLDER gets the results of all runs as Parquet, with a README.md, the recipes, and
+    the plans, but no data and no weights. It opens again as a workspace that can be read.
 
     \b
     Examples:
       specc export early=25%/seed=1/posttrain models/early
       specc export 3f2a9c1b models/early --dtype bfloat16
+      specc export --study published
+      specc compare -w published
     """
+    if study:
+        from specc.cli.exchanging import export_to
+
+        return export_to(names, only, without, dtype, workspace, as_json)
+    from specc.cli.exchanging import step_and_folder
     from specc.cli.exporting import export as export_step
 
+    checkpoint, folder = step_and_folder(names, without)
     return export_step(checkpoint, folder, dtype, only, workspace, as_json)
