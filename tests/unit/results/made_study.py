@@ -23,7 +23,7 @@ class Made:
 
     Attributes:
         tokens: of the stage `tune`; the stage `pretrain` before it reads 1000.
-        params: of its evaluation steps. samples: of its first evaluation, by document: value and n.
+        params: of its evaluation steps. samples: of an evaluation, by document: value and n.
     """
 
     seed: int
@@ -33,7 +33,7 @@ class Made:
     texts: Mapping[str, str] = field(default_factory=dict)
     tokens: int = 500
     params: Mapping[str, Any] = field(default_factory=dict)
-    samples: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    samples: Mapping[str, Mapping[str, tuple[float, int]]] = field(default_factory=dict)
 
 
 def make(
@@ -72,7 +72,7 @@ def make(
         steps[last] = _step(last, "train", {"parent": first}, {}, arm.tokens)
         stages.append(_stage(number, "pretrain", "init", first, 1000))
         stages.append(_stage(number, "tune", "pretrain", last, arm.tokens))
-        for place_of, (eval, value) in enumerate(arm.results.items()):
+        for eval, value in arm.results.items():
             step = f"{name}{run}/{number}/{eval}"
             steps[step] = _step(step, "eval", {"checkpoint": last, "corpus0": "data"}, dict(arm.params), 0)
             metric = (metrics or {}).get(eval, "loss")
@@ -91,7 +91,7 @@ def make(
             if value in ("diverged", "failed"):
                 events.append((str(value), last))
             elif not isinstance(value, str):
-                done.append((step, value, arm.samples if place_of == 0 else {}))
+                done.append((step, value, arm.samples.get(eval, {})))
     place.plan(
         run,
         Study(

@@ -90,14 +90,34 @@ def samples(*values: float) -> dict[str, tuple[float, int]]:
 def experiments() -> Iterator[dict[str, Any]]:
     """All experiments of these tests; most cost nothing but rows."""
     results: dict[tuple[float, int], dict[str, Result]] = {}
+    read: dict[tuple[float, int], dict[str, dict[str, tuple[float, int]]]] = {}
+
+    def add(early: float, seed: int, name: str, value: Result, **documents: tuple[float, int]) -> None:
+        results.setdefault((early, seed), {})[name] = value
+        read.setdefault((early, seed), {})[name] = documents
+
     for name, by_early in SWEPT.items():
         for early, values in by_early.items():
             for seed, value in enumerate(values):
-                results.setdefault((early, seed), {})[name] = value
-    made = [Made(seed, found, axes={"early": early}) for (early, seed), found in sorted(results.items())]
-    yield {"name": "made", "arms": made, "metrics": {"odd": "odd"}}
-    for state in ("diverged", "failed"):
-        yield {"name": state, "arms": swept({0.0: [2.0, 2.4, 1.9, 2.1], 0.5: [1.5, 1.8, state, 1.7]})}
+                add(early, seed, name, value)
+    for early, seeds in ((0.0, {0: 2.0, 1: 2.2, 2: 2.1}), (0.5, {5: 1.0, 6: 1.1})):
+        for seed, number in seeds.items():
+            add(early, seed, "other_seeds", number)
+    for (early, seed), losses in DOCUMENTS.items():
+        add(early, seed, "documents", weighted(losses), **samples(*losses))
+        add(early, seed, "no_mean", 30.0, **samples(1.0, 2.0, 3.0))
+    for early, right in RIGHT.items():
+        add(early, 0, "answers", sum(right) / 8, **{f"p{n}": (float(x), 1) for n, x in enumerate(right)})
+    made = [
+        Made(s, found, axes={"early": e}, samples=read[e, s]) for (e, s), found in sorted(results.items())
+    ]
+    yield {"name": "made", "arms": made, "metrics": {"odd": "odd", "answers": "exact_match"}}
+    lost: dict[float, list[Result]] = {
+        0.0: [2.0, 2.4, 1.9, 2.1],
+        0.5: [1.5, 1.8, "diverged", 1.7],
+        1.0: [1.5, 1.8, "failed", 1.7],
+    }
+    yield {"name": "lost", "arms": swept(lost)}
     yield {"name": "base_gone", "arms": swept({0.0: ["diverged", "diverged"], 0.5: [1.5, 1.8]})}
     rates = [
         Made(seed, {"skill": v}, axes={"early": early, "lr": lr}) for (early, lr, seed), v in RATES.items()
@@ -123,39 +143,6 @@ def experiments() -> Iterator[dict[str, Any]]:
         "arms": [*swept({0.0: [2.0, 2.2]}, params={"data": {"tokens": 25_000}}), *other],
     }
     yield {"name": "budgets", "arms": [*swept({0.0: [2.0, 2.2]}), *swept({0.5: [1.0, 1.1]}, tokens=680)]}
-    seeds = ((0.0, {0: 2.0, 1: 2.2, 2: 2.1}), (0.5, {5: 1.0, 6: 1.1}))
-    yield {
-        "name": "other_seeds",
-        "arms": [Made(s, {"skill": v}, axes={"early": e}) for e, found in seeds for s, v in found.items()],
-    }
-    yield {
-        "name": "documents",
-        "arms": [
-            Made(s, {"skill": weighted(v)}, axes={"early": e}, samples=samples(*v))
-            for (e, s), v in DOCUMENTS.items()
-        ],
-    }
-    yield {
-        "name": "answers",
-        "metrics": {"skill": "exact_match"},
-        "arms": [
-            Made(
-                0,
-                {"skill": sum(v) / 8},
-                axes={"early": e},
-                samples={f"{n}": (float(x), 1) for n, x in enumerate(v)},
-            )
-            for e, v in RIGHT.items()
-        ],
-    }
-    yield {
-        "name": "no_mean",
-        "arms": [
-            Made(s, {"skill": 30.0}, axes={"early": e}, samples=samples(1.0, 2.0, 3.0))
-            for e in (0.0, 0.5)
-            for s in (0, 1)
-        ],
-    }
     yield {
         "name": "two_ways",
         "metrics": {"recall": "exact_match"},
@@ -295,8 +282,8 @@ def test_a_difference_that_no_study_would_find_is_called_none(results: Source) -
 @pytest.mark.parametrize(
     ("experiment", "eval", "told"),
     [
-        ("diverged", "skill", "diverged"),
-        ("failed", "skill", "failed"),
+        ("lost", "skill", "diverged"),
+        ("lost", "skill", "failed"),
         ("made", "missing", "missing"),
         ("made", "not_finite", "diverged"),
     ],
@@ -305,11 +292,11 @@ def test_a_seed_that_is_not_there_is_shown_and_counted(
     results: Source, experiment: str, eval: str, told: str
 ) -> None:
     found = answer(results, experiment, eval)
-    group = found.groups[1]
+    group = found.groups[2 if told == "failed" else 1]
     assert [seed.state for seed in group.seeds] == ["done", "done", told, "done"]
     assert group.seeds[2].value is None
     assert (group.n, group.left_out) == (3, 1)
-    effect = only(found)
+    effect = next(each for each in found.effects if each.group == group.name)
     assert [pair.seed for pair in effect.pairs] == [0, 1, 3]
     assert len(effect.unpaired) == 1
     assert told in effect.sentence
@@ -406,7 +393,7 @@ def test_budgets_that_differ_are_told(results: Source) -> None:
 
 
 def test_seeds_that_are_not_shared_are_compared_unpaired_and_it_is_said(results: Source) -> None:
-    effect = only(answer(results, "other_seeds"))
+    effect = only(answer(results, eval="other_seeds"))
     theirs = stats.ttest_ind([1.0, 1.1], [2.0, 2.2, 2.1], equal_var=False)
     assert not effect.paired
     assert effect.pairs == ()
@@ -417,7 +404,7 @@ def test_seeds_that_are_not_shared_are_compared_unpaired_and_it_is_said(results:
 
 
 def test_the_difference_over_documents_has_errors_clustered_by_document(results: Source) -> None:
-    effect = only(answer(results, "documents"))
+    effect = only(answer(results, eval="documents"))
     items = effect.over_items
     assert items is not None
     assert (items.items, items.clusters, items.mcnemar_p) == (8, 4, None)
@@ -430,14 +417,14 @@ def test_the_difference_over_documents_has_errors_clustered_by_document(results:
 
 
 def test_right_and_wrong_answers_get_mcnemars_test(results: Source) -> None:
-    effect = only(answer(results, "answers", metric="exact_match"))
+    effect = only(answer(results, eval="answers", metric="exact_match"))
     assert effect.over_items is not None
     assert effect.over_items.mcnemar_p == pytest.approx(stats.binomtest(5, 6, 0.5).pvalue)
     assert effect.wins == 1  # of recall, more is better
 
 
 def test_documents_that_do_not_add_up_to_the_result_say_nothing(results: Source) -> None:
-    assert only(answer(results, "no_mean")).over_items is None
+    assert only(answer(results, eval="no_mean")).over_items is None
 
 
 def test_experiments_are_compared_on_shared_seeds(results: Source) -> None:
