@@ -131,7 +131,6 @@ class Indexer:
         connection = connect(path, may_read=numbers.readable(self.workspace))
         connection.begin()
         storage.create(connection, schema.VERSION, generations.newest(self.workspace) + 1)
-        views.create_views(connection, [])
         connection.commit()
         return connection
 
@@ -144,7 +143,8 @@ class Indexer:
         failed = failures.stamp(connection, self.workspace) != failures.stored_stamp(connection)
         ran = runs.changes(connection, self.workspace)
         elsewhere = numbers.changes(connection, self.workspace)
-        if not (steps.new or steps.gone or grown or replanned or failed or ran or elsewhere):
+        known = _experiments_with_views(connection) is not None
+        if known and not (steps.new or steps.gone or grown or replanned or failed or ran or elsewhere):
             return
         connection.begin()
         try:
@@ -192,11 +192,16 @@ def renew_views(connection: DuckDBPyConnection) -> None:
             "SELECT experiment, axes, axis_types FROM planned.experiments ORDER BY experiment"
         ).fetchall()
     ]
-    row = connection.execute("SELECT axes FROM recorded.meta").fetchone()
-    before = json.loads(row[0]) if row is not None and row[0] is not None else []
+    before = _experiments_with_views(connection)
     if now != before:
-        views.create_views(connection, _experiments(now), _experiments(before))
+        views.create_views(connection, _experiments(now), _experiments(before or []))
         connection.execute("UPDATE recorded.meta SET axes = ?", [json.dumps(now)])
+
+
+def _experiments_with_views(connection: DuckDBPyConnection) -> list[Any] | None:
+    """The experiments that there are views of; None if there are no views at all yet."""
+    row = connection.execute("SELECT axes FROM recorded.meta").fetchone()
+    return None if row is None or row[0] is None else list(json.loads(row[0]))
 
 
 def _experiments(stored: list[Any]) -> list[views.Experiment]:
