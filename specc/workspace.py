@@ -199,13 +199,21 @@ class Workspace:
         write_atomic(target, as_page(report), "name another file")
         return target
 
-    def fit(self, form: str, query: str, hold_out: str = "", experiment: str | None = None) -> Fitted:
+    def fit(
+        self,
+        form: str,
+        query: str,
+        hold_out: str = "",
+        first: int | None = None,
+        experiment: str | None = None,
+    ) -> Fitted:
         """A curve fitted to the rows of a query: `fitted["b"].value`, `.predict(x = [1e9])`, `.table().df()`.
 
         Args:
             form: name of the curve, for instance `power_law`; `specc fit` lists them.
             query: its columns have the names of the form's, and `y`; with `seed`, intervals are over seeds.
             hold_out: a condition on the query's columns, in SQL: rows to predict instead of fitting them.
+            first: how many rows of the query, in its order, are fitted; the others are predicted.
             experiment: whose tables come first; needed only if there are several.
         Raises:
             QueryError: if there is no such form, DuckDB refuses the query, or its rows don't suit the form.
@@ -214,7 +222,7 @@ class Workspace:
         from specc.quantities.fits.query import fit_query
 
         with self.connect(experiment) as connection:
-            return fit_query(connection, form, query, hold_out or None)
+            return fit_query(connection, form, query, hold_out or None, first)
 
 
 def _several(names: str | Sequence[str]) -> tuple[str, ...]:

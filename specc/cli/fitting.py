@@ -15,6 +15,7 @@ def show_fit(
     workspace: str | None,
     experiment: str | None,
     hold_out: str | None,
+    first: int | None,
     json_wanted: bool,
 ) -> int:
     """Fit a form to the rows of a query and print it; without a form, list them all."""
@@ -52,7 +53,7 @@ def show_fit(
         query = sys.stdin.read()
     connection = open_results(open_workspace(find_workspace(workspace)), experiment)
     try:
-        fitted = fit_query(connection, form, query, hold_out)
+        fitted = fit_query(connection, form, query, hold_out, first)
     finally:
         connection.close()
     print(fitted.model_dump_json(indent=1) if json_wanted else str(fitted), end="\n" if json_wanted else "")

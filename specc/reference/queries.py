@@ -33,9 +33,9 @@ FITS = (
     "`y`; so does `Workspace.fit` in Python. Relative residuals are made least, from several starts, the "
     "same every time. With a column `seed` of three seeds or more, the 95% intervals are a jackknife over "
     "seeds, which holds where the points of a seed share noise; else they are profiles, for points that "
-    "are independent. `--hold-out CONDITION` predicts rows instead of fitting them, and says how many lie "
-    "in the interval for such points. What the data can't tell is said: a parameter at the end of its "
-    "range, an interval without an end, parameters that trade off."
+    "are independent. `--hold-out CONDITION` or `--first K` predicts rows instead of fitting them, and "
+    "says how many lie in the interval for such points. What the data can't tell is said: a parameter at "
+    "the end of its range, an interval without an end, parameters that trade off."
 )
 
 

@@ -14,6 +14,12 @@ from specc.cli.root import json_option, specc, workspace_option
 @workspace_option
 @click.option("-e", "--experiment", help="Look into this experiment first; needed if there are several.")
 @click.option("--hold-out", metavar="CONDITION", help="Predict these rows instead of fitting them.")
+@click.option(
+    "--first",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Fit the first K rows, in the query's order, and predict the others.",
+)
 @json_option
 @told
 def fit(
@@ -22,6 +28,7 @@ def fit(
     workspace: str | None,
     experiment: str | None,
     hold_out: str | None,
+    first: int | None,
     as_json: bool,
 ) -> int:
     """Fit a curve to the rows of a query; without arguments, list the curves there are.
@@ -37,4 +44,4 @@ def fit(
     """
     from specc.cli.fitting import show_fit
 
-    return show_fit(form, query, workspace, experiment, hold_out, as_json)
+    return show_fit(form, query, workspace, experiment, hold_out, first, as_json)

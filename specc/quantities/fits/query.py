@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def fit_query(connection: DuckDBPyConnection, form: str, sql: str, hold_out: str | None = None) -> Fitted:
+def fit_query(
+    connection: DuckDBPyConnection,
+    form: str,
+    sql: str,
+    hold_out: str | None = None,
+    first: int | None = None,
+) -> Fitted:
     """Fit a form to the rows of a query.
 
     Args:
         sql: a query with the form's columns and `y`, by name; with `seed`, intervals are over seeds.
         hold_out: a condition on the query's columns, in SQL: rows to predict instead of fitting them.
+        first: how many rows of the query, in its order, are fitted; the others are predicted.
     Raises:
         QueryError: if there is no such form, DuckDB refuses the query or the condition, or the rows
             don't suit the form.
@@ -25,23 +32,26 @@ def fit_query(connection: DuckDBPyConnection, form: str, sql: str, hold_out: str
     from specc.results.query import run
 
     curve = form_named(form)
+    if hold_out is not None and first is not None:
+        raise QueryError("rows are held out by a condition or by their number, not both", "give one of them")
     answers = run(connection, sql)
     if len(answers) != 1:
         raise QueryError("a fit is of the rows of one query", "write a single `select`")
     answer = answers[0]
     if hold_out is None:
-        return fit(curve, answer.columns, answer.rows)
+        held = [number >= first for number in range(len(answer.rows))] if first is not None else []
+        return fit(curve, answer.columns, answer.rows, held)
     query = sql.strip().rstrip(";")
     try:
         # The condition is a column of the same query: rows and verdicts come in one order.
-        held = run(connection, f"SELECT *, (\n{hold_out}\n) FROM (\n{query}\n)")[0]
+        judged = run(connection, f"SELECT *, (\n{hold_out}\n) FROM (\n{query}\n)")[0]
     except QueryError as error:
         raise QueryError(
             f"what is to be held out: {error.message}", error.help, candidates=error.candidates
         ) from error
-    if held.types[-1] != "BOOLEAN":
+    if judged.types[-1] != "BOOLEAN":
         raise QueryError(
-            f"`{hold_out}` is no condition: it is {held.types[-1]}", "write one, for instance `x > 1e9`"
+            f"`{hold_out}` is no condition: it is {judged.types[-1]}", "write one, for instance `x > 1e9`"
         )
-    rows = [row[:-1] for row in held.rows]
-    return fit(curve, held.columns[:-1], rows, [bool(row[-1]) for row in held.rows])
+    rows = [row[:-1] for row in judged.rows]
+    return fit(curve, judged.columns[:-1], rows, [bool(row[-1]) for row in judged.rows])

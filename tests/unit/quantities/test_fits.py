@@ -242,6 +242,13 @@ def test_a_query_is_fitted_and_a_condition_holds_out(tables: Any) -> None:
     assert len(found.held_out) == 7
 
 
+def test_the_first_rows_are_fitted_in_the_order_of_the_query(tables: Any) -> None:
+    found = fit_query(tables, "power_law", "select x, y from t order by x desc", first=12)
+    assert [each.x["x"] for each in found.held_out] == [10 ** (i / 4) for i in range(7, -1, -1)]
+    with pytest.raises(QueryError, match="not both"):
+        fit_query(tables, "power_law", "select x, y from t", hold_out="x > 1", first=12)
+
+
 def test_a_wrong_condition_is_told(tables: Any) -> None:
     with pytest.raises(QueryError, match="held out: there is no column `z`"):
         fit_query(tables, "power_law", "select x, y from t", hold_out="z > 3")
