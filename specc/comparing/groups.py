@@ -9,6 +9,7 @@ from typing import Any
 from specc.comparing.model import Group, Interval, Question, SeedValue, State
 from specc.comparing.rows import Measured, unknown
 from specc.errors import QueryError
+from specc.statistics.aggregates import interquartile_mean
 from specc.statistics.interval import mean, sd, t_interval
 from specc.study import BASE
 
@@ -240,6 +241,7 @@ def described(members: Members, level: float, selected: bool) -> Group:
         n=len(values),
         mean=mean(values) if values else None,
         sd=sd(values) if len(values) > 1 else None,
+        interquartile_mean=interquartile_mean(values) if len(values) > 3 else None,
         interval=None
         if interval is None
         else Interval(low=interval.low, high=interval.high, level=level, method=f"t, {freedom(interval.df)}"),

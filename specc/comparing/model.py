@@ -93,7 +93,8 @@ class Group(Frozen):
         name: for people and unique, for instance `early = 50%` or `replay`. values: of the names in `by`.
         arms: how many arms a seed's value is a mean over. n: seeds that are done. left_out: arms (of all
             seeds) that diverged, failed or are missing: a seed's value is the mean over its others.
-        mean, sd: over those seeds; None if there are none, or fewer than two.
+        mean, sd: over those seeds; None if there are none, or fewer than two. interquartile_mean: of their
+            middle half; None for fewer than four, of which nothing is cut.
         interval: of the mean, over seeds; None for fewer than two.
         selected: whether its settings were chosen by these very results (`best`, or the best of many), so
             that its mean is too good by the winner's curse.
@@ -109,6 +110,7 @@ class Group(Frozen):
     mean: float | None
     sd: float | None
     interval: Interval | None
+    interquartile_mean: float | None = None
     selected: bool = False
     dominated: bool | None = None
     left_out: int = 0

@@ -184,8 +184,9 @@ def _caveat(effect: Effect, question: Question) -> str:
         return "; the seeds are not the same, so nothing is paired"
     if effect.smallest_p is not None and effect.smallest_p > alpha + 1e-12:
         return (
-            f"; this rests on normal noise, for the exact test reaches p = {figure(effect.smallest_p)} at "
-            f"best with {count(len(effect.pairs), 'seed')} (n = {pairs_to_reach(alpha)} could confirm it)"
+            f"; this rests on normal noise: by the exact test it is not resolvable with "
+            f"{count(len(effect.pairs), 'seed')} (p = {figure(effect.smallest_p)} at best), "
+            f"n = {pairs_to_reach(alpha)} would be"
         )
     if effect.p_sign_flip is not None and effect.p_sign_flip > alpha:
         return f"; the exact sign-flip test does not confirm it (p = {figure(effect.p_sign_flip)})"

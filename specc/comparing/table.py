@@ -21,6 +21,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("missing", "BIGINT"),
     ("mean", "DOUBLE"),
     ("sd", "DOUBLE"),
+    ("interquartile_mean", "DOUBLE"),
     ("low", "DOUBLE"),
     ("high", "DOUBLE"),
     ("pairs", "BIGINT"),
@@ -103,7 +104,7 @@ def frontier_table(found: Frontier) -> Answer:
 def _group(group: Group) -> tuple[object, ...]:
     lost = (sum(seed.state == state for seed in group.seeds) for state in ("diverged", "failed", "missing"))
     ends = (None, None) if group.interval is None else (group.interval.low, group.interval.high)
-    return group.n, *lost, group.mean, group.sd, *ends
+    return group.n, *lost, group.mean, group.sd, group.interquartile_mean, *ends
 
 
 def _effect(effect: Effect | None) -> tuple[object, ...]:

@@ -112,6 +112,22 @@ STATISTICS_FACTS: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        "interquartile mean",
+        ("of a group's seeds: the mean of the middle half, from four seeds on (Agarwal et al., section 4.3)"),
+    ),
+    (
+        "as data",
+        (
+            "`--json` is a list of comparisons: `question`, `title`, `headline`, `groups` (name, "
+            "values, seeds with their states, mean, sd, interval), `effects` (pairs, mean, interval, "
+            "p values, verdict, n_needed, over_items, sentence), `best`, `notes` and `sql`; alone, "
+            "`specc compare --json` has them as `answers` beside `comparisons`, `expectations` and "
+            "`frontiers`. `--csv` has a row for each group. In Python `ws.compare(...)` and "
+            "`ws.frontier(...)` give the same with `.table().df()`; fields are documented in "
+            "specc/comparing/model.py"
+        ),
+    ),
+    (
         "checked",
         (
             "against scipy and definitions on random data, and by simulation: coverage of the "

@@ -23,6 +23,7 @@ from specc.errors import QueryError
 from specc.results.reader import open_results
 from specc.study import Axis, Comparison, Expectation
 from specc.words import display_width
+from specc.workspace import open as specc_open
 
 LR = Axis(name="lr", type="float", values=(0.001, 0.003))
 SKILL: dict[float, list[Outcome]] = {
@@ -201,6 +202,25 @@ def test_tables_have_a_row_for_each_group(workspace: Path) -> None:
     assert r"early = 50\%" in latex
     sql = run(workspace, *arguments, "--sql").stdout
     assert sql.startswith('select "early", seed')
+
+
+def test_a_workspace_compares_from_python(workspace: Path, source: Source) -> None:
+    ws = specc_open(workspace)
+    found = ws.compare("early=0%", "early=50%", metric="skill", given={"lr": 0.003}, experiment="made")
+    effect = found.effects[0]
+    assert [group.arms for group in found.groups] == [2, 2]
+    assert effect.mean == pytest.approx(-0.175)
+    assert "early=50%" in str(found)
+    table = found.table()
+    assert table.columns[4:6] == ("group", "baseline")
+    values = source.connection.execute(found.sql).fetchall()
+    assert [(name, seed, arms) for name, seed, _, arms in values] == [
+        (name, seed, 2) for name in ("early=0%", "early=50%") for seed in range(4)
+    ]
+    plane = ws.frontier("skill", "drift", by=("recipe", "early"), experiment="made")
+    assert len(plane.table()) == 6
+    assert "<svg" in plane._repr_html_()
+    assert "<svg" in found._repr_html_()
 
 
 def test_a_frontier_is_printed_and_given_as_data(workspace: Path) -> None:

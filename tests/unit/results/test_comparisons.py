@@ -219,11 +219,12 @@ def test_an_effect_is_the_paired_t_interval_of_its_differences(results: Source) 
     first, second = found.groups
     assert (first.name, first.n, first.arms) == ("early = 0%", 4, 1)
     assert first.mean == pytest.approx(2.125)
+    assert first.interquartile_mean == pytest.approx(2.1)
     assert second.sd == pytest.approx(np.std(other, ddof=1))
     assert found.question.baseline == "early = 0%"
     assert found.question.better == "lower"
     assert found.headline == effect.sentence
-    assert "n = 6 could confirm it" in effect.sentence
+    assert "not resolvable with 4 seeds (p = 0.125 at best), n = 6 would be" in effect.sentence
     assert any("`early = 0%` is the baseline: the first" in note for note in found.notes)
 
 
