@@ -31,6 +31,7 @@ from specc.lsp.offers import (
 from specc.lsp.path_offers import in_string
 from specc.lsp.positions import Text
 from specc.lsp.scan import Place, Token, heads, place
+from specc.lsp.template_offers import in_template
 from specc.lsp.vocabularies import Known, Read, in_scope, offered
 
 _FILE_ITEMS = ("use", "let", "model", "corpus", "experiment")
@@ -52,9 +53,11 @@ def complete(text: Text, offset: int, path: str, read: Read, snippets: bool) -> 
     here = place(text.text, offset)
     inside = here.inside
     start = inside.start if inside is not None and inside.kind == "word" else offset
-    if inside is not None and inside.kind in ("comment", "sql", "number"):
+    if inside is not None and inside.kind in ("comment", "number"):
         return []
-    if inside is not None and inside.kind == "string":
+    if inside is not None and inside.kind == "sql":
+        offers, start = in_template(here, inside, text.text, path, read)
+    elif inside is not None and inside.kind == "string":
         offers, start = in_string(here, inside, path, read)
     else:
         offers = list(_offers(here, text.text, start, path, read))

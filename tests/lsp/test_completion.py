@@ -243,3 +243,27 @@ def test_a_tokenizer_is_trained_or_that_of_a_corpus(writing: Writing) -> None:
     found = writing.labels('corpus web = text("a.txt")\ncorpus skill = text("b.txt", tokenizer = |')
     assert {"bpe", "web.tokenizer"} <= set(found)
     assert "web" in writing.labels('corpus web = text("a.txt")\nlet words = bpe(vocab = 512, on = |')
+
+
+def in_query(text: str) -> str:
+    """The study with a comparison, whose query is cut short with the cursor in it."""
+    return INSIDE.replace("|\n", f"compare new = ```sql {text} ```\n", 1)
+
+
+def test_templates_are_offered_functions_names_and_axes(writing: Writing) -> None:
+    found = writing.labels(in_query("select * from {{ p|"))
+    assert {"paired", "pivot", "ref", "seeds", "evals", "early"} <= set(found)
+    assert "skill_loss" not in found
+    assert {"for", "seeds"} <= set(writing.labels(in_query("select {% |")))
+
+
+def test_quotes_in_templates_are_offered_what_they_name(writing: Writing) -> None:
+    found = writing.labels(in_query("select * from {{ paired('|"))
+    assert {"skill_loss", "posttrain", "slow"} <= set(found)
+    assert "paired" not in found
+    assert set(writing.labels(in_query("select * from {{ ref('|"))) == {"retained", "new"}
+
+
+@pytest.mark.parametrize("text", ["select |", "select {{ seeds }} |", "select a -- |"])
+def test_sql_outside_of_templates_is_left_to_the_editor(writing: Writing, text: str) -> None:
+    assert writing.labels(in_query(text)) == []
