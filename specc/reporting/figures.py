@@ -54,6 +54,11 @@ def figures(report: Report) -> tuple[Figure, ...]:
     )
 
 
+def _with(picture: Callable[..., str], data: object, *more: object) -> Callable[[Size], str]:
+    """A picture of some data, that wants to know its size alone."""
+    return lambda size: picture(data, size, *more)
+
+
 def _numbered(name: str, number: int) -> str:
     return name if number == 0 else f"{name}-{number + 1}"
 
@@ -79,7 +84,7 @@ def _effects(report: Report) -> list[Figure]:
                 _numbered("effects", number),
                 "differences",
                 compared.title,
-                lambda size, compared=compared, most=most: forest(compared, size, most),  # type: ignore[misc]
+                _with(forest, compared, most),
                 compared.headline,
                 (*([how] if how else []), *compared.notes, *left),
                 compared.sql,
@@ -98,7 +103,7 @@ def _frontiers(report: Report) -> list[Figure]:
                 _numbered("frontier", number),
                 "frontiers",
                 each.title,
-                lambda size, each=each, most=most: frontier(each, size, most),  # type: ignore[misc]
+                _with(frontier, each, most),
                 each.headline,
                 (*each.notes, *_left_out(min(most, len(each.points)), len(each.points), "points")),
                 each.sql,
@@ -117,7 +122,7 @@ def _lines(report: Report) -> list[Figure]:
                 _numbered("curves", number),
                 "curves",
                 each.curves.title,
-                lambda size, each=each: curves(each.curves, size),  # type: ignore[misc]
+                _with(curves, each.curves),
                 caption,
                 each.notes,
                 each.sql,
@@ -137,7 +142,7 @@ def _bars(report: Report) -> list[Figure]:
             "allocation",
             "budgets",
             drawing.title,
-            lambda size: bars(drawing, size),
+            _with(bars, drawing),
             report.budget_note,
             (
                 "Outlines are what was planned, fillings what training counted; all stages have one scale.",
@@ -188,7 +193,7 @@ def _parallel(report: Report) -> list[Figure]:
             "parallel",
             "varying",
             drawing.title,
-            lambda size: parallel(drawing, size),
+            _with(parallel, drawing),
             "A line is an arm with one seed; names of results are bold. It ends where a result is missing.",
             _left_out(min(MOST_LINES, len(drawing.lines)), len(drawing.lines), "arms", ", evenly chosen"),
             varying.SQL,

@@ -27,6 +27,9 @@ from specc.reporting.figures import Figure, figures
 from specc.reporting.model import Report, Table
 from specc.words import printable
 
+SHORT = 28
+"""Characters of a text that is not broken in a table."""
+
 WIDTH = 850.0
 """Width of the figures, in CSS pixels."""
 
@@ -129,15 +132,23 @@ def _titled(text: str) -> Markup:
 
 
 def _numbers(table: Table) -> str:
-    """Classes of a table: which of its columns are numbers. So no cell needs one."""
-    return " ".join(f"n{place}" for place, column in enumerate(table.columns, 1) if tables.is_numeric(column))
+    """Classes of a table: which of its columns are numbers, and which short texts. So no cell needs one."""
+    found = []
+    for place, column in enumerate(table.columns, 1):
+        if tables.is_numeric(column):
+            found.append(f"n{place}")
+        elif all(len(str(row.cells[place - 1])) <= SHORT for row in table.rows):
+            found.append(f"t{place}")
+    return " ".join(found)
 
 
 NUMBERS = (
     ",".join(f".n{place} td:nth-child({place})" for place in range(1, 81))
     + "{text-align:right;white-space:nowrap}\n"
+    + ",".join(f".t{place} td:nth-child({place})" for place in range(1, 41))
+    + "{white-space:nowrap}\n"
 )
-"""Style of columns of numbers."""
+"""Style of columns of numbers, and of short texts."""
 
 
 def _svg(figure: Figure) -> Markup:

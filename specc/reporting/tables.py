@@ -114,16 +114,16 @@ def effects(compared: Compared, most: int, number: int) -> Table:
     level = f"{compared.question.level:.0%}"
     columns = [
         Column("group", "name"),
-        Column("seeds", "whole", "seeds with a result"),
-        Column("mean", "number", "over seeds"),
-        Column("sd", "number", "standard deviation over seeds"),
+        Column("verdict"),
         Column("difference", "number", f"mean of the differences from {compared.question.baseline}"),
         Column("from", "number", f"lower end of its {level} interval, over seeds"),
         Column("to", "number", f"upper end of its {level} interval, over seeds"),
         Column("p", "p", "paired t test, two-sided"),
         Column("p exact", "p", "sign-flip test, two-sided, exact"),
         Column("p Holm", "p", "p adjusted over all groups"),
-        Column("verdict"),
+        Column("seeds", "whole", "seeds with a result"),
+        Column("mean", "number", "over seeds"),
+        Column("sd", "number", "standard deviation over seeds"),
     ]
     seeds = sorted({each.seed for group in compared.groups for each in group.seeds})
     listed = seeds if len(seeds) <= MOST_SEEDS else []
@@ -135,24 +135,19 @@ def effects(compared: Compared, most: int, number: int) -> Table:
         if group.name not in kept and len(compared.groups) > most:
             continue
         effect = by_name.get(group.name)
-        cells: list[Value] = [
-            group.name + (" (selected)" if group.selected else ""),
-            group.n,
-            group.mean,
-            group.sd,
-        ]
+        cells: list[Value] = [group.name + " (selected)" * group.selected]
+        base = group.name == compared.question.baseline
         if effect is None:
-            base = group.name == compared.question.baseline
-            cells += [None, None, None, None, None, None, "baseline" if base else "–"]
+            cells += ["baseline" if base else "–", None, None, None, None, None, None]
         else:
             ends = (effect.interval.low, effect.interval.high) if effect.interval else (None, None)
-            cells += [effect.mean, *ends, effect.p_t, effect.p_sign_flip, effect.p_holm, effect.verdict]
+            cells += [effect.verdict, effect.mean, *ends, effect.p_t, effect.p_sign_flip, effect.p_holm]
+        cells += [group.n, group.mean, group.sd]
         values = {each.seed: each for each in group.seeds}
         for seed in listed:
             each = values.get(seed)
             cells.append(None if each is None else each.value if each.state == "done" else each.state)
-        mark = "base" if group.name == compared.question.baseline else ""
-        rows.append(Row(tuple(cells), group.values, mark))
+        rows.append(Row(tuple(cells), group.values, "base" if base else ""))
     name = "effects" if number == 0 else f"effects_{number + 1}"
     return _without_empty(Table(name, compared.title, tuple(columns), tuple(rows), len(compared.groups)))
 
