@@ -56,11 +56,12 @@ def record(connection: DuckDBPyConnection, workspace: Path, changed: Mapping[int
     """Store the plans of each experiment's latest run, in the transaction that is open."""
     runs = list(changed)
     connection.execute("DELETE FROM planned.plans WHERE run IN (SELECT unnest(?))", [runs])
-    rows = [
-        (run, stamp, _experiment(_path(workspace, stamp)))
-        for run, stamp in changed.items()
-        if stamp is not None
-    ]
+    rows = []
+    last: tuple[Path | None, Study | None] = (None, None)  # one is often all there is, and it may be large
+    for run, stamp in sorted(changed.items()):
+        if stamp is not None:
+            last = (_path(workspace, stamp), _study(_path(workspace, stamp)))
+            rows.append((run, stamp, last[1].experiment if last[1] is not None else None))
     storage.append(connection, "planned.plans", rows)
     wanted = _latest(connection, workspace)
     stored = {
@@ -82,17 +83,19 @@ def record(connection: DuckDBPyConnection, workspace: Path, changed: Mapping[int
             )
             continue
         storage.forget_experiment(connection, experiment)
-        record_study(connection, Study.model_validate_json(latest.path.read_bytes()), latest)
+        study = last[1] if last[0] == latest.path else _study(latest.path)
+        if study is not None:
+            record_study(connection, study, latest)
 
 
 def _path(workspace: Path, stamp: str) -> Path:
     return workspace / "runs" / stamp.split(":")[0] / "plan.json"
 
 
-def _experiment(path: Path) -> str | None:
-    """Name of the experiment that a plan is of; None for a plan that this specc can't read."""
+def _study(path: Path) -> Study | None:
+    """A plan; None for one that this specc can't read."""
     try:
-        return Study.model_validate_json(path.read_bytes()).experiment
+        return Study.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
 
