@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import duckdb
 import pytest
 
-from fake_workspace import EARLY, FakeWorkspace, exposure, key, log_line
+from fake_workspace import EARLY, FakeWorkspace, exposure, log_line
 from specc.results import schema
 from specc.results.bind import Binder
 from specc.results.index import Indexer
@@ -24,8 +26,8 @@ def workspaces(tmp_path_factory: pytest.TempPathFactory) -> list[FakeWorkspace]:
     made = []
     for done in range(3):
         workspace = FakeWorkspace(tmp_path_factory.mktemp("documented"))
-        workspace.plan(1, exposure(seeds=(0, 1, 2)))
-        for arm in range(6 * (done > 0)):
+        workspace.plan(1, exposure(seeds=(0, 1)))
+        for arm in range(4 * (done > 0)):
             workspace.train(f"{arm}/pretrain.0", {"corpus0": 640}, log_line(1) + log_line(2))
             workspace.train(f"{arm}/pretrain.1", {"corpus0": 320}, log_line(11))
             workspace.measure(f"{arm}/skill/pretrain", 1.0 + arm)
@@ -42,21 +44,26 @@ def workspaces(tmp_path_factory: pytest.TempPathFactory) -> list[FakeWorkspace]:
     return made
 
 
+@pytest.fixture(scope="module")
+def connections(workspaces: list[FakeWorkspace]) -> Iterator[list[duckdb.DuckDBPyConnection]]:
+    """The results of each of them, opened."""
+    opened = [open_results(workspace.path, update=False) for workspace in workspaces]
+    yield opened
+    for connection in opened:
+        connection.close()
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_of_each_table_and_function_runs_before_during_and_after(
-    workspaces: list[FakeWorkspace], name: str
+    connections: list[duckdb.DuckDBPyConnection], name: str
 ) -> None:
     assert EXAMPLES[name], f"{name} has no example"
     assert name.partition("(")[0] in EXAMPLES[name]
     shapes = []
-    for workspace in workspaces:
-        connection = open_results(workspace.path, update=False)
-        try:
-            cursor = connection.execute(EXAMPLES[name])
-            rows = cursor.fetchall()
-            shapes.append([(column[0], str(column[1])) for column in cursor.description or ()])
-        finally:
-            connection.close()
+    for connection in connections:
+        cursor = connection.execute(EXAMPLES[name])
+        rows = cursor.fetchall()
+        shapes.append([(column[0], str(column[1])) for column in cursor.description or ()])
     assert shapes[0] == shapes[1] == shapes[2]
     if name not in ("missing", "recipes", "expectations", "environments", "lineage", "runs", "steps"):
         assert rows, f"the example of {name} shows nothing"
@@ -77,22 +84,22 @@ def test_every_column_has_a_meaning_and_every_quantity_a_unit(table: schema.Tabl
             assert column.unit, f"{table.name}.{column.name} has no unit"
 
 
-def test_the_schema_is_the_same_live_and_finished(workspaces: list[FakeWorkspace]) -> None:
-    shapes = []
-    for workspace in workspaces:
-        with duckdb.connect(str(workspace.path / "results.duckdb"), read_only=True) as plain:
-            shapes.append(
-                plain.execute(
-                    "select schema_name, table_name, column_name, data_type, comment from duckdb_columns() "
-                    "where schema_name in ('main', 'exposure') order by all"
-                ).fetchall()
-            )
+def test_the_schema_is_the_same_live_and_finished(connections: list[duckdb.DuckDBPyConnection]) -> None:
+    shapes = [
+        connection.execute(
+            "select schema_name, table_name, column_name, data_type, comment from duckdb_columns() "
+            "where schema_name in ('main', 'exposure') order by all"
+        ).fetchall()
+        for connection in connections
+    ]
     assert shapes[0] == shapes[1] == shapes[2]
     assert len(shapes[0]) > 300
 
 
-def test_any_shell_shows_what_tables_columns_and_functions_mean(workspaces: list[FakeWorkspace]) -> None:
-    with duckdb.connect(str(workspaces[2].path / "results.duckdb"), read_only=True) as plain:
+def test_the_file_says_what_tables_columns_and_functions_mean(workspaces: list[FakeWorkspace]) -> None:
+    path = workspaces[2].path / "plain.duckdb"
+    path.write_bytes((workspaces[2].path / "results.duckdb").read_bytes())
+    with duckdb.connect(str(path), read_only=True) as plain:
         views = plain.execute(
             "select schema_name || '.' || view_name, comment from duckdb_views() where not internal "
             "and schema_name in ('main', 'exposure')"
@@ -115,16 +122,13 @@ def test_any_shell_shows_what_tables_columns_and_functions_mean(workspaces: list
         assert plain.execute("select schema_version()").fetchall() == [(schema.VERSION,)]
 
 
-def test_a_column_of_the_wide_view_tells_where_its_number_is_from(workspaces: list[FakeWorkspace]) -> None:
-    assert not (workspaces[0].store.path(key("0/tune"))).exists()
-    connection = open_results(workspaces[0].path, update=False)
-    try:
-        comments = dict(
-            connection.execute(
-                "select column_name, comment from duckdb_columns() where table_name = 'exposure'"
-            ).fetchall()
-        )
-    finally:
-        connection.close()
+def test_a_column_of_the_wide_view_tells_where_its_number_is_from(
+    connections: list[duckdb.DuckDBPyConnection],
+) -> None:
+    comments = dict(
+        connections[0]
+        .execute("select column_name, comment from duckdb_columns() where table_name = 'exposure'")
+        .fetchall()
+    )
     assert comments["skill_pretrain"] == "result of `skill` after stage `pretrain`"
     assert comments["early"] == schema.SWEPT
