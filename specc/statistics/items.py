@@ -64,41 +64,44 @@ def clustered(sums: Sequence[float], weights: Sequence[float], level: float = 0.
 def bootstrap(
     sums: Sequence[float], weights: Sequence[float], level: float = 0.95
 ) -> tuple[float, float] | None:
-    """BCa bootstrap interval (Efron 1987) of the weighted mean difference, over clusters.
+    """BCa bootstrap interval of the weighted mean difference, over clusters.
 
-    The seed is fixed: the same data give the same interval.
+    Efron, "Better Bootstrap Confidence Intervals" (1987), with the acceleration of a jackknife; as
+    `scipy.stats.bootstrap`, whose import takes longer than all of this. The seed is fixed: the same data
+    give the same interval.
 
     Returns:
         None for fewer than ten clusters or more than `MOST_BOOTSTRAPPED`, and where all differences are
         equal.
     """
     import numpy as np
-    from scipy import stats
+    from scipy import special
 
-    if not 10 <= len(sums) <= MOST_BOOTSTRAPPED:
+    count = len(sums)
+    if not 10 <= count <= MOST_BOOTSTRAPPED:
         return None
-    numerators, denominators = np.asarray(sums, dtype=float), np.asarray(weights, dtype=float)
-    means = numerators / denominators
+    tops, bottoms = np.asarray(sums, dtype=float), np.asarray(weights, dtype=float)
+    means = tops / bottoms
     if np.ptp(means) <= 1e-12 * max(float(np.abs(means).max()), 1e-300):
         return None
-
-    def ratio(top: np.ndarray, bottom: np.ndarray, axis: int = -1) -> np.ndarray:
-        found: np.ndarray = np.sum(top, axis=axis) / np.sum(bottom, axis=axis)
-        return found
-
-    found = stats.bootstrap(
-        (numerators, denominators),
-        ratio,
-        paired=True,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=max(1, 2_000_000 // len(sums)),
-        confidence_level=level,
-        method="BCa",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    low, high = float(found.low), float(found.high)
-    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+    random = np.random.default_rng(0)
+    parts = []
+    for start in range(0, RESAMPLES, batch := max(1, 500_000 // count)):
+        picks = random.integers(0, count, (min(batch, RESAMPLES - start), count))
+        parts.append(tops[picks].sum(axis=1) / bottoms[picks].sum(axis=1))
+    found = np.concatenate(parts)
+    center = tops.sum() / bottoms.sum()
+    below = (np.sum(found < center) + 0.5 * np.sum(found == center)) / RESAMPLES
+    left_out = (tops.sum() - tops) / (bottoms.sum() - bottoms)
+    apart = left_out.mean() - left_out
+    acceleration = np.sum(apart**3) / (6 * np.sum(apart**2) ** 1.5)
+    bias = special.ndtri(below)
+    ends = bias + special.ndtri([(1 - level) / 2, (1 + level) / 2])
+    shares = special.ndtr(bias + ends / (1 - acceleration * ends))
+    if not np.all(np.isfinite(shares)):
+        return None
+    low, high = np.quantile(found, shares)
+    return float(low), float(high)
 
 
 def mcnemar(better: int, worse: int) -> float:
@@ -107,10 +110,10 @@ def mcnemar(better: int, worse: int) -> float:
     Args:
         better: items that only the first got right. worse: items that only the other did.
     """
-    from scipy import stats
+    from scipy import special
 
     if better < 0 or worse < 0:
         raise ValueError("counts are not negative")
     if better + worse == 0:
         return 1.0
-    return float(stats.binomtest(better, better + worse, 0.5).pvalue)
+    return min(1.0, 2 * float(special.bdtr(min(better, worse), better + worse, 0.5)))
