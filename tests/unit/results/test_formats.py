@@ -141,7 +141,8 @@ def test_parquet_keeps_types_and_numbers_equal_names(tmp_path: Path) -> None:
     path = tmp_path / "it's.parquet"
     path.write_text("old")
     write_parquet(found, path)
-    shape = duckdb.sql(f"describe from '{str(path).replace(chr(39), chr(39) * 2)}'").fetchall()
+    with duckdb.connect() as reader:
+        shape = reader.execute(f"describe from '{str(path).replace(chr(39), chr(39) * 2)}'").fetchall()
     assert [(row[0], row[1]) for row in shape] == [
         ("a", "BIGINT"),
         ("A_2", "DOUBLE"),
