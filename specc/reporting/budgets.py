@@ -52,13 +52,18 @@ def budgets(connection: DuckDBPyConnection, arms: Arms) -> tuple[Table, Bars, st
     groups: dict[tuple[_Cell, ...], list[int]] = {}
     counted: dict[tuple[int, str, str], int | None] = {}
     for arm, cells in by_arm.items():
-        kept = []
+        sums: dict[tuple[str, str], tuple[int, int, float | None]] = {}
         for stage, corpus, replay_of, nominal, planned, count, epochs in cells:
             title = f"{corpus} again" if replay_of else corpus
-            kept.append((stage, title, nominal, planned, epochs))
             known = counted.get((arm, stage, title), 0)
             counted[arm, stage, title] = None if count is None or known is None else known + count
-        kept.sort(key=lambda cell: (order.get(cell[0], len(order)), listed.get(cell[1], len(listed)), cell))
+            before = sums.get((stage, title), (0, 0, 0.0))
+            more = None if epochs is None or before[2] is None else before[2] + epochs
+            sums[stage, title] = (before[0] + nominal, before[1] + planned, more)
+        places = sorted(
+            sums, key=lambda at: (order.get(at[0], len(order)), listed.get(at[1], len(listed)), at)
+        )
+        kept = [(*at, *sums[at]) for at in places]
         groups.setdefault(tuple(kept), []).append(arm)
     table, bar_rows = [], []
     for budget, members in groups.items():

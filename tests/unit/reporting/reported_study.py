@@ -77,7 +77,10 @@ def study(names: Names) -> Study:
         "corpus0": step("corpus0", "prepare", {}),
         "corpus1": step("corpus1", "prepare", {}),
     }
-    arms, cells, stages, measures = [], [], [], []
+    arms: list[Arm] = []
+    cells: list[Cell] = []
+    stages: list[StageRun] = []
+    measures: list[Measure] = []
     for recipe in names.recipes:
         for point in names.values:
             for seed in SEEDS:
