@@ -171,7 +171,8 @@ FRONTIERS: tuple[Macro, ...] = (
         "points(x, y)",
         "coalesce(list_sort(list({'x': (x)::DOUBLE, 'y': (y)::DOUBLE}) "
         f"FILTER (isfinite((x)::DOUBLE) AND isfinite((y)::DOUBLE))), {_NONE})",
-        "list of the points {x, y} of a group, sorted; one that is null, NaN or infinite is left out",
+        "list of the points {x, y} of a group, sorted; one that is null, NaN or infinite is left out: count "
+        "these with `diverged`",
         example=f"{_POINTS} select points(a, b) from arms",
     ),
     Macro(

@@ -22,6 +22,7 @@ from specc.quantities.templates.parse import is_template, parse
 from specc.quantities.templates.render import LONGEST, protected, render, render_named
 from specc.quantities.templates.tree import TemplateError
 from specc.results.bind import Binder
+from specc.showing.text import experiment_text
 from specc.study import Axis
 
 EARLY = Axis(name="early", type="fraction", values=(0.0, 0.5, 1.0))
@@ -313,6 +314,19 @@ def test_a_recipe_holds_what_its_templates_give(tmp_path: Path) -> None:
     losses, again = compiled.experiments[0].comparisons
     assert "0 as s0, 1 as s1,  '{{' as braces" in losses.sql
     assert losses.sql in again.sql
+
+
+def test_what_is_shown_of_a_recipe_compiles_to_the_same_queries(tmp_path: Path) -> None:
+    (tmp_path / "models.spec").write_text((Path(__file__).parents[3] / "specs/models.spec").read_text())
+    path = tmp_path / "example.spec"
+    path.write_text(framed(RECIPE))
+    compiled = compile_file(path).experiments[0]
+    shown = tmp_path / "shown.spec"
+    shown.write_text(experiment_text(compiled, compiled.recipes[0]))
+    assert "{%" not in shown.read_text()
+    again = compile_file(shown).experiments[0]
+    for one, other in zip(compiled.comparisons, again.comparisons, strict=True):
+        assert one.sql.split() == other.sql.split()
 
 
 def test_a_recipe_with_templates_is_formatted_as_others_are() -> None:
