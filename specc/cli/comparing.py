@@ -29,6 +29,9 @@ Form = Literal["text", "json", "csv", "md", "latex", "sql"]
 WIDTH = 100
 """Columns where there is no terminal."""
 
+LEVEL = "95%"
+"""Of intervals, if none is asked for."""
+
 MOST_ASKED = 6
 """Questions of an overview that are shown with their effects."""
 
@@ -55,11 +58,11 @@ class Request:
     @property
     def asks(self) -> bool:
         """Whether it asks a question of its own, beside those of a recipe."""
-        options = (self.by, self.metric, self.stage, self.position, self.given, self.baseline, self.frontier)
+        where = (self.stage, self.position, self.given, self.baseline)
+        options = (self.by, self.metric, *where, self.frontier, self.better, self.level != LEVEL)
         several = len(self.names) > 1 or len(self.workspaces) > 1 or len(self.experiments) > 1
-        return (
-            several or any(options) or self.fail_if_worse is not None or self.form in ("md", "latex", "sql")
-        )
+        printed = not self.names and self.form in ("md", "latex", "sql")
+        return several or any(options) or self.fail_if_worse is not None or printed
 
     def words(self) -> Asked:
         """The question in it."""
@@ -88,6 +91,8 @@ def run_compare(asked: Request) -> int:
     if not asked.asks:
         workspace = asked.workspaces[0] if asked.workspaces else None
         experiment = asked.experiments[0] if asked.experiments else None
+        if asked.names and asked.form in ("md", "latex", "sql"):
+            return _own_comparison(asked.names[0], workspace, experiment, asked.form)
         if asked.names or asked.form == "csv":
             name = asked.names[0] if asked.names else None
             return show_comparisons(name, workspace, experiment, asked.form == "json", asked.form == "csv")
@@ -117,6 +122,26 @@ def run_compare(asked: Request) -> int:
         answers = [compare_sources(sources, question) for question in questions]
         _write(asked.form, answers)
         return 0 if margin is None else _judged(answers, margin)
+
+
+def _own_comparison(name: str, workspace: str | None, experiment: str | None, form: Form) -> int:
+    """Print a recipe's own comparison as a table for a paper, or its query."""
+    from specc.cli.querying import latest_study
+    from specc.results.compare import compare, comparison
+    from specc.results.reader import open_results
+
+    place = open_workspace(find_workspace(workspace))
+    study = latest_study(place, experiment)
+    each = comparison(study, name)
+    if form == "sql":
+        print(each.sql.strip())
+        return 0
+    connection = open_results(place, study.experiment)
+    try:
+        _write_tables(form, [compare(connection, each)])
+    finally:
+        connection.close()
+    return 0
 
 
 # ---- what is compared

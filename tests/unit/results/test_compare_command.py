@@ -246,6 +246,11 @@ def test_alone_it_answers_first_and_then_prints_what_the_recipe_says(workspace: 
     assert set(whole) == {"experiment", "comparisons", "expectations", "answers", "frontiers"}
     assert Compared.model_validate(whole["answers"][0]).effects
     assert json.loads(run(workspace, "means", "--json").stdout)[0]["early"] == 0
+    assert (
+        run(workspace, "means", "--sql").stdout
+        == "select early, avg(value) as skill from results group by early\n"
+    )
+    assert run(workspace, "means", "--latex").stdout.count(r" \\") == 1 + 3
 
 
 @pytest.mark.conformance
