@@ -34,6 +34,11 @@ _KEPT_SECONDS = 5.0
 _COMPARED_BYTES = 256 << 20
 """Largest generation whose checksum is compared when it is opened."""
 
+_FLUSHED_BYTES = 16 << 20
+"""Largest generation that is flushed before it is published. A larger one, made anew every second or two
+of a run, would write a disk full of copies that are deleted moments later; if power fails in between, its
+checksum tells."""
+
 
 @contextmanager
 def index_lock(workspace: Path, wait: bool) -> Iterator[bool]:
@@ -125,7 +130,8 @@ def publish(workspace: Path, generation: int) -> None:
     aside = target.with_suffix(".tmp")
     with disk_errors(target.parent):
         copy_file(build_path(workspace), aside)
-        sync_file(aside)
+        if not _FLUSHED_BYTES < aside.stat().st_size <= _COMPARED_BYTES:
+            sync_file(aside)
         checksum = file_checksum(aside)
         rename(aside, target)
         sync_folder(target.parent)

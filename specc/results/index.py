@@ -152,7 +152,8 @@ class Indexer:
             if elsewhere:
                 numbers.record(connection, self.workspace)
             logs.record(connection, grown)
-            plans.record(connection, self.workspace, replanned)
+            if replanned:
+                plans.record(connection, self.workspace, replanned)
             if failed or replanned:
                 failures.record(connection, self.workspace)
             outcomes.record(
