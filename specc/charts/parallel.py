@@ -17,6 +17,9 @@ MOST_LINES = 200
 FEW = 60
 """Lines that are dashed; more are thin as a veil, so that one sees where they are dense."""
 
+FEW_VALUES = 8
+"""Values of a coordinate that was chosen which are its labels; of more, round numbers are."""
+
 MOST_NAMES = 24
 """Names along a coordinate of names; those that would touch are left out."""
 
@@ -106,6 +109,10 @@ def _place(each: Coordinate, scale: Scale, i: int) -> float | None:
     return scale(known[0]) if known else None
 
 
+def _number(value: float | str | None) -> float | None:
+    return None if value is None or isinstance(value, str) else float(value)
+
+
 def _path(data: Parallel, scales: Sequence[Scale], xs: Sequence[float], i: int) -> str:
     parts, pen = [], "M"
     for each, scale, x in zip(data.coordinates, scales, xs, strict=True):
@@ -138,7 +145,8 @@ def _coordinate(
         marked: tuple[float, ...] = tuple(range(len(each.names)))
         texts = each.names
     else:
-        marked = ticks(scale.low, scale.high, 6)
+        chosen = () if each.result else tuple(sorted(set(finite(map(_number, each.values)))))
+        marked = chosen if 0 < len(chosen) <= FEW_VALUES else ticks(scale.low, scale.high, 6)
         texts = labels(marked, each.kind)
     free = 1e9
     for tick, text in zip(marked, texts, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import unified_diff
 
 from specc.difference.compare import compare
@@ -21,14 +21,16 @@ def against(
     own_name: str,
     own_study: Study,
     own_texts: Mapping[str, str],
+    done: Collection[str] = (),
 ) -> Diff:
     """The difference from another recipe (`name`, `study`, `texts`) to the report's own.
 
     Args:
         study: None if the other recipe can't be compiled; then only texts are compared.
         texts: of the files of each recipe, its own first.
+        done: keys of finished steps, which need no more time.
     """
-    told = "" if study is None else as_text(compare(study, own_study))
+    told = "" if study is None else as_text(compare(study, own_study, done))
     lines = _lines(name, texts, own_name, own_texts)
     notes = []
     if study is None:

@@ -106,9 +106,12 @@ def _against(other: str, place: Path, study: Study, texts: Mapping[str, str], pa
     Raises:
         QueryError: if it is none of them.
     """
+    from specc.store import Store
+
+    done = Store(place).done()
     if other.endswith(".spec"):
         found, compiled = _compiled(other, study.experiment, path_of, store_of=place)
-        return against(other, compiled, found.texts, study.spec, study, texts)
+        return against(other, compiled, found.texts, study.spec, study, texts, done)
     try:
         run = find_run(place, other)
     except QueryError as unknown:
@@ -120,6 +123,6 @@ def _against(other: str, place: Path, study: Study, texts: Mapping[str, str], pa
                 f"{error.message}",
                 unknown.help,
             ) from error
-        return against(f"{study.spec} at {other}", compiled, found.texts, study.spec, study, texts)
+        return against(f"{study.spec} at {other}", compiled, found.texts, study.spec, study, texts, done)
     kept = run.recipe.files if run.recipe is not None else {}
-    return against(f"run {run.number}", run.study, kept, study.spec, study, texts)
+    return against(f"run {run.number}", run.study, kept, study.spec, study, texts, done)
