@@ -155,6 +155,11 @@ def _sources(asked: Request) -> Iterator[list[Source]]:
 
     named = list(dict.fromkeys(asked.workspaces))
     also = [place for name in asked.names if (place := _workspace_in(name)) and place not in named]
+    loose = [name for name in asked.names if name.partition("::")[0] not in (*named, *also)]
+    if len(named) > 1 and loose:
+        raise QueryError(
+            f"`{loose[0]}` could be in any of {len(named)} workspaces", f"write `{named[0]}::{loose[0]}`"
+        )
     found: list[Source] = []
     try:
         if named or not _all_named(asked.names):
@@ -180,8 +185,10 @@ def _all_named(names: Sequence[str]) -> bool:
 
 
 def _folder(name: str) -> Path:
-    """A workspace's folder; a folder that holds one is as good."""
+    """A workspace's folder; a folder that holds one, and a recipe beside one, are as good."""
     path = Path(name)
+    if path.suffix == ".spec" and path.is_file():
+        path = path.parent
     return path / WORKSPACE if (path / WORKSPACE / "format.json").is_file() else path
 
 

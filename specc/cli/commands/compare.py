@@ -76,7 +76,8 @@ def compare(
     expectations. NAME is one of these comparisons.
 
     A B... are groups, the first of which is the baseline: a recipe, AXIS=VALUE, both with a comma, an
-    arm's label, an experiment; EXPERIMENT::GROUP, or WORKSPACE::EXPERIMENT::GROUP, is one elsewhere.
+    arm's label, an experiment; EXPERIMENT::GROUP, or WORKSPACE::EXPERIMENT::GROUP, is one elsewhere, a
+    workspace being its folder or a recipe beside it.
     Without --baseline, groups are compared with the recipe `base`, else with the first.
 
     --fail-if-worse exits with 3 if the whole interval of a difference lies on the worse side, beyond
