@@ -6,6 +6,7 @@ import html
 import math
 import os
 import re
+import shutil
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -115,19 +116,25 @@ def write_parquet(answer: Answer, path: Path) -> None:
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Replace a file that a user named by what `write` makes at another name.
+    """Replace a file that a user named by what `write` makes at another name; its mode stays.
 
     Raises:
         DataError: if it can't be written; what was there stays.
     """
     import duckdb
 
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    real = Path(os.path.realpath(path))
+    aside = real.with_name(f".{real.name}.{os.getpid()}.tmp")
     try:
         if path.is_dir():
             raise IsADirectoryError(0, "it is a folder")
+        if path.absolute().is_relative_to("/dev") or (path.exists() and not path.is_file()):
+            write(path)  # a device or a pipe, which is not to be replaced
+            return
         write(aside)
-        os.replace(aside, path)
+        if real.exists():
+            shutil.copymode(real, aside)
+        os.replace(aside, real)
     except (OSError, duckdb.IOException) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error).split(":", 1)[-1].strip()
         raise DataError(

@@ -7,15 +7,17 @@ import io
 import json
 import math
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import QueryError
 from specc.results.answer import Answer as Answer
 from specc.results.answer import distinct
+from specc.results.interrupting import interruptible
 from specc.results.refusal import refusal
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, Statement
 
 
 def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
@@ -25,6 +27,7 @@ def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
 
     Raises:
         QueryError: if there is no statement, or DuckDB refuses one.
+        KeyboardInterrupt: if it was interrupted from the keyboard.
     """
     import duckdb
 
@@ -40,9 +43,7 @@ def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
         if statement.named_parameters:
             raise QueryError("a query can't have parameters", "write the value itself")
         try:
-            cursor = connection.execute(statement)
-            described = cursor.description
-            rows = cursor.fetchall()
+            described, rows = interruptible(connection, partial(_asked, connection, statement))
         except duckdb.Error as error:
             raise refusal(error, sql) from error
         names = tuple(column[0] for column in described or ())
@@ -50,6 +51,11 @@ def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
         if names and not counted and duckdb.ExpectedResultType.QUERY_RESULT in statement.expected_result_type:
             answers.append(Answer(names, tuple(str(column[1]) for column in described or ()), rows))
     return answers
+
+
+def _asked(connection: DuckDBPyConnection, statement: Statement) -> tuple[Any, list[tuple[Any, ...]]]:
+    cursor = connection.execute(statement)
+    return cursor.description, cursor.fetchall()
 
 
 def as_json(answer: Answer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -15,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from specc.errors import DataError
 from specc.results.answer import Answer
-from specc.results.formats import as_html, as_latex, as_markdown, write_parquet
+from specc.results.formats import as_html, as_latex, as_markdown, replace_file, write_parquet
 from specc.words import display_width
 
 HOSTILE = [
@@ -171,3 +172,24 @@ def test_data_frames_have_the_columns_and_types_of_the_answer() -> None:
     assert found.arrow().to_pylist() == [{"n": 1, "v": 0.5, "t": "x"}, {"n": 2, "v": None, "t": None}]
     pytest.importorskip("polars")
     assert found.pl().rows() == [(1, 0.5, "x"), (2, None, None)]
+
+
+def test_a_file_keeps_its_mode_and_its_links(tmp_path: Path) -> None:
+    path, link = tmp_path / "a.csv", tmp_path / "link.csv"
+    path.write_text("old")
+    path.chmod(0o600)
+    link.symlink_to(path)
+    replace_file(link, lambda aside: aside.write_text("new"))
+    assert path.read_text() == "new"
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    replace_file(pipe, lambda aside: aside.write_text("new"))
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    assert pipe.is_fifo()

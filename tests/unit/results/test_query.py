@@ -7,7 +7,11 @@ import datetime
 import io
 import json
 import math
+import os
 import re
+import signal
+import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -225,3 +229,20 @@ def test_the_prompt_documents_the_tables(workspace: FakeWorkspace) -> None:
     assert re.search(r"tokens_counted  BIGINT +tokens that training counted; .* \[tokens\]", out)
     assert "Ctrl-C" in out
     assert "best_max(value)" in out
+
+
+def test_ctrl_c_ends_a_query_at_once(workspace: FakeWorkspace) -> None:
+    """DuckDB alone may not look for a signal before this query is done, which takes minutes."""
+    connection = open_results(workspace.path)
+    timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            connection,
+            "select count(*) from range(10000000) a, range(10000) b where a.range % 7 = b.range % 11",
+        )
+    assert time.monotonic() - begun < 20
+    timer.join()
+    assert run(connection, "select 7")[0].rows == [(7,)]
+    connection.close()
