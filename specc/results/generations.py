@@ -3,7 +3,7 @@
     index/lock                held (flock) by whoever updates the index
     index/build.duckdb        private to the holder of the lock
     index/gen/000123.duckdb   a published copy, never written again
-    index/CURRENT             number of the newest copy, and its CRC-32
+    index/CURRENT             number of the newest copy, its CRC-32, and when it was written
     results.duckdb            link to the newest copy, for people and other programs
 
 A reader opens the copy that CURRENT names. Names are never used for another content, because
@@ -19,6 +19,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,9 +31,6 @@ _KEPT = 3
 
 _KEPT_SECONDS = 5.0
 """How long a generation is kept after the next one came, for readers that are about to open it."""
-
-_COMPARED_BYTES = 256 << 20
-"""Largest generation whose checksum is compared when it is opened."""
 
 _FLUSHED_BYTES = 16 << 20
 """Largest generation that is flushed before it is published. A larger one, made anew every second or two
@@ -82,34 +80,54 @@ def current(workspace: Path) -> int | None:
 
 
 def is_whole(workspace: Path, generation: int) -> bool:
-    """Whether the file of the newest generation is what was published.
-
-    Large ones are not read for that: DuckDB compares the checksum of each block that it needs.
-    """
-    path = generation_path(workspace, generation)
-    try:
-        number, *checksum = (workspace / "index" / "CURRENT").read_text().split()
-        if int(number) != generation or not checksum or path.stat().st_size > _COMPARED_BYTES:
-            return True
-        return file_checksum(path) == checksum[0]
-    except (OSError, ValueError):
-        return True  # replaced by a newer one in the meantime
+    """Whether the file of the newest generation is what was published."""
+    published = _published(workspace)
+    if published is None or published[0] != generation:
+        return True  # replaced by a newer one in the meantime, or told by an earlier specc
+    return _is_same(generation_path(workspace, generation), published)
 
 
 def is_as_published(workspace: Path) -> bool:
     """Whether the build file is, byte for byte, what was published last: then it is not damaged.
 
-    It may also be another because a process was killed before it could publish. Large ones are not read
-    for that: see `is_whole`.
+    It may also be another because a process was killed before it could publish.
     """
-    path = build_path(workspace)
+    published = _published(workspace)
+    return published is not None and _is_same(build_path(workspace), published)
+
+
+def _published(workspace: Path) -> tuple[int, str, list[str]] | None:
+    """Number and checksum of the newest generation, and the signatures of its file and the build file."""
     try:
-        _, *checksum = (workspace / "index" / "CURRENT").read_text().split()
-        if path.stat().st_size > _COMPARED_BYTES:
-            return True
-        return checksum == [file_checksum(path)]
+        number, checksum, *signatures = (workspace / "index" / "CURRENT").read_text().split()
+        return int(number), checksum, signatures
     except (OSError, ValueError):
+        return None
+
+
+def _is_same(path: Path, published: tuple[int, str, list[str]]) -> bool:
+    """Whether a file is what was published; it is only read if it may have been changed since."""
+    _, checksum, signatures = published
+    try:
+        return _signature(path) in signatures or file_checksum(path) == checksum
+    except OSError:
         return False
+
+
+def _signature(path: Path) -> str:
+    """What changes when a file is written to, or replaced; and when the machine starts again, as it may
+    have lost power before all was written."""
+    found = path.stat()
+    return f"{_start()}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
+
+
+@cache
+def _start() -> str:
+    """Name of this start of the machine; where it has none, this process' own."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return f"{os.getpid()}-{time.time_ns()}"
 
 
 def newest(workspace: Path) -> int:
@@ -130,13 +148,14 @@ def publish(workspace: Path, generation: int) -> None:
     aside = target.with_suffix(".tmp")
     with disk_errors(target.parent):
         copy_file(build_path(workspace), aside)
-        if not _FLUSHED_BYTES < aside.stat().st_size <= _COMPARED_BYTES:
+        if aside.stat().st_size <= _FLUSHED_BYTES:
             sync_file(aside)
         checksum = file_checksum(aside)
         rename(aside, target)
         sync_folder(target.parent)
     sweep_aside(workspace / "index")
-    write_atomic(workspace / "index" / "CURRENT", f"{generation:06}\n{checksum}\n")
+    told = (f"{generation:06}", checksum, _signature(target), _signature(build_path(workspace)))
+    write_atomic(workspace / "index" / "CURRENT", "\n".join(told) + "\n")
     point_to(workspace, generation)
     _delete_old(target.parent, generation)
 
