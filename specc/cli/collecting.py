@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from specc.cli.places import find_workspace
-from specc.errors import QueryError
-from specc.execute.lock import WorkspaceLock
+from specc.errors import QueryError, SpeccError
+from specc.execute.lock import NO_RUN, WorkspaceLock
 from specc.history.collect import KINDS, Collection, collect
 from specc.history.trash import bins, move_to_trash, purge, restore
 from specc.store import open_workspace
@@ -48,6 +49,8 @@ def collect_garbage(
             print(f"{count(restored.items, 'folder')} put back")
             for path in restored.left:
                 print(f"  {path} was made again meanwhile; the old one stays in the trash")
+            for name in restored.damaged:
+                print(f"  the list of {place / 'trash' / name} is damaged; what is not in it stays there")
         return 0
     if yes:
         with _locked(place):
@@ -59,7 +62,9 @@ def collect_garbage(
         told = {**found.model_dump(mode="json"), "bytes": found.bytes, "moved_to": name}
         print(json.dumps(told, indent=1))
     else:
-        print("\n".join(_told(found, bool(name), named, results_too)))
+        keep = f" --keep {runs_kept}" if runs_kept > 1 else ""
+        options = f"{named}{keep}{' --results' if results_too else ''}"
+        print("\n".join(_told(found, bool(name), named, options)))
     return 0
 
 
@@ -93,13 +98,20 @@ def _locked(place: Path) -> WorkspaceLock:
     lock = WorkspaceLock(place)
     try:
         lock.acquire(wait=False, waiting=lambda holder: None, give_up=lambda: False)
+        with suppress(SpeccError):  # it only tells people, and the disk may be full
+            lock.sign(NO_RUN)
     except BaseException:
         lock.__exit__()
         raise
     return lock
 
 
-def _told(found: Collection, moved: bool, named: str, results_too: bool) -> list[str]:
+def _told(found: Collection, moved: bool, named: str, options: str) -> list[str]:
+    """What was found, in lines.
+
+    Args:
+        named, options: what the command is to be given again: the workspace; that and what is kept.
+    """
     lines = []
     if found.items:
         lines.append("moved to the trash:" if moved else "no kept result needs:")
@@ -125,12 +137,9 @@ def _told(found: Collection, moved: bool, named: str, results_too: bool) -> list
         more = f" and {len(found.foreign) - MOST_NAMES} more" if len(found.foreign) > MOST_NAMES else ""
         lines.append(f"not specc's, left alone: {names}{more}")
     if found.items and moved:
-        lines.append(f"`specc gc{named} --restore` puts it back, `specc gc{named} --purge` deletes it")
+        lines.append(f"`specc gc{named} --restore` puts it back, `specc gc{named} --purge --yes` deletes it")
     elif found.items:
-        options = " --results" if results_too else ""
-        lines.append(
-            f"nothing was changed; `specc gc{named}{options} --yes` moves {size(found.bytes)} to the trash"
-        )
+        lines.append(f"nothing was changed; `specc gc{options} --yes` moves {size(found.bytes)} to the trash")
     return lines
 
 

@@ -22,8 +22,12 @@ PROBE_SECONDS = 0.2
 """How long a held lock is tried again before anybody is told: `specc status` holds it for a blink."""
 
 
+NO_RUN = 0
+"""Stands for `specc gc` in the place of the number of a run; a run's is positive."""
+
+
 class Holder(Frozen):
-    """Who holds the lock: its process, since when (UTC, ISO 8601), and the number of its run."""
+    """Who holds the lock: its process, since when (UTC, ISO 8601), and the number of its run, or `NO_RUN`."""
 
     pid: int
     started: str
@@ -97,7 +101,8 @@ def described(holder: Holder | None) -> str:
     """The holder of a lock in words."""
     if holder is None:
         return "another run"
-    return f"run {holder.run} (process {holder.pid}, since {holder.started})"
+    name = f"run {holder.run}" if holder.run != NO_RUN else "`specc gc`"
+    return f"{name} (process {holder.pid}, since {holder.started})"
 
 
 def read_holder(path: Path) -> Holder | None:

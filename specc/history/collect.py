@@ -1,8 +1,9 @@
 """What `specc gc` may take away, and why it keeps the rest.
 
-Kept is all that the plan of a kept run names: the latest run of each experiment (or the last few), every
-run with a tag, and a run that goes on. A run whose plan can't be read might need anything, so that nothing is
-taken from the store then. Evaluations stay unless asked for: they are small, and are what a run was for.
+Kept is all that the plan of a kept run names: the latest run of each experiment (or the last few) and the
+latest that was done, every run with a tag, and a run that goes on. A run whose plan or tags can't be read
+might need anything, so that nothing is taken from the store then. Evaluations stay unless asked for: they
+are small, and are what a run was for.
 
 Never looked at: what specc has not made, and whatever a symbolic link leads to.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from specc.errors import WorkspaceError
+from specc.history.notes import FILE as NOTES
 from specc.history.runs import Run, all_runs
 from specc.steps import Frozen
 from specc.store import Store
@@ -33,6 +35,9 @@ KINDS: dict[Kind, str] = {
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SCRATCH = re.compile(r"[0-9a-f]{64}(\.[\w.-]+)?")
 _DAMAGED = re.compile(r"[0-9a-f]{64}\.\d+")
+
+Names = dict[tuple[int, int], int]
+"""Names of each file that were met, by its device and number."""
 
 
 class Item(Frozen):
@@ -85,7 +90,8 @@ def collect(workspace: Path, runs_kept: int = 1, results_too: bool = False) -> C
         runs_kept: latest runs of each experiment that are kept.
         results_too: whether evaluations may go.
     Raises:
-        WorkspaceError: if a run's plan can't be read, or a folder of the workspace is a symbolic link.
+        WorkspaceError: if a run's plan or tags can't be read, or a folder of the workspace is a
+            symbolic link.
     """
     for name in ("store", "work", "quarantine", "runs", "trash"):
         if (workspace / name).is_symlink():
@@ -112,7 +118,7 @@ def collect(workspace: Path, runs_kept: int = 1, results_too: bool = False) -> C
     items: list[Item] = []
     foreign: list[str] = []
     spared = 0
-    seen: set[tuple[int, int]] = set()
+    seen: Names = {}
     for folder in _entries(workspace / "store", foreign, workspace, re.compile(r"[0-9a-f]{2}")):
         for entry in _entries(folder, foreign, workspace, _KEY):
             if entry.name in needed:
@@ -139,21 +145,56 @@ def collect(workspace: Path, runs_kept: int = 1, results_too: bool = False) -> C
 
 
 def _runs(workspace: Path, runs_kept: int) -> Iterator[tuple[Run, str]]:
-    """All runs, newest first, with why each is kept; "" for one that isn't."""
+    """All runs, newest first, with why each is kept; "" for one that isn't. One that was killed before its
+    plan was written has none, and needs nothing."""
     seen: Counter[str] = Counter()
+    finished: set[str] = set()
     for run in all_runs(workspace):
+        if _never_began(run):
+            continue
         experiment = run.experiment.lower()
         seen[experiment] += 1
-        tags = run.notes.tags or {}
+        tags = _tags(run)
+        last_done = run.status is not None and run.status.state == "done" and experiment not in finished
+        if last_done:
+            finished.add(experiment)
         if run.status is not None and run.status.state == "running":
             why = "it goes on"
         elif tags:
             why = "tag " + ", ".join(f"`{tag}`" for tag in tags)
         elif seen[experiment] <= runs_kept:
             why = "the latest" if seen[experiment] == 1 else f"among the latest {runs_kept}"
+        elif last_done:
+            why = "the latest that was done"
         else:
             why = ""
         yield run, why
+
+
+def _never_began(run: Run) -> bool:
+    """Whether a run has a folder, and died before it wrote its plan, which comes before all that it does."""
+    return run.folder.is_dir() and not any(
+        os.path.lexists(run.folder / name) for name in ("plan.json", "events.jsonl", "status.json")
+    )
+
+
+def _tags(run: Run) -> Iterable[str]:
+    """Tags of a run.
+
+    Raises:
+        WorkspaceError: if they can't be read; it might have one.
+    """
+    path = run.folder / NOTES
+    try:
+        path.read_bytes()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise WorkspaceError(
+            f"the tags of run {run.number} can't be read, so that nobody knows whether it is kept",
+            f"make {path} readable",
+        ) from error
+    return run.notes.tags or ()
 
 
 def _entries(folder: Path, foreign: list[str], workspace: Path, own: re.Pattern[str]) -> Iterator[Path]:
@@ -170,17 +211,18 @@ def _entries(folder: Path, foreign: list[str], workspace: Path, own: re.Pattern[
             foreign.append(str(path.relative_to(workspace)))
 
 
-def _item(kind: Kind, path: Path, workspace: Path, seen: set[tuple[int, int]], what: str, op: str) -> Item:
+def _item(kind: Kind, path: Path, workspace: Path, seen: Names, what: str, op: str) -> Item:
     return Item(kind=kind, path=str(path.relative_to(workspace)), bytes=freed([path], seen), what=what, op=op)
 
 
-def freed(paths: Iterable[Path], seen: set[tuple[int, int]] | None = None) -> int:
-    """Bytes that deleting folders frees: a file of several names is counted once, with the last of them.
+def freed(paths: Iterable[Path], seen: Names | None = None) -> int:
+    """Bytes that deleting folders frees: a file of several names is counted with the last of them, and not
+    at all if one of its names stays (the checkpoint that a selection has chosen is a second name of it).
 
     Args:
-        seen: files that were counted before, by device and number.
+        seen: names that were met before.
     """
-    seen = set() if seen is None else seen
+    seen = {} if seen is None else seen
     total = 0
     for top in paths:
         for folder, folders, files in os.walk(top):
@@ -190,8 +232,8 @@ def freed(paths: Iterable[Path], seen: set[tuple[int, int]] | None = None) -> in
                 except OSError:
                     continue
                 place = (status.st_dev, status.st_ino)
-                if place not in seen:
-                    seen.add(place)
+                seen[place] = seen.get(place, 0) + 1
+                if seen[place] == status.st_nlink:
                     total += status.st_size
     return total
 

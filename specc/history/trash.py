@@ -10,6 +10,7 @@ either in its place or in the trash, whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -18,11 +19,14 @@ from pydantic import ValidationError
 
 from specc.errors import disk_errors
 from specc.files import make_folder, remove_folder, rename, sync_folder, write_atomic
-from specc.history.collect import Item, freed
+from specc.history.collect import Item, Names, freed
 from specc.steps import Frozen
 
 LIST = "moved.json"
 DELETING = ".deleting"
+
+_BIN = re.compile(r"\d{8}T\d{6}Z-\d+")
+"""Names of bins; what has another name specc has not made, and leaves alone."""
 
 
 class Moved(Frozen):
@@ -43,10 +47,16 @@ class Bin(Frozen):
 
 
 class Restored(Frozen):
-    """What was put back, and what could not be, because its place is taken."""
+    """What was put back, and what could not be.
+
+    Attributes:
+        left: places that are taken.
+        damaged: bins with something in them that their lists don't tell the place of.
+    """
 
     items: int
     left: tuple[str, ...]
+    damaged: tuple[str, ...] = ()
 
 
 def move_to_trash(workspace: Path, items: Sequence[Item]) -> str:
@@ -78,13 +88,14 @@ def move_to_trash(workspace: Path, items: Sequence[Item]) -> str:
 
 
 def bins(workspace: Path) -> list[Bin]:
-    """What is in the trash, the latest first."""
+    """What is in the trash, the latest first; then what somebody was killed over while it was deleted."""
     found = []
-    for place in _places(workspace):
+    seen: Names = {}
+    for place in [*_places(workspace), *_half_deleted(workspace)]:
         moved = _list(place)
-        there = [each for each in place.iterdir() if each.name.isdecimal()]
+        there = _things(place)
         time = moved.time if moved is not None else ""
-        found.append(Bin(name=place.name, time=time, items=len(there), bytes=freed(there)))
+        found.append(Bin(name=place.name, time=time, items=len(there), bytes=freed(there, seen)))
     return found
 
 
@@ -96,28 +107,30 @@ def restore(workspace: Path, name: str | None = None) -> Restored:
     Raises:
         DiskFull, WorkspaceError: what was put back until then is in its place.
     """
-    restored, left = 0, []
+    restored, left, damaged = 0, [], []
     with disk_errors(workspace / "trash"):
         for place in _places(workspace):
             if name is not None and place.name != name:
                 continue
             moved = _list(place)
-            kept = 0
+            taken = 0
             for index, item in enumerate(moved.items if moved is not None else ()):
                 source, target = place / str(index), workspace / item.path
                 if not source.is_dir() or not _is_inside(item.path):
                     continue
                 if target.exists():
                     left.append(item.path)
-                    kept += 1
+                    taken += 1
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 rename(source, target)
                 sync_folder(target.parent)
                 restored += 1
-            if not kept and moved is not None:
+            if len(_things(place)) > taken:
+                damaged.append(place.name)
+            elif not taken:
                 _delete(place)
-    return Restored(items=restored, left=tuple(left))
+    return Restored(items=restored, left=tuple(left), damaged=tuple(damaged))
 
 
 def purge(workspace: Path) -> None:
@@ -126,13 +139,11 @@ def purge(workspace: Path) -> None:
     Raises:
         DiskFull, WorkspaceError: if it can't be deleted.
     """
-    trash = workspace / "trash"
-    with disk_errors(trash):
+    with disk_errors(workspace / "trash"):
         for place in _places(workspace):
             _delete(place)
-        for left in trash.glob(f"*{DELETING}") if trash.is_dir() else ():
-            if left.is_dir() and not left.is_symlink():
-                remove_folder(left)
+        for left in _half_deleted(workspace):
+            remove_folder(left)
 
 
 def _delete(place: Path) -> None:
@@ -144,11 +155,27 @@ def _delete(place: Path) -> None:
 
 
 def _places(workspace: Path) -> list[Path]:
+    """Bins, the latest first."""
+    return _folders(workspace, "")
+
+
+def _half_deleted(workspace: Path) -> list[Path]:
+    """Bins that somebody has begun to delete."""
+    return _folders(workspace, DELETING)
+
+
+def _folders(workspace: Path, ending: str) -> list[Path]:
     trash = workspace / "trash"
     if trash.is_symlink() or not trash.is_dir():
         return []
-    found = (each for each in trash.iterdir() if not each.name.endswith(DELETING))
-    return sorted((each for each in found if each.is_dir() and not each.is_symlink()), reverse=True)
+    found = (each for each in trash.iterdir() if each.name.endswith(ending))
+    own = (each for each in found if _BIN.fullmatch(each.name.removesuffix(ending)))
+    return sorted((each for each in own if each.is_dir() and not each.is_symlink()), reverse=True)
+
+
+def _things(place: Path) -> list[Path]:
+    """What was moved into a bin."""
+    return [each for each in place.iterdir() if each.name != LIST and not each.name.endswith(".tmp")]
 
 
 def _list(place: Path) -> Moved | None:

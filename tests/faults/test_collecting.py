@@ -16,8 +16,8 @@ from fake_steps import fake_step, study_of
 from forked import fork, forked, places
 from specc.cli.main import specc
 from specc.errors import WorkspaceError
-from specc.execute.lock import WorkspaceLock
-from specc.execute.status import run_folder
+from specc.execute.lock import WorkspaceLock, described, read_holder
+from specc.execute.status import RunState, read_status, run_folder
 from specc.faults import Fault, FaultKind
 from specc.history.collect import collect, freed
 from specc.history.notes import add_tag
@@ -97,6 +97,48 @@ def test_what_a_tagged_run_needs_stays(workspace: Path) -> None:
 
 def test_more_of_the_latest_runs_can_be_kept(workspace: Path) -> None:
     assert [item.kind for item in collect(workspace, runs_kept=2).items] == ["scratch", "damaged"]
+
+
+def in_state(workspace: Path, run: int, state: RunState) -> None:
+    status = read_status(workspace, run)
+    assert status is not None
+    path = run_folder(workspace, run) / "status.json"
+    path.write_text(status.model_copy(update={"state": state}).model_dump_json())
+
+
+def test_what_the_latest_finished_run_needs_stays_beside_one_that_was_interrupted(workspace: Path) -> None:
+    in_state(workspace, 2, "interrupted")
+    found = collect(workspace)
+    assert [(keeper.run, keeper.why) for keeper in found.keepers] == [
+        (2, "the latest"),
+        (1, "the latest that was done"),
+    ]
+    assert [item.kind for item in found.items] == ["scratch", "damaged"]
+
+
+def test_the_command_that_is_offered_takes_no_more_than_was_shown(workspace: Path) -> None:
+    assert "`specc gc -w " in called(workspace, "--keep", "2").stdout
+    assert " --keep 2 --yes` moves" in called(workspace, "--keep", "2").stdout
+    assert " --results --yes` moves" in called(workspace, "--results").stdout
+
+
+def test_a_run_that_was_killed_does_not_seem_to_go_on_while_things_are_moved(workspace: Path) -> None:
+    in_state(workspace, 2, "running")
+    result = called(workspace, "--yes", "--json")
+    kept = [keeper["why"] for keeper in json.loads(result.stdout)["keepers"]]
+    assert kept == ["the latest", "the latest that was done"]
+    assert described(read_holder(workspace / "lock")).startswith("`specc gc` (process ")
+
+
+def test_a_run_that_died_before_its_plan_needs_nothing(workspace: Path) -> None:
+    run_folder(workspace, 3).mkdir()
+    assert [keeper.run for keeper in collect(workspace).keepers] == [2]
+
+
+def test_a_run_whose_tags_cannot_be_read_might_be_kept(workspace: Path) -> None:
+    (run_folder(workspace, 1) / "notes.jsonl").mkdir()
+    assert "tags of run 1 can't be read" in called(workspace, "--yes").stderr
+    assert Store(workspace).done() == keys(OLD) | keys(NEW)
 
 
 def test_the_two_steps_and_the_way_back(workspace: Path) -> None:
@@ -179,10 +221,33 @@ def test_a_list_that_leads_out_of_the_workspace_is_not_followed(workspace: Path,
     assert not (tmp_path / "escaped").exists()
 
 
-def test_a_file_of_two_names_is_counted_once(tmp_path: Path) -> None:
-    (tmp_path / "one").write_bytes(b"x" * 500)
-    os.link(tmp_path / "one", tmp_path / "two")
+def test_what_is_in_no_list_is_not_deleted_by_putting_back(workspace: Path) -> None:
+    called(workspace, "--yes")
+    (place,) = (workspace / "trash").iterdir()
+    (place / LIST).write_text("{")
+    result = called(workspace, "--restore")
+    assert "is damaged" in result.stdout
+    assert bins(workspace)[0].items == 4
+
+
+def test_only_bins_are_emptied_and_one_that_is_half_deleted_is_shown(workspace: Path) -> None:
+    called(workspace, "--yes")
+    (place,) = (workspace / "trash").iterdir()
+    place.rename(place.with_name(place.name + ".deleting"))
+    (workspace / "trash" / "mine").mkdir()
+    assert "--purge --yes` deletes it for good" in called(workspace, "--purge").stdout
+    assert "deleted: " in called(workspace, "--purge", "--yes").stdout
+    assert [each.name for each in (workspace / "trash").iterdir()] == ["mine"]
+
+
+def test_a_file_of_two_names_is_counted_once_and_not_while_a_name_stays(tmp_path: Path) -> None:
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "here" / "one").write_bytes(b"x" * 500)
+    os.link(tmp_path / "here" / "one", tmp_path / "there" / "two")
     assert freed([tmp_path]) == 500
+    assert freed([tmp_path / "here"]) == 0
+    assert freed([tmp_path / "here", tmp_path / "there"]) == 500
 
 
 def test_a_workspace_that_may_not_be_written_is_told(workspace: Path) -> None:

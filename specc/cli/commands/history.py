@@ -92,9 +92,10 @@ def gc(
 ) -> int:
     """Take away what no kept result needs: in two steps, each shown before it is done.
 
-    What the latest run of each experiment needs is kept, what any tagged run needs (`specc tag`), and
-    the numbers of all evaluations. The rest is moved to the workspace's trash, from where it can be put
-    back until the trash is emptied. Plans, recipes, notes and events of all runs stay.
+    What the latest run of each experiment needs is kept, and the latest that was done, what any tagged
+    run needs (`specc tag`), and the numbers of all evaluations. The rest is moved to the workspace's
+    trash, from where it can be put back until the trash is emptied. Plans, recipes, notes and events of
+    all runs stay.
 
     \b
     Examples:
