@@ -88,10 +88,13 @@ class Search:
         if free:
             scale = numpy.sqrt((matrix[:, free] ** 2).sum(axis=0))
             scale[scale == 0] = 1.0
-            solved, _ = nnls(matrix[:, free] / scale, target)
+            scaled = matrix[:, free] / scale
+            # As many rows as terms say the same (Lawson and Hanson 1974, chapter 23).
+            turned, triangle = numpy.linalg.qr(scaled)
+            solved, _ = nnls(triangle, turned.T @ target)
             for number, amplitude in zip(free, solved / scale, strict=True):
                 amplitudes[number] = float(amplitude)
-            target = target - (matrix[:, free] / scale) @ solved
+            target = target - scaled @ solved
         return tuple(amplitudes), target
 
     def _down(self, start: Sequence[float], fixed: Mapping[int, float]) -> Optimum:

@@ -91,8 +91,9 @@ def fit(form: Form, names: Sequence[str], rows: Sequence[Sequence[Any]], held: S
         for parameter, value, (low, high) in zip(form.parameters, best.values, intervals, strict=True)
     )
     residuals = _residuals(form, fitted, best)
-    total = [math.log(float(y)) for y in fitted.y]
-    spread = sum((each - sum(total) / len(total)) ** 2 for each in total)
+    logarithms = [math.log(float(y)) for y in fitted.y]
+    mean = sum(logarithms) / len(logarithms)
+    spread = sum((each - mean) ** 2 for each in logarithms)
     squares = sum(each.residual**2 for each in residuals)
     predicted = forecast(form, fitted, best, ahead, without) if len(ahead) else []
     return Fitted(

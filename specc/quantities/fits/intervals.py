@@ -71,24 +71,33 @@ def _end(
         value = max(best.values) * 1e-12 or 1e-12
     origin = math.log(value)
     limit = side * _FARTHEST if math.isinf(bound) or bound == 0.0 else math.log(bound) - origin
-    inside, step = 0.0, 0.02
+    # The root of what the cost has grown by is about linear in the parameter; it is 1 at the end.
+    grown = max(allowed - best.cost, 1e-300)
+    inside, step, low = 0.0, 0.02, -1.0
     while True:
         outside = side * min(abs(inside) + step, abs(limit))
         held = search.near(near, {number: math.exp(origin + outside)})
-        if held.cost > allowed:
+        high = math.sqrt(max(0.0, held.cost - best.cost) / grown) - 1
+        if high > 0:
             break
         if abs(outside) >= abs(limit) - 1e-9:
             return None
-        inside, near, step = outside, held, step * 2
+        inside, near, low = outside, held, high
+        # As far again as the root says, and a little farther.
+        step = min(max(step, 1.2 * abs(outside) * -high / (1 + high) if high > -1 else 4 * step), 8 * step)
     for _ in range(40):
         if abs(outside - inside) < 1e-4 * max(1e-3, abs(outside)):
             break
-        middle = (inside + outside) / 2
+        share = min(max(-low / (high - low), 0.02), 0.98)
+        middle = inside + share * (outside - inside)
         held = search.near(near, {number: math.exp(origin + middle)})
-        if held.cost > allowed:
-            outside = middle
+        at = math.sqrt(max(0.0, held.cost - best.cost) / grown) - 1
+        if abs(at) < 1e-3:
+            return math.exp(origin + middle)
+        if at > 0:
+            outside, high, low = middle, at, low / 2 if at > 0.2 * high else low
         else:
-            inside, near = middle, held
+            inside, near, low = middle, held, at
     return math.exp(origin + (inside + outside) / 2)
 
 

@@ -261,7 +261,7 @@ def test_a_wrong_condition_is_told(tables: Any) -> None:
 
 @pytest.mark.conformance
 def test_profiles_cover_what_the_data_was_made_with() -> None:
-    trials, inside, ahead, predicted = 40, 0, 0, 0
+    trials, inside, ahead, predicted = 100, 0, 0, 0
     for trial in range(trials):
         form, names, rows = simulated("power_law", 20, 0.02, seed=1000 + trial)
         found = fit(form, names, rows, [number >= 16 for number in range(20)])
@@ -269,14 +269,14 @@ def test_profiles_cover_what_the_data_was_made_with() -> None:
         inside += low <= 0.3 <= high
         predicted += sum(bool(each.inside) for each in found.held_out)
         ahead += len(found.held_out)
-    assert inside / trials >= 0.85  # 95% less three standard errors
+    assert inside / trials >= 0.88  # 95% less three standard errors
     assert 0.88 <= predicted / ahead <= 0.99
 
 
 @pytest.mark.conformance
 def test_where_seeds_share_noise_only_the_jackknife_covers() -> None:
     random = np.random.default_rng(8)
-    trials, by_seed, together = 40, 0, 0
+    trials, by_seed, together = 80, 0, 0
     for _ in range(trials):
         rows = []
         for seed in range(5):
@@ -287,8 +287,8 @@ def test_where_seeds_share_noise_only_the_jackknife_covers() -> None:
             c = fit(FORMS["power_law"], names, [row[:count] for row in rows])["c"]
             covers = (c.low or 0) <= 2 <= (c.high or math.inf)
             by_seed, together = by_seed + (count == 3 and covers), together + (count == 2 and covers)
-    assert by_seed / trials >= 0.85
-    assert together <= by_seed - 5  # a profile knows nothing of seeds
+    assert by_seed / trials >= 0.87
+    assert together <= by_seed - 8  # a profile knows nothing of seeds
 
 
 @pytest.mark.conformance
