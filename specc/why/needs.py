@@ -87,5 +87,5 @@ def _rows(study: Study, measures: Sequence[Measure]) -> list[tuple[Any, ...]]:
         axes = [arm.axes.get(axis.name) for axis in study.axes]
         where = (each.stage, each.position, each.steps, each.tokens, each.eval, each.metric)
         head = (study.experiment, arm.arm, arm.recipe, *axes, arm.seed)
-        rows.append((*head, *where, 0.0, 1, None, each.key))
+        rows.append((*head, *where, 0.0, 1, None, "", each.key))
     return rows

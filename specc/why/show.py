@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from specc.study import IMPORTED
 from specc.why.answer import Answer, Link
 from specc.words import count, duration, printable
 
@@ -31,6 +32,8 @@ def _state(answer: Answer) -> str:
         return printable(f"done {when} UTC in {duration(done.seconds)} on {done.device}{by}")
     if done is not None:
         return "done, but its record can't be read; `specc run` makes it again"
+    if answer.op == IMPORTED:
+        return "done elsewhere; `specc import` has brought its numbers"
     cost = f", about {duration(answer.seconds)}" if answer.seconds else ""
     if answer.waits:
         more = f" and {len(answer.waits) - 1} more" if len(answer.waits) > 1 else ""
@@ -79,7 +82,7 @@ def _origin(chain: Sequence[Link]) -> list[str]:
     lines = []
     for link in chain[:MOST_LINKS]:
         role = f"{link.role} of {link.of}: " if link.role else ""
-        state = "done" if link.done else "to do"
+        state = "done" if link.done or link.op == IMPORTED else "to do"
         lines.append(f"  {printable(role)}{printable(link.label)}  ({link.op}, {link.key[:12]}, {state})")
         shown = "; ".join(
             f"{name} {value}" + (f" ({printable(link.places[name])})" if name in link.places else "")
