@@ -10,10 +10,14 @@ from specc.difference.compare import compare
 from specc.difference.show import as_text
 from specc.execute.status import failure_lines, progress
 from specc.history.changes import changed
+from specc.history.origin import Origin, read_origin
 from specc.history.runs import Run, run_before
 from specc.words import count, display_width, duration, printable
 
 _INDENT = " " * 6
+
+MOST_ARMS = 30
+"""Arms of an import that are listed."""
 
 
 def log_lines(runs: Sequence[Run]) -> list[str]:
@@ -50,6 +54,8 @@ def _outcome(run: Run) -> str:
     status = run.status
     if status is None:
         return "was killed before it began"
+    if (origin := read_origin(run.folder)) is not None:
+        return f"imported from {printable(origin.title)}"
     counts = status.counts
     parts = [status.state, f"{counts.done} of {count(counts.total - counts.reused, 'new step')} done"]
     if counts.total == counts.reused:
@@ -66,8 +72,12 @@ def run_text(run: Run) -> str:
     """All that is known of a run."""
     lines = _entry(run, 0)[:1]
     status = run.status
-    lines.append(f"  recipe      {printable(run.spec)}{_kept(run)}")
-    if status is not None:
+    origin = read_origin(run.folder)
+    if origin is not None:
+        lines += _imported(origin)
+    else:
+        lines.append(f"  recipe      {printable(run.spec)}{_kept(run)}")
+    if status is not None and origin is None:
         lines.append(f"  steps       {progress(status)}")
         for failure in status.failures:
             lines += [f"  {line}" for line in failure_lines(failure)]
@@ -78,6 +88,19 @@ def run_text(run: Run) -> str:
         lines += ["", f"against run {before.number}, the one before:"]
         lines += [f"  {line}".rstrip() for line in as_text(compare(before.study, run.study)).splitlines()]
     return "\n".join(lines) + "\n"
+
+
+def _imported(origin: Origin) -> list[str]:
+    """Where an import is from, how it was read, and which run became which arm."""
+    lines = [f"  source      {printable(origin.path)}, SHA-256 {origin.digest[:12]}..."]
+    for name, values in origin.mapping.items():
+        lines.append(f"  {name:<10}  {printable(', '.join(values))}")
+    lines += [f"  note        {printable(note)}" for note in origin.notes]
+    shown = list(origin.runs.items())[:MOST_ARMS]
+    lines += [f"  arm         {printable(label)}: {printable(run)}" for label, run in shown]
+    if len(origin.runs) > len(shown):
+        lines.append(f"  ({len(origin.runs) - len(shown)} more)")
+    return lines
 
 
 def _kept(run: Run) -> str:
@@ -102,6 +125,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "seconds": status.elapsed_seconds if status is not None else None,
         "steps": status.counts.model_dump() if status is not None else None,
         "changed": changed(run),
+        "origin": origin.model_dump(mode="json") if (origin := read_origin(run.folder)) else None,
         "notes": [{"time": note.time, "text": note.text} for note in run.notes.notes],
         "tags": list(run.notes.tags or {}),
     }
