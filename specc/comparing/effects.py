@@ -112,7 +112,9 @@ def effect(group: Members, baseline: Members, matched: Matched, question: Questi
             "p_t": None if interval is None else interval.p,
             "p_sign_flip": test.p,
             "smallest_p": test.smallest,
-            "n_needed": None if spread is None else needed(center, spread, 1 - question.level, compared),
+            "n_needed": None
+            if spread is None
+            else needed(center, spread, 1 - question.level, compared, sum(not each for each in differences)),
         }
     )
 
@@ -134,12 +136,15 @@ def adjusted(effects: Sequence[Effect], question: Question) -> list[Effect]:
 
 
 def verdict(effect: Effect, question: Question) -> str:
-    """What the seeds show: a difference if Holm's p is at most 1 - level, else whether they could have."""
+    """What the seeds show: a difference if Holm's p is at most 1 - level, and there are seeds enough for
+    the exact test to be able to say so too; else whether more seeds would tell."""
     if effect.refusal:
         return "not comparable"
     if effect.mean is None:
         return "missing"
-    if effect.p_holm is not None and effect.p_holm <= 1 - question.level + 1e-12 and effect.mean:
+    alpha = 1 - question.level + 1e-12
+    reachable = effect.smallest_p is None or effect.smallest_p <= alpha
+    if effect.p_holm is not None and effect.p_holm <= alpha and effect.mean and reachable:
         if not question.better:
             return "higher" if effect.mean > 0 else "lower"
         return "better" if (effect.mean > 0) == (question.better == "higher") else "worse"
@@ -152,11 +157,11 @@ def verdict(effect: Effect, question: Question) -> str:
     return "not resolvable" if (effect.n_needed or FEASIBLE + 1) <= FEASIBLE else "no difference shown"
 
 
-def needed(center: float, spread: float, alpha: float, compared: int) -> int | None:
+def needed(center: float, spread: float, alpha: float, compared: int, ties: int = 0) -> int | None:
     """Pairs that resolve a difference like this one: by the t test at power 0.8, with alpha divided by
-    the number of comparisons, and enough for the exact test to be able to reach alpha."""
+    the number of comparisons, and enough for the exact test to be able to reach alpha, beside `ties`."""
     found = pairs_needed(center, spread, alpha / max(1, compared))
-    return None if found is None else max(found, pairs_to_reach(alpha))
+    return None if found is None else max(found, pairs_to_reach(alpha) + ties)
 
 
 def _unpaired(found: Effect, group: Members, baseline: Members, question: Question) -> Effect:

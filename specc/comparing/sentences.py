@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from specc.comparing.model import Effect, Group, Interval, Question
-from specc.statistics.sign_flip import pairs_to_reach
 from specc.words import count
 
 MOST_NAMED = 6
@@ -69,7 +68,7 @@ def sentence(effect: Effect, question: Question) -> str:
         enough = f", n = {effect.n_needed:,} would be" if effect.n_needed else ", and takes a second one"
         within = f" {interval_text(effect.interval)}" if effect.interval else ""
         told = f"{names}: {size}{within}, not resolvable with {count(len(effect.pairs), 'seed')}{enough}"
-        return told + _holm(effect, question) + _left_out(effect)
+        return told + _too_few(effect, question) + _holm(effect, question) + _left_out(effect)
     if effect.mean == 0 and effect.sd == 0:
         return f"{names}: the same results at {count(len(effect.pairs), 'seed')}" + _left_out(effect)
     told = f"{names}: no difference shown, {size}{over}"
@@ -182,15 +181,20 @@ def _caveat(effect: Effect, question: Question) -> str:
     alpha = 1 - question.level
     if not effect.paired:
         return "; the seeds are not the same, so nothing is paired"
-    if effect.smallest_p is not None and effect.smallest_p > alpha + 1e-12:
-        return (
-            f"; this rests on normal noise: by the exact test it is not resolvable with "
-            f"{count(len(effect.pairs), 'seed')} (p = {figure(effect.smallest_p)} at best), "
-            f"n = {pairs_to_reach(alpha)} would be"
-        )
     if effect.p_sign_flip is not None and effect.p_sign_flip > alpha:
         return f"; the exact sign-flip test does not confirm it (p = {figure(effect.p_sign_flip)})"
     return ""
+
+
+def _too_few(effect: Effect, question: Question) -> str:
+    """That an interval without 0 rests on normal noise where the exact test can't confirm it."""
+    alpha = 1 - question.level + 1e-12
+    if effect.p_holm is None or effect.smallest_p is None or not effect.p_holm <= alpha < effect.smallest_p:
+        return ""
+    return (
+        f"; its interval leaves out 0 if noise is normal (p = {figure(effect.p_holm)}), which the exact "
+        f"test can't confirm: it reaches p = {figure(effect.smallest_p)} at best"
+    )
 
 
 def _holm(effect: Effect, question: Question) -> str:

@@ -43,9 +43,11 @@ STATISTICS_FACTS: tuple[tuple[str, str], ...] = (
     (
         "verdict",
         (
-            "`better` or `worse` if Holm's p is at most 0.05 (1 less the level). Else `not "
-            "resolvable` if up to 100 seeds would resolve a difference of this size, with how "
-            "many, and `no difference shown` if it takes more"
+            "`better` or `worse` if Holm's p is at most 0.05 (1 less the level) and there are seeds "
+            "enough for the sign-flip test to be able to say so, six or more. Else `not resolvable` "
+            "if up to 100 seeds would resolve a difference of this size, with how many, and `no "
+            "difference shown` if it takes more. Where fewer than six seeds have an interval without "
+            "0, it is said that this rests on normal noise"
         ),
     ),
     (

@@ -29,7 +29,7 @@ def compared_page(found: Compared, width: int, signs: Signs, brief: bool = False
     lines = _title(found.title, found.question, width)
     lines += wrapped(found.headline, width, "  ", "  ")
     effects, left_out = _shown(found.effects)
-    if effects:
+    if any(each.mean is not None or each.refusal for each in effects):
         lines.append([])
         lines.append([(cut(f"  against {effects[0].baseline}", width, signs), "quiet")])
         lines += forest(effects, found.question.better, width, signs)

@@ -30,7 +30,7 @@ from specc.results.reader import open_results
 from specc.study import Axis, Study
 
 BASE = [2.0, 2.4, 1.9, 2.2, 2.3, 2.1]
-SHIFTS = {0.5: [0.02, 0.3, 0.25, 0.0, 0.33, 0.1], 1.0: [0.1, -0.1, 0.2, -0.2, 0.1, -0.05]}
+SHIFTS = {0.5: [0.02, 0.3, 0.25, 0.01, 0.33, 0.1], 1.0: [0.1, -0.1, 0.2, -0.2, 0.1, -0.05]}
 NOISE = np.random.default_rng(0).normal(0.0, 0.1, (2, 8))
 
 SWEPT: dict[str, dict[float, list[Result]]] = {
@@ -51,7 +51,8 @@ SWEPT: dict[str, dict[float, list[Result]]] = {
     "alone": {0.0: [*BASE], 0.5: [float(value) for value in np.array(BASE) + SHIFTS[0.5]]},
     "best_of_three": {0.0: [2.0, 2.2], 0.5: [1.9, 2.0], 1.0: [2.5, 2.6]},
     "best_of_two": {0.0: [2.0, 2.2], 0.5: [1.9, 2.0]},
-    "odd": {0.0: [2.0, 2.4, 1.9], 0.5: [1.0, 1.41, 0.9]},
+    "odd": {0.0: [2.0, 2.4, 1.9, 2.0, 2.1, 2.2], 0.5: [1.0, 1.41, 0.9, 1.1, 1.0, 1.2]},
+    "ties": {0.0: [2.0, 2.4, 1.9, 2.0, 2.1, 2.2], 0.5: [1.9, 2.3, 1.8, 1.9, 2.1, 2.2]},
 }
 """Evaluations of the experiment `made`, by the axis `early`: results of seeds 0, 1, 2, ..."""
 
@@ -209,7 +210,7 @@ def test_an_effect_is_the_paired_t_interval_of_its_differences(results: Source) 
     assert effect.mean == pytest.approx(-0.175)
     assert effect.relative == pytest.approx(-0.175 / np.mean(base))
     assert (effect.wins, effect.losses) == (4, 0)
-    assert effect.verdict == "better"
+    assert effect.verdict == "not resolvable"
     assert [(pair.seed, round(pair.difference, 9)) for pair in effect.pairs] == [
         (0, -0.2),
         (1, -0.1),
@@ -224,7 +225,8 @@ def test_an_effect_is_the_paired_t_interval_of_its_differences(results: Source) 
     assert found.question.baseline == "early = 0%"
     assert found.question.better == "lower"
     assert found.headline == effect.sentence
-    assert "not resolvable with 4 seeds (p = 0.125 at best), n = 6 would be" in effect.sentence
+    assert "not resolvable with 4 seeds, n = 6 would be" in effect.sentence
+    assert "which the exact test can't confirm: it reaches p = 0.125 at best" in effect.sentence
     assert any("`early = 0%` is the baseline: the first" in note for note in found.notes)
 
 
@@ -255,6 +257,17 @@ def test_too_few_seeds_are_told_and_how_many_would_do(results: Source) -> None:
 
     assert power(n) >= 0.8 > power(n - 1) - 1e-3
     assert f"not resolvable with 3 seeds, n = {n} would be" in effect.sentence
+
+
+def test_six_seeds_show_a_difference_and_ties_do_not_count(results: Source) -> None:
+    shown = only(answer(results, eval="odd", metric="odd", better="lower"))
+    assert (shown.verdict, shown.p_sign_flip) == ("better", 2 / 64)
+    assert "`early = 50%` is better than `early = 0%`: odd 0.998 lower" in shown.sentence
+    tied = only(answer(results, eval="ties"))
+    assert tied.p_holm is not None
+    assert tied.p_holm < 0.05
+    assert tied.smallest_p == 2 / 16
+    assert (tied.verdict, tied.n_needed) == ("not resolvable", 8)
 
 
 def test_one_seed_has_a_difference_and_no_interval(results: Source) -> None:
