@@ -6,12 +6,15 @@ from typing import Any, Literal
 
 import click
 
+from specc.cli import shell_completion as completion
 from specc.cli.failures import told
 from specc.cli.root import json_option, specc
 
 
 @specc.command()
-@click.argument("names", metavar="[NAME | A B...]", nargs=-1)
+@click.argument(
+    "names", metavar="[NAME | A B...]", nargs=-1, shell_complete=completion.comparison_and_recipe_names
+)
 @click.option(
     "-w",
     "--workspace",
@@ -22,11 +25,29 @@ from specc.cli.root import json_option, specc
     help="Folder of results; several are compared with each other.",
 )
 @click.option(
-    "-e", "--experiment", "experiments", multiple=True, help="Of this experiment; several are compared."
+    "-e",
+    "--experiment",
+    "experiments",
+    multiple=True,
+    shell_complete=completion.experiment_names,
+    help="Of this experiment; several are compared.",
 )
-@click.option("--by", multiple=True, metavar="NAME", help="Axis that makes the groups, or `recipe`.")
-@click.option("--metric", metavar="EVAL", help="Result to compare; default: all after the last stage.")
-@click.option("--stage", help="After this stage; default: the last one.")
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.axis_names,
+    help="Axis that makes the groups, or `recipe`.",
+)
+@click.option(
+    "--metric",
+    metavar="EVAL",
+    shell_complete=completion.evaluation_names,
+    help="Result to compare; default: all after the last stage.",
+)
+@click.option(
+    "--stage", shell_complete=completion.stage_names, help="After this stage; default: the last one."
+)
 @click.option("--position", metavar="SHARE", help="After this share of the stage, such as 50%.")
 @click.option("--given", multiple=True, metavar="NAME=VALUE", help="Only arms with this value.")
 @click.option("--baseline", metavar="GROUP", help="Group that the others are compared with.")

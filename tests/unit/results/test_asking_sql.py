@@ -28,13 +28,14 @@ from specc.results.session import Session
 from specc.results.settings import flattened
 from specc.results.statements import is_whole, parts
 from specc.results.written import FORMS, written
-from specc.study import Axis
+from specc.study import Axis, Comparison
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> FakeWorkspace:
     made = FakeWorkspace(tmp_path_factory.mktemp("session"))
-    made.plan(1, exposure(axes=(EARLY, Axis(name="width", type="int", values=(8, 16)))))
+    study = exposure(axes=(EARLY, Axis(name="width", type="int", values=(8, 16))))
+    made.plan(1, study.model_copy(update={"comparisons": (Comparison(name="by_early", sql="select 1"),)}))
     made.plan(2, exposure("other", seeds=(0,)))
     for arm in range(4):
         made.measure(f"{arm}/skill/tune", 1.0 + arm)
@@ -358,8 +359,14 @@ def test_the_shell_completes_experiments(workspace: FakeWorkspace) -> None:
     from click.shell_completion import ShellComplete
 
     complete = ShellComplete(specc, {}, "specc", "_SPECC_COMPLETE")
-    found = complete.get_completions(["sql", "-w", str(workspace.path), "-e"], "exp")
-    assert [each.value for each in found] == ["exposure"]
+    for arguments, begun, names in (
+        (["sql", "-w", str(workspace.path), "-e"], "exp", ["exposure"]),
+        (["compare", "-w", str(workspace.path), "--by"], "", ["recipe", "early", "width"]),
+        (["compare", "-w", str(workspace.path), "--metric"], "sk", ["skill"]),
+        (["compare", "-w", str(workspace.path), "--stage"], "", ["pretrain", "tune"]),
+        (["compare", "-w", str(workspace.path)], "", ["by_early", "base"]),
+    ):
+        assert [each.value for each in complete.get_completions(arguments, begun)] == names
     assert complete.get_completions(["sql", "-w", "/no/such/folder", "-e"], "exp") == []
 
 
