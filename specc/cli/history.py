@@ -13,6 +13,7 @@ from specc.history.notes import add_note, add_tag, remove_tag
 from specc.history.runs import LATEST, Run, all_runs, find_run
 from specc.history.show import log_lines, run_json, run_text
 from specc.store import open_workspace
+from specc.words import printable
 
 
 def show_log(name: str | None, most: int, workspace: str | None, recipe: bool, json_wanted: bool) -> int:
@@ -34,6 +35,10 @@ def show_log(name: str | None, most: int, workspace: str | None, recipe: bool, j
     runs = list(islice(found, most))
     if json_wanted:
         print(json.dumps([run_json(run) for run in runs], indent=1))
+    elif not runs and name is not None:
+        raise QueryError(f"`{name}` was not run in this workspace", "`specc log` lists all runs")
+    elif not runs:
+        print("nothing was run in this workspace yet")
     else:
         print("\n".join(log_lines(runs)))
         more = sum(1 for _ in found)
@@ -43,16 +48,31 @@ def show_log(name: str | None, most: int, workspace: str | None, recipe: bool, j
 
 
 def note(name: str, text: str | None, replace: bool, workspace: str | None) -> int:
-    """Add a note to a run; without a text, from standard input, or show what is there."""
-    writes = text is not None or not sys.stdin.isatty()
-    place = open_workspace(find_workspace(workspace), write=writes)
+    """Add a note to a run; without a text, from standard input, or show what is there if that is empty."""
+    given = sys.stdin is not None and not sys.stdin.isatty()
+    shows = text is None and not (replace and given)
+    if text == "-" or (text is None and given):
+        text = _standard_input()
+    place = open_workspace(find_workspace(workspace), write=bool(text) or not shows)
     run = find_run(place, name)
-    if text is None and sys.stdin.isatty():
-        for each in run.notes.notes:
-            print(each.text)
+    if text or not shows:
+        add_note(place, run.number, text or "", replace)
         return 0
-    add_note(place, run.number, sys.stdin.read() if text in (None, "-") else str(text), replace)
+    for each in run.notes.notes:
+        print("\n".join(map(printable, each.text.splitlines())))
     return 0
+
+
+def _standard_input() -> str:
+    """What was handed over.
+
+    Raises:
+        QueryError: if it is no text.
+    """
+    try:
+        return sys.stdin.buffer.read().decode() if sys.stdin is not None else ""
+    except UnicodeDecodeError as error:
+        raise QueryError("what standard input gives is no UTF-8 text", "write the note as text") from error
 
 
 def tag(name: str, tags: tuple[str, ...], remove: bool, workspace: str | None) -> int:
@@ -61,8 +81,8 @@ def tag(name: str, tags: tuple[str, ...], remove: bool, workspace: str | None) -
     run = find_run(place, name)
     for each in tags:
         (remove_tag if remove else add_tag)(place, run.number, each)
-    if not tags:
-        print("\n".join(run.notes.tags or {}))
+    for each in () if tags else run.notes.tags or {}:
+        print(printable(each))
     return 0
 
 

@@ -53,7 +53,8 @@ def compare_since(
     print(f"{printable(found.experiment)}: run {found.after} against run {found.before}\n")
     print(as_text(found.difference).partition("\n\n")[2].partition("\n\n")[0])
     if found.gone:
-        print(f"note: {count(found.gone, 'result')} of run {found.before} can't be found any more")
+        lacking = count(found.gone, "result")
+        print(f"note: run {found.before} lacks {lacking} of its plan: never made, or collected since")
     for answer in found.answers:
         print()
         show(compared_page(answer, width(), signs(), brief=True))

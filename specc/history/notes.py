@@ -134,7 +134,7 @@ def _append(workspace: Path, run: int, events: Sequence[dict[str, str]]) -> None
     if not events:
         return
     path = run_folder(workspace, run) / FILE
-    time = datetime.now(UTC).isoformat(timespec="seconds")
+    time = datetime.now(UTC).isoformat(timespec="microseconds")  # of one tag on two runs the later counts
     lines = "".join(json.dumps({"time": time, **event}) + "\n" for event in events).encode()
     with disk_errors(path), operation("append", path):
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -28,7 +28,7 @@ class Since(Frozen):
     Attributes:
         before, after: numbers of the runs. difference: of their recipes.
         answers: of each result, the groups of the later run, each against the same group of the earlier.
-        gone: results of the earlier run that are not there any more, such as those of steps collected.
+        gone: results that the earlier run set out to give and that are not there: never made, or collected.
     """
 
     before: int
@@ -116,11 +116,11 @@ def _day(text: str) -> datetime | None:
     """The end of the day, or the moment, that a text names, in the time zone of who asks."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        if "T" not in text and ":" not in text:
+            found += timedelta(days=1)
+        return found if found.tzinfo is not None else found.astimezone()
+    except (ValueError, OverflowError):  # no date, or one at an end of the calendar
         return None
-    if "T" not in text and ":" not in text:
-        found += timedelta(days=1)
-    return found if found.tzinfo is not None else found.astimezone()
 
 
 def _moment(text: str) -> datetime:

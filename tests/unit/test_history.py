@@ -142,6 +142,31 @@ def test_a_tag_names_the_run_that_got_it_last(workspace: Path) -> None:
     assert tagged(workspace) == {"best": 1}
 
 
+def test_of_two_runs_tagged_in_a_second_the_later_tag_counts(workspace: Path) -> None:
+    for run in (3, 1, 3, 2):
+        add_tag(workspace, run, "best")
+        assert tagged(workspace) == {"best": run}
+
+
+def test_notes_come_from_standard_input_and_are_shown_without_steering_the_terminal(workspace: Path) -> None:
+    def noted(given: bytes, *arguments: str) -> Result:
+        return CliRunner().invoke(specc, ["note", "1", *arguments, "-w", str(workspace)], input=given)
+
+    assert noted("zwei\nZeilen \x1b[31m ü".encode()).exit_code == 0
+    assert noted(b"").stdout == "zwei\nZeilen \ufffd[31m ü\n"
+    assert "no UTF-8 text" in noted(b"\xff\xfe", "-").stderr
+    assert len(read_notes(workspace, 1).notes) == 1
+    assert noted(b"", "--replace").exit_code == 0
+    assert read_notes(workspace, 1).notes == ()
+
+
+def test_what_was_not_run_has_no_log(workspace: Path, tmp_path: Path) -> None:
+    assert "`nope.spec` was not run in this workspace" in called(workspace, "log", "nope.spec").stderr
+    empty = open_workspace(tmp_path / "empty", create=True)
+    assert called(empty, "log").stdout == "nothing was run in this workspace yet\n"
+    assert called(workspace, "tag", "1").stdout == ""
+
+
 @pytest.mark.parametrize("tag", ["12", "latest", "a b", "", "../x", "-x", "a" * 65])
 def test_what_is_no_tag_is_refused(workspace: Path, tag: str) -> None:
     with pytest.raises(QueryError, match="can't be a tag"):
@@ -256,7 +281,7 @@ def test_earlier_runs_are_found_by_date_and_by_words_of_a_change(workspace: Path
     last = find_run(workspace, "latest")
     assert earlier(last, "seed 2").number == 2
     assert earlier(last, "2026-11-21").number == 2
-    for name in ("2026-11-19", "nothing of the kind"):
+    for name in ("2026-11-19", "nothing of the kind", "9999-12-31", "0001-01-01T00:00"):
         with pytest.raises(QueryError):
             earlier(last, name)
 

@@ -39,7 +39,8 @@ def log(name: str | None, most: int, recipe: bool, workspace: str | None, as_jso
 @workspace_option
 @told
 def note(run: str, text: str | None, replace: bool, workspace: str | None) -> int:
-    """Write a note on a run; without TEXT, read it from standard input, on a terminal show what is there.
+    """Write a note on a run; without TEXT, read it from standard input. If that is a terminal, or empty,
+    show the notes that are there.
 
     \b
     Examples:
