@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Waited
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -46,16 +46,19 @@ class Counting:
         self._done = done
         self._answers: dict[str, _Answer] = {}
         self._lock = threading.Lock()
+        self._closed = False
         self._workers = ThreadPoolExecutor(1, thread_name_prefix="counting")
 
     def ask(self, key: tuple[object, ...], work: Callable[[], T]) -> T:
         """What `work` gives; an error that it raises is raised.
 
         Raises:
-            StillCounting: if it takes longer than `PATIENCE`.
+            StillCounting: if it takes longer than `PATIENCE`, or nothing is counted any more.
         """
         name = repr(key)
         with self._lock:
+            if self._closed:
+                raise StillCounting
             answer = self._answers.get(name)
             if answer is None or (answer.came and time.monotonic() - answer.came > FRESH):
                 if len(self._answers) >= MOST:
@@ -64,6 +67,8 @@ class Counting:
                 answer.future.add_done_callback(answer.arrived)
         try:
             return cast(T, answer.future.result(PATIENCE))
+        except CancelledError:
+            raise StillCounting from None
         except Waited:
             if answer.future.done():
                 raise
@@ -76,4 +81,6 @@ class Counting:
             self._answers = {k: a for k, a in self._answers.items() if not a.future.done()}
 
     def close(self) -> None:
+        with self._lock:
+            self._closed = True
         self._workers.shutdown(wait=False, cancel_futures=True)
