@@ -33,7 +33,7 @@ def test_the_public_names_are_these() -> None:
     with pytest.raises(AttributeError, match="`nonsense`"):
         _ = specc.nonsense
     public = {name for name in dir(specc.Workspace) if not name.startswith("_")}
-    assert {"connect", "experiments", "sql", "study"} <= public
+    assert public == {"compare", "connect", "experiments", "fit", "frontier", "report", "sql", "study"}
 
 
 def test_importing_specc_loads_next_to_nothing() -> None:
