@@ -40,14 +40,14 @@ def open(path: str | PathLike[str] = ".") -> Workspace:
     Raises:
         WorkspaceError: if there is none, several to choose from, or one that this specc can't read.
     """
-    return Workspace(open_workspace(workspace_at(Path(path))))
+    return Workspace(open_workspace(workspace_at(Path(path))).absolute())
 
 
 class Workspace:
     """The results of the runs of a workspace.
 
     Attributes:
-        path: folder of the workspace.
+        path: folder of the workspace; of one that was opened by `open` the absolute path.
     """
 
     def __init__(self, path: Path) -> None:

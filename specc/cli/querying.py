@@ -76,6 +76,8 @@ def run_sql(
         query = sys.stdin.read()
     suffix = written.SUFFIXES.get(Path(output).suffix.lower()) if output else None
     form = forms[0] if forms else suffix or "table"
+    if query is not None and not query.strip():
+        raise QueryError("the query is empty", 'write one: `specc sql "select ..."`')
     if query is None:
         if output is not None:
             raise QueryError("there is no query whose answer to write", 'write it: `specc sql "select ..."`')

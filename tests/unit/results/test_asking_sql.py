@@ -435,3 +435,9 @@ def test_any_names_and_values_are_written_in_every_form(names: list[str], value:
     answer = Answer(tuple(names), ("VARCHAR",) * len(names), [tuple(names), (value,) * len(names)])
     for form in FORMS:
         assert written(answer, form).endswith("\n")
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_query_is_told(workspace: FakeWorkspace, text: str) -> None:
+    for done in (asked(workspace, text), asked(workspace, given=text)):
+        assert (done.exit_code, done.stderr.splitlines()[0]) == (2, "error: the query is empty")
