@@ -25,6 +25,9 @@ HOOK_SECONDS = 1.0
 HOOK_SHARE = 10.0
 """The hook waits this many times the processor time of its last call: it costs a tenth of a core at most."""
 
+HOOK_LONGEST_SECONDS = 10.0
+"""But no longer than this: one long call, for instance a rebuild, says little about the next."""
+
 
 @dataclass(slots=True)
 class Run:
@@ -183,7 +186,7 @@ class Watch:
                 self.console.note(f"warning: results can't be indexed now: {reason(error)}; the run goes on")
             self.hook_failed = True
         cost = time.process_time() - began
-        self.hook_due = time.monotonic() + max(HOOK_SECONDS, HOOK_SHARE * cost)
+        self.hook_due = time.monotonic() + min(max(HOOK_SECONDS, HOOK_SHARE * cost), HOOK_LONGEST_SECONDS)
 
     def status(self, state: RunState, error: SpeccError | None = None) -> RunStatus:
         """The picture of this moment; `error` is what ended the run as a whole."""

@@ -372,14 +372,15 @@ def write(folder: Path, number: int, arms: int, end: float, rate: float) -> dict
 
 def keep_indexed(folder: Path, end: float) -> dict[str, Any]:
     """What `specc run` does beside its work."""
-    from specc.execute.watch import HOOK_SECONDS, HOOK_SHARE
+    from specc.execute.watch import HOOK_LONGEST_SECONDS, HOOK_SECONDS, HOOK_SHARE
 
     updates = []
     while time.time() < end:
         began, cpu = time.time(), time.process_time()
         Indexer(folder).update(wait=False)
         updates.append(time.time() - began)
-        time.sleep(max(HOOK_SECONDS, HOOK_SHARE * (time.process_time() - cpu)))
+        wait = max(HOOK_SECONDS, HOOK_SHARE * (time.process_time() - cpu))
+        time.sleep(min(wait, HOOK_LONGEST_SECONDS))
     return {"updates": updates}
 
 
