@@ -13,6 +13,7 @@ from specc.lsp.meanings import meaning, reference
 from specc.lsp.positions import Text
 from specc.lsp.project import Snapshot, found_at
 from specc.lsp.scan import tokens
+from specc.lsp.template_offers import explained
 from specc.lsp.values import (
     corpus_budget,
     experiment_of,
@@ -22,6 +23,8 @@ from specc.lsp.values import (
     stage_budget,
     value_of,
 )
+
+_HOVERED = ("word", "sql")
 
 LONGEST = 400
 """Characters of a declaration that a hover shows."""
@@ -35,7 +38,11 @@ def hover(snapshot: Snapshot, files: dict[str, FileIndex], text: Text, offset: i
         parts = _explained(snapshot, files, found)
         if parts:
             return _made("\n\n".join(parts), text.range(found.start, found.stop))
-    word = next((t for t in tokens(text.text) if t.start <= offset <= t.stop and t.kind == "word"), None)
+    around = next((t for t in tokens(text.text) if t.start <= offset <= t.stop and t.kind in _HOVERED), None)
+    if around is not None and around.kind == "sql":
+        told = explained(around, offset)
+        return _made(told[0], text.range(*told[1:])) if told else None
+    word = around
     if word is None or (found is not None and found.role in ("declaration", "reference", "sql")):
         return None
     known = meaning(word.text)

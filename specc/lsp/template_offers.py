@@ -1,4 +1,4 @@
-"""What may be written next inside `{{ ... }}` and `{% ... %}` of an SQL block."""
+"""Inside `{{ ... }}` and `{% ... %}` of an SQL block: what may be written next, and what a function does."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import re
 from specc.lsp.offers import ItemKind, Offer, name_offer
 from specc.lsp.scan import Place, Token
 from specc.lsp.vocabularies import Read, in_scope
+from specc.quantities.registry import FUNCTIONS as SQL_FUNCTIONS
 from specc.quantities.templates.context import NAMES
 from specc.quantities.templates.functions import FUNCTIONS, REF
 
 _OPENING = re.compile(r"\{\{|\{%|\}\}|%\}")
+_NAME = re.compile(r"[A-Za-z_]\w*(?=\s*\()")
 _WORD = re.compile(r"[A-Za-z_]\w*\Z")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"|(['\"])")
 _CALLED = re.compile(r"([A-Za-z_]\w*)\(\s*\Z")
@@ -45,6 +47,26 @@ def in_template(here: Place, block: Token, text: str, path: str, read: Read) -> 
     if marks[-1][0] == "{%":
         offers = [Offer(word, ItemKind.Keyword) for word in ("for", "endfor", "raw", "endraw")] + offers
     return offers, start
+
+
+def explained(block: Token, offset: int) -> tuple[str, int, int] | None:
+    """What the function at a place in an SQL block does, as Markdown, and where its name stands.
+
+    In a template it is one of templates; elsewhere one that queries have beside DuckDB's.
+    """
+    word = next((m for m in _NAME.finditer(block.text) if m.start() <= offset - block.start <= m.end()), None)
+    if word is None:
+        return None
+    place = (block.start + word.start(), block.start + word.end())
+    marks = list(_OPENING.finditer(block.text[: word.start()]))
+    if marks and marks[-1][0] in ("{{", "{%"):
+        template = REF if word[0] == "ref" else FUNCTIONS.get(word[0])
+        return None if template is None else (f"`{template.signature}`\n\n{template.doc}", *place)
+    function = SQL_FUNCTIONS.get(word[0].lower())
+    if function is None:
+        return None
+    source = f"\n\n{function.source}" if function.source else ""
+    return f"`{function.signature}`\n\n{function.doc}{source}", *place
 
 
 def _snippet(signature: str) -> str:

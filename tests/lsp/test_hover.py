@@ -118,3 +118,19 @@ def test_the_words_of_the_tables_are_those_of_the_compiler() -> None:
     assert set(UNITS) == {unit.removesuffix("s") for unit in values.UNITS}
     assert {word.value for word in values.Word} <= set(VALUES)
     assert {"train", "held_out"} <= set(MEMBERS)
+
+
+def test_functions_of_queries_and_templates_are_explained(editor: Editor) -> None:
+    query = (
+        "compare new = ```sql select {{ mean_ci('difference') }}, half_width(difference) as within, "
+        "avg(difference) from {{ paired('skill_loss', early = 0) }} ```\n  compare retained"
+    )
+    text = STUDY.replace("compare retained", query, 1)
+    editor.open("models.spec", MODELS)
+    editor.open("study.spec", text)
+    assert editor.checked("study.spec") == []
+    assert "seed by seed" in hovered(editor, "paired(", text=text)
+    assert "three columns" in hovered(editor, "mean_ci(", text=text)
+    assert "half the width" in hovered(editor, "half_width(", text=text)
+    where = editor.at("study.spec", *place(text, "avg(difference)", 0))
+    assert editor.ask("textDocument/hover", where) is None
