@@ -50,6 +50,9 @@ def asked_questions(asked: Asked, sources: Sequence[Source]) -> list[Question]:
         raise QueryError(
             f"`{asked.groups[0]}` is compared with nothing", "name two groups, the baseline first"
         )
+    twice = next((name for name in asked.groups if asked.groups.count(name) > 1), None)
+    if twice is not None:
+        raise QueryError(f"`{twice}` is named twice", "name another group")
     sides = tuple(side(name, sources, asked.experiments) for name in asked.groups)
     names = list(dict.fromkeys(each.experiment for each in sides)) or _experiments(asked, sources)
     known = [

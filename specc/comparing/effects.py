@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,6 +72,8 @@ def match(group: Members, baseline: Members) -> Matched:
         base = mean([mean(_values(each)) for _, each in both])
         pairs.append(Pair(seed=seed, value=value, baseline=base, difference=value - base))
         sides.append((one, other))
+    if len(pairs) < 2 and differing is None:  # then all seeds of the two are compared, unpaired
+        differing = _apart(group, baseline)
     return Matched(tuple(pairs), tuple(sides), tuple(unpaired), differing, loose, dropped)
 
 
@@ -108,7 +111,7 @@ def effect(group: Members, baseline: Members, matched: Matched, question: Questi
             "improvement": _improvement(
                 [pair.value for pair in matched.pairs], [pair.baseline for pair in matched.pairs], question
             ),
-            "relative": center / base if base else None,
+            "relative": _relative(center, base),
             "p_t": None if interval is None else interval.p,
             "p_sign_flip": test.p,
             "smallest_p": test.smallest,
@@ -177,7 +180,7 @@ def _unpaired(found: Effect, group: Members, baseline: Members, question: Questi
             "mean": interval.mean,
             "interval": _interval(interval, question.level, "Welch's t, unpaired"),
             "improvement": _improvement(ours, theirs, question),
-            "relative": interval.mean / base if base else None,
+            "relative": _relative(interval.mean, base),
             "p_t": interval.p,
         }
     )
@@ -187,6 +190,12 @@ def _interval(found: Mean | None, level: float, method: str) -> Interval | None:
     if found is None:
         return None
     return Interval(low=found.low, high=found.high, level=level, method=f"{method}, {freedom(found.df)}")
+
+
+def _relative(difference: float, base: float) -> float | None:
+    """A difference over the baseline's mean; None where that is 0, or so small that this is no number."""
+    found = difference / base if base else math.inf
+    return found if math.isfinite(found) else None
 
 
 def _wins(differences: Sequence[float], question: Question) -> dict[str, int]:
@@ -215,6 +224,20 @@ def _differing(ours: Sequence[Measured], theirs: Sequence[Measured]) -> tuple[Me
             if one.data != other.data and one.data is not None and other.data is not None:
                 return one, other
     return None
+
+
+def _apart(group: Members, baseline: Members) -> tuple[Measured, Measured] | None:
+    """A row of each, if no two rows of them were measured on the same data."""
+    ours, theirs = _done(list(group.rows())), _done(list(baseline.rows()))
+    known = {row.data for row in ours}
+    if (
+        not ours
+        or not theirs
+        or None in known
+        or any(row.data is None or row.data in known for row in theirs)
+    ):
+        return None
+    return ours[0], theirs[0]
 
 
 def _why(group: Members, baseline: Members, seed: int) -> str:

@@ -18,7 +18,8 @@ def why_not(one: Measured, other: Measured) -> str:
     ]
     if not parts:
         parts = [f"the data behind it are {_inputs(one)} against {_inputs(other)}"]
-    return f"what was measured differs at seed {one.seed}: " + "; ".join(parts[:4])
+    where = f" at seed {one.seed}" if one.seed == other.seed else ""
+    return f"what was measured differs{where}: " + "; ".join(parts[:4])
 
 
 def _params(row: Measured) -> dict[str, Any]:

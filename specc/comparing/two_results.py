@@ -83,9 +83,13 @@ def frontier_of(sources: Sequence[Source], x: Question, y: Question, series: str
     theirs = {group.name: group for group in grouped(read(sources, y), y)}
     placed = [_placed(ours[name], theirs[name], series, x, y) for name in ours if name in theirs]
     points = _judged([each for each in placed if isinstance(each, _Placed)], x, y)
-    notes = [each for each in placed if isinstance(each, str)]
-    if len(notes) > sentences.MOST_NAMED:
-        notes = [f"{count(len(notes), 'group')} have no seed with both results"]
+    notes = [
+        *_few([each for each in placed if isinstance(each, str)], "have no seed with both results"),
+        *_few(
+            [told for each in placed if isinstance(each, _Placed) and (told := _lost(each))],
+            "are means over what is left: some of their results diverged, failed or are missing",
+        ),
+    ]
     return _answer(x, y, points, notes, f"{value_query(x, sources)};\n\n{value_query(y, sources)}")
 
 
@@ -96,6 +100,27 @@ class _Placed:
     group: Members
     xs: list[float]
     ys: list[float]
+    lost: tuple[str, ...] = ()
+
+
+def _few(notes: list[str], together: str) -> list[str]:
+    """Notes on groups; of many, how many they are."""
+    return notes if len(notes) <= sentences.MOST_NAMED else [f"{count(len(notes), 'group')} {together}"]
+
+
+def _lost(placed: _Placed) -> str:
+    """What a point is not a mean over, in a sentence; empty if it has all."""
+    return f"`{placed.name}` is a mean over what is left: {'; '.join(placed.lost)}" if placed.lost else ""
+
+
+def _states(members: Members, eval: str) -> list[str]:
+    """Results of a group that are not there, for instance `2 of 3 results of skill diverged`."""
+    rows = list(members.rows())
+    return [
+        f"{lost} of {count(len(rows), 'result')} of {eval} {state}"
+        for state in ("diverged", "failed", "missing")
+        if (lost := sum(row.state == state for row in rows))
+    ]
 
 
 def _placed(one: Members, other: Members, series: str, x: Question, y: Question) -> _Placed | str:
@@ -111,6 +136,7 @@ def _placed(one: Members, other: Members, series: str, x: Question, y: Question)
         one,
         [by_x[seed] for seed in seeds],
         [by_y[seed] for seed in seeds],
+        (*_states(one, x.eval), *_states(other, y.eval)),
     )
 
 

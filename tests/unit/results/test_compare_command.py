@@ -282,6 +282,7 @@ def test_a_workspace_elsewhere_is_named_before_the_group(workspace: Path, tmp_pa
         (["--given", "lr", "--metric", "skill"], "`lr` gives no value"),
         (["--by", "ealry", "--metric", "skill"], "write `early`"),
         (["replay", "--metric", "skill"], "is compared with nothing"),
+        (["base", "base"], "`base` is named twice"),
         (["base", "replay", "--fail-if-worse=x"], "`x` is no margin"),
         (["--frontier", "skill", "drift", "--metric", "skill"], "leave out"),
         (["loses"], "no comparison `loses`"),

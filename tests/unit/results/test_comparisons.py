@@ -138,11 +138,10 @@ def experiments() -> Iterator[dict[str, Any]]:
         for s in (0, 1)
     ]
     yield {"name": "chosen", "arms": chosen}
-    other = [replace(each, params={"data": {"tokens": 50_000}}) for each in swept({0.5: [1.0, 1.1]})]
-    yield {
-        "name": "other_data",
-        "arms": [*swept({0.0: [2.0, 2.2]}, params={"data": {"tokens": 25_000}}), *other],
-    }
+    few, many = ({"data": {"tokens": tokens}} for tokens in (25_000, 50_000))
+    other = swept({0.5: [1.0, 1.1]}, params=many)
+    later = [replace(each, seed=each.seed + 5) for each in swept({1.0: [1.0, 1.1]}, params=many)]
+    yield {"name": "other_data", "arms": [*swept({0.0: [2.0, 2.2]}, params=few), *other, *later]}
     yield {"name": "budgets", "arms": [*swept({0.0: [2.0, 2.2]}), *swept({0.5: [1.0, 1.1]}, tokens=680)]}
     yield {
         "name": "two_ways",
@@ -386,11 +385,13 @@ def test_what_best_has_chosen_is_called_selected(results: Source) -> None:
 
 
 def test_results_on_other_data_do_not_pair_and_the_difference_is_named(results: Source) -> None:
+    """Nor are they compared unpaired, at other seeds."""
     found = answer(results, "other_data")
-    effect = only(found)
-    assert effect.verdict == "not comparable"
-    assert effect.mean is effect.p_t is effect.p_holm is None
-    assert "`data.tokens` is `50000` against `25000`" in effect.refusal
+    for effect in found.effects:
+        assert effect.verdict == "not comparable"
+        assert effect.mean is effect.p_t is effect.p_holm is None
+        assert "`data.tokens` is `50000` against `25000`" in effect.refusal
+    assert "at seed 0" in found.effects[0].refusal
     assert found.best == ""
 
 
