@@ -197,7 +197,7 @@ def update_index(workspace: str | None, rebuild: bool) -> int:
     if rebuild:
         indexer.rebuild()
     else:
-        indexer.update()
+        indexer.update(thorough=True)
     generation = current(place)
     if generation is not None:
         print(point_to(place, generation))
