@@ -36,7 +36,8 @@ class Answer:
         Raises:
             SpeccError: if pandas is not installed.
         """
-        with _needed("pandas", "numpy"), self.as_duckdb() as connection:
+        _need("pandas")
+        with self.as_duckdb() as connection:
             return connection.sql("FROM answer").df()
 
     def pl(self) -> Any:
@@ -45,7 +46,8 @@ class Answer:
         Raises:
             SpeccError: if polars or pyarrow is not installed.
         """
-        with _needed("polars", "pyarrow"), self.as_duckdb() as connection:
+        _need("polars", "pyarrow")
+        with self.as_duckdb() as connection:
             return connection.sql("FROM answer").pl()
 
     def arrow(self) -> Any:
@@ -54,7 +56,8 @@ class Answer:
         Raises:
             SpeccError: if pyarrow is not installed.
         """
-        with _needed("pyarrow"), self.as_duckdb() as connection:
+        _need("pyarrow")
+        with self.as_duckdb() as connection:
             return connection.sql("FROM answer").to_arrow_table()
 
     @contextmanager
@@ -96,20 +99,17 @@ QUOTED_NULL = '"NULL"'
 """Type of a column that has nothing but nulls, as DuckDB writes it."""
 
 
-@contextmanager
-def _needed(*packages: str) -> Iterator[None]:
-    """Say which package is missing, where one is."""
-    try:
-        yield
-    except ImportError as error:
-        raise SpeccError(
-            f"`{error.name or packages[0]}` is not installed", f"`pip install {' '.join(packages)}`"
-        ) from error
-    except Exception as error:
-        missing = error.__cause__
-        if isinstance(missing, ImportError) or "failed to import" in str(error):
-            raise SpeccError(f"`{packages[0]}` is not installed", f"`pip install {packages[0]}`") from error
-        raise
+def _need(*packages: str) -> None:
+    """Say what to install, where a package is missing."""
+    from importlib import import_module
+
+    for package in packages:
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise SpeccError(
+                f"`{package}` is not installed", f"`pip install {' '.join(packages)}`"
+            ) from error
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import sys
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,7 @@ import duckdb
 import pytest
 from markdown_it import MarkdownIt
 
-from specc.errors import DataError
+from specc.errors import DataError, SpeccError
 from specc.results.answer import Answer
 from specc.results.formats import as_html, as_latex, as_markdown, replace_file, write_parquet
 from specc.words import display_width
@@ -193,3 +194,14 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert os.read(reader, 10) == b"new"
     os.close(reader)
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(("package", "method"), [("pandas", "df"), ("polars", "pl"), ("pyarrow", "arrow")])
+def test_a_package_that_is_missing_is_named(
+    package: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SpeccError, match=f"`{package}` is not installed") as caught:
+        getattr(answer((1,), columns="n", types="BIGINT"), method)()
+    assert caught.value.help is not None
+    assert package in caught.value.help
