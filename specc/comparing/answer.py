@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from specc.comparing import budgets, sentences
+from specc.comparing import budgets, confounding, sentences
 from specc.comparing.effects import Matched, adjusted, effect, match
-from specc.comparing.groups import Members, baseline_of, described, grouped, varying
+from specc.comparing.groups import Members, baseline_of, described, grouped, same, varying
 from specc.comparing.items import Documents, over_items
 from specc.comparing.measures import completed
 from specc.comparing.model import Compared, Effect, Group, Question, State
 from specc.comparing.query import value_query
 from specc.comparing.refusals import why_not
 from specc.comparing.rows import Source, read
+from specc.statistics.interval import mean
 from specc.words import count
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def compare_sources(sources: Sequence[Source], question: Question) -> Compared:
     chosen = question.model_copy(update={"baseline": baseline.name})
     matched = {group.name: match(group, baseline) for group in members if group is not baseline}
     effects = _effects(members, baseline, matched, chosen)
+    tested = sum(each.p_holm is not None for each in effects)
     refused = {each.group for each in effects if each.refusal}
     best = _best([group for group in members if group.name not in refused], chosen)
     groups = _groups(members, sources, chosen, best)
@@ -63,13 +65,11 @@ def compare_sources(sources: Sequence[Source], question: Question) -> Compared:
         *_baseline_note(question, members, baseline),
         *sentences.states(groups),
         *_pairing_notes(members, baseline, matched),
+        *confounding.notes(members, baseline, question),
         *budgets.notes([(g.name, _budget(g)) for g in groups], baseline.name),
         *_selected_note(groups, best),
-        *(
-            [f"p is adjusted by Holm's rule over {count(len(effects), 'comparison')}"]
-            if len(effects) > 1
-            else []
-        ),
+        *_survivors_note(groups, members, best, chosen),
+        *([f"p is adjusted by Holm's rule over {count(tested, 'comparison')}"] if tested > 1 else []),
         *([sentences.TWO_SOURCES] if any(each.over_items for each in effects) else []),
     ]
     return Compared(
@@ -126,16 +126,20 @@ def _lost(group: Members, baseline: Members) -> State:
 
 
 def _best(members: Sequence[Members], question: Question) -> str:
-    """Name of the group with the best mean, of those that have a seed at all; "" if all are the same."""
+    """Name of the group with the best mean, the first of those that are equal but for rounding; "" if all
+    are the same. A group of which an arm diverged is none: its mean is over what did not."""
     if not question.better:
         return ""
-    means = {
-        group.name: sum(found) / len(found) for group in members if (found := list(group.means().values()))
-    }
-    if len(set(means.values())) < 2:
+    whole = [group for group in members if not _diverged(group)]
+    means = {group.name: mean(list(found.values())) for group in whole if (found := group.means())}
+    if len(means) < 2 or same(min(means.values()), max(means.values())):
         return ""
-    pick = min if question.better == "lower" else max
-    return pick(means, key=lambda name: means[name])
+    top = (min if question.better == "lower" else max)(means.values())
+    return next(name for name, value in means.items() if same(value, top))
+
+
+def _diverged(group: Members) -> bool:
+    return any(row.state == "diverged" for row in group.rows())
 
 
 def _groups(
@@ -183,11 +187,13 @@ def _pairing_notes(members: Sequence[Members], baseline: Members, matched: dict[
     dropped = [(name, each.dropped) for name, each in matched.items() if each.dropped]
     if len(dropped) > sentences.MOST_NAMED:
         told.append(
-            f"{count(sum(n for _, n in dropped), 'arm')} are left out of pairs, for their twins are not done"
+            f"{count(sum(n for _, n in dropped), 'arm')} are left out of pairs, for they or their twins are "
+            "not done, or they have none"
         )
     else:
         told += [
-            f"`{name}`: {count(number, 'arm')} left out of its pairs, for they or their twins are not done"
+            f"`{name}`: {count(number, 'arm')} left out of its pairs, for they or their twins are not done, "
+            "or they have none"
             for name, number in dropped
         ]
     return told
@@ -206,3 +212,22 @@ def _selected_note(groups: Sequence[Group], best: str) -> list[str]:
             "flatters it; fresh seeds tell what it is worth"
         )
     return told
+
+
+def _survivors_note(
+    groups: Sequence[Group], members: Sequence[Members], best: str, question: Question
+) -> list[str]:
+    """That a group has a better mean than the best, over those of its arms that did not diverge."""
+    means = {group.name: group.mean for group in groups if group.mean is not None}
+    if best not in means:
+        return []
+    sign = 1 if question.better == "higher" else -1
+    ahead = [
+        f"`{group.name}`"
+        for group in members
+        if group.name in means and _diverged(group) and sign * (means[group.name] - means[best]) > 0
+    ]
+    if not ahead:
+        return []
+    listed = ", ".join(ahead[:3]) + (f" and {len(ahead) - 3} more" if len(ahead) > 3 else "")
+    return [f"{listed}: a better mean than the best, but only over arms that did not diverge"]

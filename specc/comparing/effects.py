@@ -15,6 +15,10 @@ from specc.statistics.power import pairs_needed
 from specc.statistics.several import holm
 from specc.statistics.sign_flip import pairs_to_reach, sign_flip
 
+ROUNDING = 1e-12
+"""Share of results below which differences are rounding: 0.51 - 0.5 is not quite 0.53 - 0.52, and a spread
+of such would be taken for certainty."""
+
 FEASIBLE = 100
 """Pairs up to which more seeds are an answer; a difference that needs more is not worth calling one."""
 
@@ -53,13 +57,12 @@ def match(group: Members, baseline: Members) -> Matched:
             lacking = baseline if seed in group.by_seed else group
             unpaired.append(f"seed {seed}: `{lacking.name}` does not have it")
             continue
+        rows = len(group.at(seed)) + len(baseline.at(seed))
         if loose:
             both = [(_done(group.at(seed)), _done(baseline.at(seed)))]
-            rows = len(group.at(seed)) + len(baseline.at(seed))
         else:
             ours, theirs = group.by_seed[seed], baseline.by_seed[seed]
             both = [(_done(ours[twin]), _done(theirs[twin])) for twin in ours if twin in theirs]
-            rows = sum(len(ours[twin]) + len(theirs[twin]) for twin in ours if twin in theirs)
         both = [(one, other) for one, other in both if one and other]
         if not both:
             unpaired.append(f"seed {seed}: {_why(group, baseline, seed)}")
@@ -74,7 +77,21 @@ def match(group: Members, baseline: Members) -> Matched:
         sides.append((one, other))
     if len(pairs) < 2 and differing is None:  # then all seeds of the two are compared, unpaired
         differing = _apart(group, baseline)
-    return Matched(tuple(pairs), tuple(sides), tuple(unpaired), differing, loose, dropped)
+    return Matched(_without_rounding(pairs), tuple(sides), tuple(unpaired), differing, loose, dropped)
+
+
+def _without_rounding(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Pairs whose differences are 0, or equal, where only rounding keeps them from it."""
+    if not pairs:
+        return ()
+    found = [pair.difference if abs(pair.difference) > _rounding([pair]) else 0.0 for pair in pairs]
+    if max(found) - min(found) <= _rounding(pairs):
+        found = [found[0]] * len(found)
+    return tuple(pair.model_copy(update={"difference": d}) for pair, d in zip(pairs, found, strict=True))
+
+
+def _rounding(pairs: Sequence[Pair]) -> float:
+    return ROUNDING * max(max(abs(pair.value), abs(pair.baseline)) for pair in pairs)
 
 
 def effect(group: Members, baseline: Members, matched: Matched, question: Question, compared: int) -> Effect:
@@ -98,6 +115,7 @@ def effect(group: Members, baseline: Members, matched: Matched, question: Questi
         if not whole.paired:
             return whole
     center, base = mean(differences), mean([pair.baseline for pair in matched.pairs])
+    center = center if abs(center) > _rounding(matched.pairs) else 0.0
     interval = t_interval(differences, question.level)
     test = sign_flip(differences)
     assert test is not None, "there are differences"

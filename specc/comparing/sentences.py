@@ -72,7 +72,7 @@ def sentence(effect: Effect, question: Question) -> str:
     if effect.mean == 0 and effect.sd == 0:
         return f"{names}: the same results at {count(len(effect.pairs), 'seed')}" + _left_out(effect)
     told = f"{names}: no difference shown, {size}{over}"
-    if effect.paired:
+    if effect.paired and effect.mean:
         needed = f"n = {effect.n_needed:,}" if effect.n_needed else "more seeds than anyone trains"
         told += f"; one of this size takes {needed}"
     return told + _holm(effect, question) + _left_out(effect)

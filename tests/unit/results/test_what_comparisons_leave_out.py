@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from made_study import EARLY, Made, make
-from specc.comparing import Source, frontier
+from made_study import EARLY, Made, make, swept
+from specc.comparing import Compared, Source, compare, compare_sources, frontier
+from specc.comparing.asking import Asked, asked_questions
 from specc.comparing.model import Question
 from specc.results.reader import open_results
 
@@ -26,9 +27,31 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
         Made(1, {"skill": 2.2, "keep": "missing"}, axes={"early": 1.0}),
     ]
     make(folder, points, axes=(EARLY,), name="points", run=1)
+    steps = {0.0: [2.1, 2.2, 2.3, 2.4, 2.7, 2.9], 0.5: [2.2, 2.3, 2.4, 2.5, 2.8, 3.0]}
+    make(folder, swept(steps), axes=(EARLY,), name="equal_steps", run=2)
+    even = {0.0: [2.0, 2.1, 2.2], 0.5: ["diverged"] * 3, 1.0: [2.05, 2.15, 2.1]}
+    make(folder, swept(even), axes=(EARLY,), name="even", run=3)
+    lost = {0.0: [2.0, 2.1], 0.5: [1.0, "diverged"], 1.0: [1.9, 2.05]}
+    make(folder, swept(lost), axes=(EARLY,), name="survivors", run=4)
+    two_ways = [
+        Made(seed, {"skill": 1.0 + early + seed}, recipe=recipe, axes={"early": early})
+        for recipe in ("base", "replay")
+        for early in ((0.0, 0.5, 1.0) if recipe == "base" else (0.0, 0.5))
+        for seed in (0, 1)
+    ]
+    make(folder, two_ways, axes=(EARLY,), name="two_ways", run=5)
     connection = open_results(folder / ".specc")
     yield Source(connection)
     connection.close()
+
+
+def answer(results: Source, experiment: str) -> Compared:
+    return compare(results.connection, BY_EARLY.model_copy(update={"experiments": (experiment,)}))
+
+
+def named(results: Source, *groups: str) -> Compared:
+    [question] = asked_questions(Asked(groups=groups, experiments=("two_ways",)), [results])
+    return compare_sources([results], question)
 
 
 def test_a_frontier_tells_which_points_lost_seeds(results: Source) -> None:
@@ -44,3 +67,49 @@ def test_a_frontier_tells_which_points_lost_seeds(results: Source) -> None:
     assert one.endswith(": 1 of 2 results of skill diverged; 1 of 2 results of keep diverged")
     assert other.startswith("`early = 100%`")
     assert other.endswith(": 1 of 2 results of keep missing")
+
+
+def test_differences_that_are_equal_but_for_rounding_are_no_certainty(results: Source) -> None:
+    """2.3 - 2.2 and 2.8 - 2.7 differ in the last bit; an interval from that would have no width."""
+    [effect] = answer(results, "equal_steps").effects
+    assert len({2.2 - 2.1, 2.8 - 2.7}) == 2
+    assert (effect.sd, effect.interval, effect.p_t) == (0.0, None, None)
+    assert effect.p_sign_flip == effect.p_holm == 2 / 2**6
+    assert len({pair.difference for pair in effect.pairs}) == 1
+
+
+def test_means_that_are_equal_but_for_rounding_are_the_same(results: Source) -> None:
+    found = answer(results, "even")
+    effect = found.effects[-1]
+    assert effect.mean == 0
+    assert "skill the same" in effect.sentence
+    assert "of this size" not in effect.sentence
+    assert found.best == ""
+
+
+def test_holms_rule_counts_what_was_tested(results: Source) -> None:
+    """Of two groups one diverged at all seeds: one comparison is left, which needs no correction."""
+    found = answer(results, "even")
+    assert found.effects[1].p_holm == found.effects[1].p_t
+    assert not any("Holm" in note for note in found.notes)
+
+
+def test_a_group_that_lost_a_seed_to_divergence_is_not_the_best(results: Source) -> None:
+    found = answer(results, "survivors")
+    assert found.groups[1].mean == 1.0
+    assert found.best == "early = 100%"
+    assert any("`early = 50%`: a better mean than the best, but only over" in note for note in found.notes)
+
+
+def test_arms_without_a_twin_are_told(results: Source) -> None:
+    found = named(results, "base", "replay")
+    assert any("`replay`: 2 arms left out of its pairs" in note for note in found.notes)
+    assert [pair.difference for pair in found.effects[0].pairs] == [0.0, 0.0]
+
+
+def test_groups_that_differ_in_more_than_one_thing_are_told(results: Source) -> None:
+    told = named(results, "base", "replay,early=50%").notes
+    assert any("differ in `recipe` and `early`" in note for note in told)
+    shared = named(results, "early=0%", "replay").notes
+    assert any("2 arms of `replay` are in `early=0%` too" in note for note in shared)
+    assert not any("differ in" in note for note in named(results, "base,early=50%", "replay,early=50%").notes)
