@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from specc.comparing.effects import ROUNDING
 from specc.comparing.model import Interval, OverItems, Question
 from specc.comparing.rows import WITHIN, Measured, relation
 from specc.statistics.items import bootstrap, clustered, mcnemar
@@ -109,7 +110,9 @@ def over_items(
         clusters=found.clusters,
         difference=found.mean,
         stderr=found.stderr,
-        interval=Interval(
+        interval=None
+        if found.stderr <= ROUNDING * _largest([*ours.values(), *theirs.values()])
+        else Interval(
             low=found.low,
             high=found.high,
             level=question.level,
@@ -122,6 +125,10 @@ def over_items(
         ),
         mcnemar_p=mcnemar(sum(each > 0 for each in sums), sum(each < 0 for each in sums)) if binary else None,
     )
+
+
+def _largest(documents: Sequence[_Document]) -> float:
+    return max(abs(each.total) / each.weight for each in documents)
 
 
 def _is_mean(documents: dict[str, _Document], rows: Sequence[Measured]) -> bool:

@@ -134,7 +134,8 @@ class OverItems(Frozen):
         items: results of documents that both have, at all seeds. clusters: documents; the errors of one
             at all seeds are taken together.
         difference: mean over items, each by its weight (target tokens). stderr: clustered (Miller 2024).
-        interval: Student's t with that error. bootstrap: BCa over documents; None for too few or many.
+        interval: Student's t with that error; None where all documents differ by the same. bootstrap: BCa
+            over documents; None for too few or many.
         mcnemar_p: exact, of results that are right or wrong, None for others: over documents that one
             side got right at more seeds than the other.
     """

@@ -54,9 +54,12 @@ def clustered(sums: Sequence[float], weights: Sequence[float], level: float = 0.
     if count < 2:
         return None
     total = math.fsum(weights)
-    center = math.fsum(sums) / total
-    squares = math.fsum((each - center * weight) ** 2 for each, weight in zip(sums, weights, strict=True))
-    error = math.sqrt(squares * count / (count - 1)) / total
+    scale = max(map(abs, sums)) or 1.0  # so that neither a sum nor a square overflows
+    mean = math.fsum(each / scale for each in sums) / total
+    squares = math.fsum(
+        (each / scale - mean * weight) ** 2 for each, weight in zip(sums, weights, strict=True)
+    )
+    center, error = mean * scale, math.sqrt(squares * count / (count - 1)) / total * scale
     half = float(special.stdtrit(count - 1, (1 + level) / 2)) * error
     return Clustered(count, center, error, center - half, center + half)
 
@@ -80,9 +83,10 @@ def bootstrap(
     count = len(sums)
     if not 10 <= count <= MOST_BOOTSTRAPPED:
         return None
-    tops, bottoms = np.asarray(sums, dtype=float), np.asarray(weights, dtype=float)
+    scale = float(max(map(abs, sums))) or 1.0
+    tops, bottoms = np.asarray(sums, dtype=float) / scale, np.asarray(weights, dtype=float)
     means = tops / bottoms
-    if np.ptp(means) <= 1e-12 * max(float(np.abs(means).max()), 1e-300):
+    if np.ptp(means) <= 1e-12 * float(np.abs(means).max()):
         return None
     random = np.random.default_rng(0)
     parts = []
@@ -94,14 +98,17 @@ def bootstrap(
     below = (np.sum(found < center) + 0.5 * np.sum(found == center)) / RESAMPLES
     left_out = (tops.sum() - tops) / (bottoms.sum() - bottoms)
     apart = left_out.mean() - left_out
-    acceleration = np.sum(apart**3) / (6 * np.sum(apart**2) ** 1.5)
+    spread = 6 * np.sum(apart**2) ** 1.5
+    if spread == 0 or not 0 < below < 1:
+        return None
+    acceleration = np.sum(apart**3) / spread
     bias = special.ndtri(below)
     ends = bias + special.ndtri([(1 - level) / 2, (1 + level) / 2])
     shares = special.ndtr(bias + ends / (1 - acceleration * ends))
     if not np.all(np.isfinite(shares)):
         return None
     low, high = np.quantile(found, shares)
-    return float(low), float(high)
+    return float(low) * scale, float(high) * scale
 
 
 def mcnemar(better: int, worse: int) -> float:

@@ -59,7 +59,7 @@ def pairs_needed(effect: float, sd: float, alpha: float = 0.05, wanted: float = 
         return None
     if sd == 0:
         return 2
-    ratio = abs(effect) / sd
+    ratio = min(abs(effect) / sd, 1e6)  # beyond, two or three pairs do anyway
     if ratio * math.sqrt(MOST_PAIRS) < 1:
         return None
     # Near the answer of a normal test; power grows with n, so the ends of a bracket move from there.

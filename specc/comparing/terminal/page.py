@@ -170,7 +170,7 @@ def _items(effect: Effect) -> str:
     )
     if items.difference == 0:
         size = f"`{effect.group}`: no difference"
-    told = f"{size} {interval_text(items.interval)} over {count(items.clusters, 'document')}"
+    told = f"{size} {interval_text(items.interval)}".rstrip() + f" over {count(items.clusters, 'document')}"
     if items.bootstrap is not None:
         told += f", BCa bootstrap {interval_text(items.bootstrap)}"
     if items.mcnemar_p is not None:

@@ -40,6 +40,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
         for seed in (0, 1)
     ]
     make(folder, two_ways, axes=(EARLY,), name="two_ways", run=5)
+    documents = {f"d{number}": (1.0 + number / 4, 2) for number in range(4)}
+    lower = {name: (value - 0.5, n) for name, (value, n) in documents.items()}
+    shifted = [
+        Made(0, {"skill": 1.375 - 0.5 * (early > 0)}, axes={"early": early}, samples={"skill": found})
+        for early, found in ((0.0, documents), (0.5, lower))
+    ]
+    make(folder, shifted, axes=(EARLY,), name="shifted", run=6)
     connection = open_results(folder / ".specc")
     yield Source(connection)
     connection.close()
@@ -113,3 +120,10 @@ def test_groups_that_differ_in_more_than_one_thing_are_told(results: Source) -> 
     shared = named(results, "early=0%", "replay").notes
     assert any("2 arms of `replay` are in `early=0%` too" in note for note in shared)
     assert not any("differ in" in note for note in named(results, "base,early=50%", "replay,early=50%").notes)
+
+
+def test_documents_that_all_differ_by_the_same_give_no_interval(results: Source) -> None:
+    [effect] = answer(results, "shifted").effects
+    items = effect.over_items
+    assert items is not None
+    assert (items.difference, items.interval, items.bootstrap) == (-0.5, None, None)

@@ -100,3 +100,17 @@ def test_mcnemars_p_is_the_binomial_sum(better: int, worse: int) -> None:
 def test_counts_are_not_negative() -> None:
     with pytest.raises(ValueError, match="negative"):
         mcnemar(-1, 2)
+
+
+def test_numbers_whose_squares_overflow_have_errors_like_others() -> None:
+    small = clustered([1.0, -2.0, 4.0], [1.0, 2.0, 1.0])
+    large = clustered([1e200, -2e200, 4e200], [1.0, 2.0, 1.0])
+    assert small is not None
+    assert large is not None
+    assert (large.mean, large.stderr, large.high) == pytest.approx(
+        (small.mean * 1e200, small.stderr * 1e200, small.high * 1e200)
+    )
+    values = np.random.default_rng(3).exponential(1.0, 20)
+    found, many = bootstrap(list(values), [1.0] * 20), bootstrap(list(values * 1e250), [1.0] * 20)
+    assert found is not None
+    assert many == pytest.approx((found[0] * 1e250, found[1] * 1e250))
