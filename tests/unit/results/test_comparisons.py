@@ -517,3 +517,8 @@ def test_a_frontier_tells_what_is_dominated_in_means(results: Source, workspace:
     assert found.reference == pytest.approx(worst)
     area = (worst[0] - 1.0) * (0.5 - worst[1]) + (worst[0] - 2.0) * (0.9 - 0.5)
     assert found.hypervolume[""] == pytest.approx(area)
+    turned = frontier(results.connection, y, x)  # recall across, of which more is better
+    assert turned.hypervolume[""] == pytest.approx(area)
+    assert {point.name: point.dominated for point in turned.points} == {
+        point.name: point.dominated for point in found.points
+    }
