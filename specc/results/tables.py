@@ -333,7 +333,7 @@ TABLES: tuple[Table, ...] = (
             C(
                 "number",
                 "DOUBLE",
-                "the number that it is, in that unit, 0.05 for 5%; null if it is none",
+                "the number that it is, to six digits, 0.05 for 5%; null if it is none",
                 "the setting's own unit",
             ),
         ),
