@@ -55,7 +55,8 @@ def arrange(runs: Sequence[ForeignRun], told: Told) -> Arranged:
     seeded = next((name for name in told.of("seed") if name in known), None)
     if seeded is None and all(run.seed is None for run in runs):
         seeded = next((name for name in known if KNOWN.get(name.rpartition(".")[2].lower()) == "seed"), None)
-        if any(whole(run.parameters.get(seeded or "")) is None for run in runs):
+        said = [run.parameters[seeded] for run in runs if seeded in run.parameters] if seeded else []
+        if any(whole(value) is None for value in said):
             seeded = None
         if seeded is not None:
             notes.append(f"`{seeded}` is taken for the seed")
@@ -82,13 +83,15 @@ def arrange(runs: Sequence[ForeignRun], told: Told) -> Arranged:
         number = run.seed
         if seeded is not None:
             number = whole(run.parameters.get(seeded))
-            if number is None:
+            if number is None and seeded in run.parameters:
                 refused(
                     f"`{seeded}` of run `{run.title or run.name}` is no whole number",
                     "name another with `--seed`",
                 )
         if number is None:
             number = counts[point] = counts.get(point, -1) + 1
+            if seeded is not None:
+                notes.append(f"`{run.title or run.name}` has no `{seeded}`; {number} is taken")
         key = (*point, number)
         if key in latest:
             before = latest[key].run
@@ -132,9 +135,12 @@ def _axes(runs: Sequence[ForeignRun], told: Told, parted: set[str], notes: list[
     left = set(told.of("skip")) | not_asked | parted
     found: dict[str, Axis] = {}
     names = []
+    # A run that failed may have done so before it had told all of its parameters.
+    whole_ones = [run for run in runs if run.state != "failed"] or list(runs)
     for parameter in dict.fromkeys(name for run in runs for name in run.parameters):
         values = [run.parameters.get(parameter) for run in runs]
-        differing = len({repr(value) for value in values}) > 1
+        told_of = {repr(run.parameters.get(parameter)) for run in whole_ones}
+        differing = len(told_of | {repr(value) for value in values if value is not None}) > 1
         if parameter in left or not (differing or parameter in asked):
             continue
         axis = _axis(told.called(parameter), [value for value in values if value is not None])

@@ -34,6 +34,7 @@ from specc.history.runs import Run, all_runs
 from specc.results import numbers
 from specc.results.plans import same_experiment
 from specc.results.schema import RESERVED_SCHEMAS
+from specc.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def bring(workspace: Path, wanted: Wanted, source: Source, made: Planned) -> Bro
     )
     with WorkspaceLock(workspace) as lock:
         lock.acquire(wait=False, waiting=lambda holder: None, give_up=lambda: False)
-        earlier = _earlier(workspace, made.study.experiment, wanted, source)
+        earlier = _earlier(workspace, made.study, wanted, source)
         if earlier is not None:
             return Brought(earlier.number, origin, made, new=False)
         run = max(run_numbers(workspace), default=0) + 1
@@ -195,14 +196,14 @@ def _identifier(name: str) -> str:
     return found if plain and found.isidentifier() else "imported"
 
 
-def _earlier(workspace: Path, experiment: str, wanted: Wanted, source: Source) -> Run | None:
+def _earlier(workspace: Path, study: Study, wanted: Wanted, source: Source) -> Run | None:
     """The latest run of the experiment, if it is just this import; None if it may be made.
 
     Raises:
         QueryError: if the experiment comes from somewhere else.
     """
     for run in all_runs(workspace):
-        if not same_experiment(run.experiment, experiment):
+        if not same_experiment(run.experiment, study.experiment):
             continue
         origin = read_origin(run.folder)
         if origin is None:
@@ -217,7 +218,8 @@ def _earlier(workspace: Path, experiment: str, wanted: Wanted, source: Source) -
                 "give another name with `--as`, or `--replace` it",
             )
         same = origin.digest == source.digest and origin.mapping == wanted.mapping and same_place
-        return run if same and run.experiment == experiment else None
+        # The same files are read in another way by another version of specc.
+        return run if same and run.study == study else None
     return None
 
 
