@@ -2,7 +2,8 @@
 
 A group is worse if its whole interval lies beyond the margin on the worse side, or if it diverged or failed
 at a seed at which the baseline has a result. Where no interval can be given (one seed, or differences
-that are all equal) a difference beyond a margin above 0 counts. What is not resolvable passes, and is told.
+that are all equal) a difference beyond a margin above 0 counts. What the interval leaves open passes; where
+more seeds would tell, that is told. Neither Holm's rule nor the exact test is asked.
 """
 
 from __future__ import annotations

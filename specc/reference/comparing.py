@@ -28,7 +28,7 @@ STATISTICS_FACTS: tuple[tuple[str, str], ...] = (
             "Student's t, of paired differences. For normal noise its coverage is exact, also "
             "for three seeds; a percentile bootstrap over seeds, nominally 95%, covers 75% with "
             "three and 85% with five, so there is none. Fewer than two seeds, or differences "
-            "that are all equal, have no interval"
+            "that are all equal (but for rounding), have no interval"
         ),
     ),
     (
@@ -72,7 +72,8 @@ STATISTICS_FACTS: tuple[tuple[str, str], ...] = (
         (
             "a group that is best of more than two, or whose settings `best` chose, is called "
             "so: its mean is too good (the winner's curse). Of ten equal recipes the best looks "
-            "better than the baseline at 5% in 16% of studies. Fresh seeds tell"
+            "better than the baseline at 5% in 16% of studies. Fresh seeds tell. A group of which an "
+            "arm diverged is never the best: its mean is over what is left"
         ),
     ),
     (
