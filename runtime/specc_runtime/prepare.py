@@ -27,6 +27,7 @@ from specc.corpora.contents import fingerprint
 from specc.corpora.declared import DECLARED, only_declared
 from specc.corpora.documents import Document
 from specc.corpora.encode import Splitting, encoded
+from specc.corpora.harness import TASK_ROWS, rows_of_splits
 from specc.corpora.readers import read_documents
 from specc.corpora.tokens import IdTokens, Tokens, token_type, tokens_of
 from specc.errors import DataError
@@ -38,7 +39,7 @@ from specc.store import Manifest
 from specc_runtime.arrays import GrowingArrays
 from specc_runtime.attempt import Attempt, Interrupted
 from specc_runtime.options import PARTS
-from specc_runtime.prepared import IDS, TOKENIZER
+from specc_runtime.prepared import IDS, TASK, TOKENIZER
 
 DOCUMENTS_PER_CHECK = 256
 """Documents that are passed over between two looks at whether the step is to stop."""
@@ -165,6 +166,10 @@ def prepare(attempt: Attempt) -> Manifest:
         copy_file(tokenizer, attempt.artifact / TOKENIZER)
     elif isinstance(tokens, IdTokens):
         write_file(attempt.artifact / IDS, json.dumps({"vocab": tokens.vocab, "eos": tokens.eos}))
+    if params.reader.name == TASK_ROWS:
+        said = json.loads(params.reader.args["config"])
+        rows = rows_of_splits(files, params.reader.args)
+        write_file(attempt.artifact / TASK, json.dumps({"config": said, "rows": rows}))
     return attempt.publish(
         {"vocab": tokens.vocab, "eos": tokens.eos, **outputs},
         threads=execution.threads,

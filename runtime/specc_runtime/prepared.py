@@ -28,6 +28,9 @@ from specc.corpora.tokens import IdTokens, Tokens, load_tokens
 TOKENIZER = "tokenizer.json"
 """Copy of the tokenizer's file in the artifact; there is none for bytes."""
 
+TASK = "task.json"
+"""Of a task of the lm-evaluation-harness: {"config": its definition, "rows": of each split that it uses}."""
+
 IDS = "token_ids.json"
 """In the artifact of token files without a tokenizer: {"vocab": tokens, "eos": id of the end token}."""
 

@@ -11,6 +11,7 @@ from specc.analysis.curve import in_steps
 from specc.analysis.datasets import DataReader, DataSet, report_lacking
 from specc.analysis.definition import Definition
 from specc.analysis.evaluate import Evaluator, Point
+from specc.analysis.harness import LM_EVAL, TaskReader
 from specc.analysis.models import Model
 from specc.analysis.parents import Parents, first_stage
 from specc.analysis.settings import StageSettings
@@ -83,6 +84,7 @@ class MeasureReader:
         self.definition = definition
         self.evaluator = evaluator
         self.report = report
+        self.tasks = TaskReader(report)
         self._plans: dict[tuple[object, ...], EvalPlan | None] = {}
         self._same: dict[str, tuple[Value, tuple[object, ...]]] = {}
         self._sets: dict[tuple[int, ...], int] = {}
@@ -146,12 +148,17 @@ class MeasureReader:
         One object for equal evaluations.
         """
         value = self.evaluator.value(self.definition.evals[name].value, point)
-        key = (name, identity_of(value))
+        tokenizer: Value | None = None
+        if isinstance(value, ComponentValue) and value.signature.name == LM_EVAL:
+            tokenizer = self.tasks.tokenizer(value, point, data)
+        key = (name, identity_of(value), None if tokenizer is None else identity_of(tokenizer))
         if key not in self._measured:
-            self._measured[key] = self._measurement(name, value, point, data)
+            self._measured[key] = self._measurement(name, value, tokenizer, data)
         return self._measured[key]
 
-    def _measurement(self, name: str, value: Value, point: Point, data: DataReader) -> EvalPlan | None:
+    def _measurement(
+        self, name: str, value: Value, tokenizer: Value | None, data: DataReader
+    ) -> EvalPlan | None:
         node = self.definition.evals[name]
         if value is ERROR:
             return None
@@ -163,6 +170,9 @@ class MeasureReader:
                 help="an evaluation is written as `loss(skill.held_out)`, `exact_match(...)`, ...",
             )
             return None
+        if tokenizer is not None:
+            found = self.tasks.measured(value, tokenizer, data)
+            return None if found is None else EvalPlan(name, *found)
         measured = data.data(value.args["data"], value.spans["data"])
         if measured is None or not self._serves(value, measured):
             return None

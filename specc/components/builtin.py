@@ -272,6 +272,37 @@ EVALUATIONS = (
         traits=frozenset({"prompts", "options"}),
         example="choice(quiz.held_out)",
     ),
+    Signature(
+        "lm_eval",
+        Kind.EVALUATION,
+        "A task of the lm-evaluation-harness: its YAML and its rows lie in a folder. `n` counts rows, or for "
+        "perplexities words or bytes. Code of a task (`!function`) is never run, and nothing is read from "
+        "the hub. Needs the extra `specc[lm_eval]`.",
+        (
+            P("task", Type.STRING, "its name, as the YAML file says it", identity=False),
+            P("include", Type.PATH, "folder with the YAML and the rows of the task", identity=False),
+            P("metric", Type.STRING, 'one of its metrics, or "metric,filter"; default: its first', ""),
+            P(
+                "num_fewshot",
+                Type.INT,
+                "rows that are shown with answers; -1 for as many as it says",
+                -1,
+                low=-1,
+            ),
+            P("limit", Type.INT, "how many rows are measured, from the first; 0 for all", 0, low=0),
+            P(
+                "tokenizer",
+                Type.TOKENIZER,
+                "that of the checkpoint; default: that of the corpora of the table",
+                "",
+                identity=False,
+            ),
+        ),
+        positional=1,
+        source="Gao et al., lm-evaluation-harness; Biderman et al. 2024, arXiv 2405.14782",
+        better="higher",
+        example='lm_eval("colours", include = "tasks", num_fewshot = 2)',
+    ),
 )
 
 CHECKPOINT_PARAMETER = P("checkpoint", Type.CHECKPOINT, "whose weights are changed", identity=False)

@@ -14,6 +14,7 @@ from specc.corpora.declared import read_declared
 from specc.corpora.docstrings import read_docstrings
 from specc.corpora.documents import Document
 from specc.corpora.facts import read_facts
+from specc.corpora.harness import TASK_ROWS, read_task_rows
 from specc.corpora.jsonl import read_jsonl
 from specc.corpora.markov import read_markov
 from specc.corpora.parquet import read_parquet
@@ -47,6 +48,7 @@ READERS: dict[str, Reader] = {
     "declared": read_declared,
     "hf": _read_hub,
     TOKEN_FILES: _read_token_files,
+    TASK_ROWS: read_task_rows,
     "facts": read_facts,
     "markov": read_markov,
 }
@@ -67,7 +69,9 @@ def read_in_order(reader: Component, files: Sequence[Path]) -> Iterator[Document
     """The documents of files that are in their canonical order already; see `read_documents`."""
     empty = True
     read: Reader = READERS.get(reader.name) or implementation(reader)
-    for document in read(files, arguments(reader)):
+    # A task has no name in the language, and so no defaults.
+    given = reader.args if reader.name == TASK_ROWS else arguments(reader)
+    for document in read(files, given):
         empty = False
         yield document
     if empty:

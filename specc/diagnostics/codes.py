@@ -10,7 +10,7 @@ CODES: dict[str, str] = {
     "E0003": "files use each other in a circle",
     "E0004": "a file is larger than a recipe may be",
     "E0005": "a file that is used is no recipe",
-    "E0006": "a corpus' files can't be read as declared",
+    "E0006": "files of a corpus, or of a task, that can't be read as declared",
     "E0007": "something of the hub that the lock file does not pin",
     "E0101": "an item, setting or word that the language doesn't have",
     "E0102": "a word or sign that can't stand here",

@@ -168,7 +168,7 @@ class CheckpointSteps:
             candidate = candidate_of(value, each)
             checkpoint = self.key(candidate, other)
             plan = next(plan for plan in each.evals if plan.name == value.by)
-            better = COMPONENTS[plan.component.name].better
+            better = plan.signature.better
             mark = self._measured(candidate, each)
             label = f"{other.label}/{show(candidate)}/{plan.name}"
             assert mark.model is not None

@@ -21,7 +21,7 @@ from specc.reference.pages import listing, markdown, page, page_text, pages, spe
 from specc.results import schema
 
 ROOT = Path(__file__).parents[2]
-NEEDS_FILES = {"chat", "checkpoint", "hub", "jsonl", "parquet", "choice", "token_files", "hf"}
+NEEDS_FILES = {"chat", "checkpoint", "hub", "jsonl", "lm_eval", "parquet", "choice", "token_files", "hf"}
 """Components whose examples name files of the reader's own."""
 
 SETTINGS_AROUND = """

@@ -22,6 +22,7 @@ from specc.store import Manifest
 from specc_runtime import model as models
 from specc_runtime.attempt import Attempt
 from specc_runtime.device import device_name, use_device
+from specc_runtime.evaluate import harness
 from specc_runtime.evaluate.choice import choice
 from specc_runtime.evaluate.exact_match import exact_match
 from specc_runtime.evaluate.loss import loss, perplexity
@@ -34,6 +35,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "perplexity": perplexity,
     "exact_match": exact_match,
     "choice": choice,
+    "lm_eval": harness.lm_eval,
 }
 
 
@@ -58,7 +60,7 @@ def evaluate(attempt: Attempt) -> Manifest:
     measured = measure(task)
     write_samples(attempt, measured)
     result = {
-        "metric": COMPONENTS[params.evaluator.name].metric,
+        "metric": COMPONENTS[params.evaluator.name].metric or params.evaluator.args["metric"],
         "value": finite(measured.value),
         "n": measured.n,
         "stderr": finite(measured.stderr),

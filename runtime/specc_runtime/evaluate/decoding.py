@@ -12,6 +12,7 @@ likely up to rounding, decoding one token at a time could choose the other one.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,12 +190,16 @@ def _anew(
 
 @torch.inference_mode()
 def greedy(
-    task: Task, prompts: NDArray[np.int64], most: NDArray[np.int64]
+    task: Task,
+    prompts: NDArray[np.int64],
+    most: NDArray[np.int64],
+    ends: Callable[[NDArray[np.int64]], bool] | None = None,
 ) -> tuple[list[NDArray[np.int64]], int]:
     """Continue prompts of one length with the likeliest token, over and over.
 
     Args:
         prompts: [B, P]. most: [B], tokens to generate at most for each; all stop at the end token.
+        ends: whether what one has generated ends there; by default only those two end it.
     Returns:
         what was generated for each, end token included, and how many tokens were computed.
     """
@@ -214,5 +219,9 @@ def greedy(
         columns.append(chosen.cpu().numpy())
         lengths += ~finished
         finished |= (columns[-1] == task.eos) | (lengths >= most)
+        if ends is not None:
+            so_far = np.stack(columns, axis=1)
+            for number in np.flatnonzero(~finished).tolist():
+                finished[number] = ends(so_far[number])
     generated = np.stack(columns, axis=1)
     return [row[:length] for row, length in zip(generated, lengths.tolist(), strict=True)], computed

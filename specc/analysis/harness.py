@@ -1,0 +1,161 @@
+"""`lm_eval(...)`: a task of the lm-evaluation-harness as an evaluation, with its rows as its data."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from specc.analysis.corpora import Corpus
+from specc.analysis.datasets import DataReader, DataSet
+from specc.analysis.evaluate import Point
+from specc.analysis.texts import folder_of
+from specc.analysis.tokenizers import tokenizer_of_corpus
+from specc.analysis.values import ERROR, ComponentValue, CorpusValue, Value
+from specc.components import Kind, Parameter, Signature, Type
+from specc.diagnostics import Report
+from specc.errors import DataError, SpeccError
+from specc.steps import Component
+
+if TYPE_CHECKING:
+    from specc.corpora.harness import HarnessTask
+
+LM_EVAL = "lm_eval"
+"""Name of the evaluation."""
+
+PACKAGE = "lm_eval"
+"""Name of the package, which is found here and never imported."""
+
+_ROWS = Signature(
+    "lm_eval_task",
+    Kind.CORPUS,
+    "The rows of a task that are measured.",
+    (
+        Parameter("files", Type.PATHS, "its files", identity=False),
+        Parameter("config", Type.STRING, "what its definition says"),
+        Parameter("measured", Type.STRING, "the split that is measured"),
+        Parameter("rows", Type.STRINGS, "digests of the files of each split"),
+        Parameter("tokenizer", Type.TOKENIZER, "that of the checkpoint", ""),
+    ),
+)
+"""How a task looks to all that works with corpora; it has no name in the language."""
+
+
+def harness_version() -> str:
+    """The version of the harness that is installed; results of different versions are not the same.
+
+    Raises:
+        SpeccError: if it isn't installed.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        raise SpeccError(
+            "`lm_eval` needs the package `lm_eval`", "install it: `pip install 'specc[lm_eval]'`"
+        ) from None
+
+
+class TaskReader:
+    """The tasks of one experiment, each read once."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self._tasks: dict[int, tuple[HarnessTask, Component, Signature] | None] = {}
+        self._data: dict[tuple[int, object], DataSet | None] = {}
+        self._kept: list[Value] = []
+
+    def tokenizer(self, value: ComponentValue, point: Point, data: DataReader) -> Value:
+        """The tokenizer of a task: the one that is given, else that of the rows of the table."""
+        if value.signature.name == LM_EVAL and "tokenizer" not in value.args:
+            for name in data.definition.rows:
+                row = data.row(name, point)
+                if row is not None:
+                    return tokenizer_of_corpus(CorpusValue(row.corpora[0].name, row.corpora[0].value))
+        given: Value = value.args.get("tokenizer", "")
+        return given
+
+    def measured(
+        self, value: ComponentValue, tokenizer: Value, data: DataReader
+    ) -> tuple[Signature, Component, DataSet] | None:
+        """What a task measures, how, and on which rows; None if it can't be, which was reported.
+
+        The signature is that of `lm_eval` with the metric of the task.
+        """
+        if id(value) not in self._tasks:
+            self._kept.append(value)
+            self._tasks[id(value)] = self._task(value)
+        found = self._tasks[id(value)]
+        if found is None:
+            return None
+        task, component, signature = found
+        place = (id(value), tokenizer if isinstance(tokenizer, str) else id(tokenizer))
+        if place not in self._data:
+            self._kept.append(tokenizer)
+            self._data[place] = self._rows(value, task, tokenizer, data)
+        rows = self._data[place]
+        return None if rows is None else (signature, component, rows)
+
+    def _task(self, value: ComponentValue) -> tuple[HarnessTask, Component, Signature] | None:
+        from specc.corpora.harness import chosen_metric, load_task
+        from specc.corpora.recent import StillCounting, ask
+
+        args, where = value.args, "task"
+        try:
+            folder = folder_of(value, "include") / str(args["include"])
+            asked = ("lm_eval", str(folder), str(args["task"]))
+            task = ask(asked, partial(load_task, folder, str(args["task"])))
+            where = "metric" if args.get("metric") else "task"
+            metric = chosen_metric(task, str(args.get("metric", "")))
+            version = harness_version()
+        except StillCounting:
+            return None
+        except SpeccError as error:
+            span = value.spans.get(where, value.span)
+            self.report.add("E0006", f"`lm_eval`: {error.message}", span, help=error.help)
+            return None
+        component = value.signature.component({**args, "metric": metric.label})
+        component = component.model_copy(update={"args": {**component.args, "harness": version}})
+        signature = replace(value.signature, metric=metric.label, unit=metric.unit, better=metric.better)
+        return task, component, signature
+
+    def _rows(
+        self, value: ComponentValue, task: HarnessTask, tokenizer: Value, data: DataReader
+    ) -> DataSet | None:
+        """The rows of a task as a data set: those that are measured, beside the files of all."""
+        from specc.corpora.harness import reader_arguments
+
+        folder = folder_of(value, "include")
+        files = dict.fromkeys(file for split in task.splits.values() for file in split)
+        span = value.spans.get("include", value.span)
+        try:
+            said = reader_arguments(task)
+            given = self._given(value, tokenizer)
+        except SpeccError as error:
+            self.report.add("E0006", f"`lm_eval`: {error.message}", span, help=error.help)
+            return None
+        args: dict[str, Any] = {
+            "files": tuple(os.path.relpath(file, folder) for file in files),
+            **said,
+            **given,
+        }
+        spans = {"files": span, "tokenizer": value.spans.get("tokenizer", value.span)}
+        corpus: Corpus | None = data.corpora.of_value(
+            task.name, ComponentValue(_ROWS, args, spans, value.span, task.name)
+        )
+        if corpus is None:
+            return None
+        return DataSet(task.name, corpus.value, corpus.facts, (corpus,), corpus.max_epochs, "train")
+
+    def _given(self, value: ComponentValue, tokenizer: Value) -> dict[str, Any]:
+        """The argument that says which tokenizer; none for bytes."""
+        if tokenizer is ERROR or not tokenizer:
+            return {}
+        if isinstance(tokenizer, ComponentValue) and not tokenizer.args.get("on"):
+            raise DataError(
+                "a tokenizer is not trained on the rows of a task",
+                "name that of a corpus, `tokenizer = web.tokenizer`, or a file",
+            )
+        return {"tokenizer": tokenizer}
