@@ -8,6 +8,7 @@ WORKSPACE[::GROUP]              ../other/.specc  ·  ../other/.specc::early=50%
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,7 +96,7 @@ def given(text: str, known: Known) -> dict[str, Any]:
         QueryError: for a recipe, axis or value that is not there.
     """
     found: dict[str, Any] = {}
-    parts = _parts(text)
+    parts = _parts(text, [known])
     if parts and parts[0].lower() == known.experiment.lower() and len(parts) > 1:
         parts = parts[1:]
     for part in parts:
@@ -130,7 +131,7 @@ def group_name(text: str, of: Iterable[Known]) -> str:
     """Name of a group as a comparison has it, from what a person wrote: `early=0.5` is `early = 50%`."""
     written = []
     of = list(of)
-    for part in _parts(text):
+    for part in _parts(text, of):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             written.append(part)
@@ -147,10 +148,38 @@ def group_name(text: str, of: Iterable[Known]) -> str:
     return ", ".join(written)
 
 
-def _parts(text: str) -> list[str]:
-    """A text cut at commas and slashes, but for slashes within values, which the seed of an arm ends."""
-    pieces = [piece.strip() for piece in text.replace("/", ",").split(",")]
-    return [piece for piece in pieces if piece]
+def _parts(text: str, of: Sequence[Known]) -> list[str]:
+    """A text cut at commas and slashes, but for those within a value of an axis, such as a model's name."""
+    pieces = re.split(r"([,/])", text)
+    found: list[str] = []
+    place = 0
+    while place < len(pieces):
+        last = place
+        name, equals, _ = pieces[place].partition("=")
+        if equals:
+            for end in range(len(pieces) - 1, place, -2):
+                if _has_value(name.strip(), "".join(pieces[place : end + 1]).partition("=")[2], of):
+                    last = end
+                    break
+        piece = "".join(pieces[place : last + 1]).strip()
+        found += [piece] if piece else []
+        place = last + 2  # behind the sign that was cut at
+    return found
+
+
+def _has_value(name: str, text: str, of: Sequence[Known]) -> bool:
+    """Whether a name has a value that is written so."""
+    return any(
+        _squeezed(written) == _squeezed(text)
+        for known in of
+        for axis, values in known.values.items()
+        if axis.lower() == name.lower()
+        for written in values
+    )
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).strip("\"'").lower()
 
 
 def _axis(name: str, known: Known) -> str:
@@ -163,11 +192,12 @@ def _axis(name: str, known: Known) -> str:
 def _value(name: str, text: str, known: Known, bare: bool) -> Any:
     """The value of a name that a text means: as it is written in the recipe, or equal to it."""
     values = known.values[_axis(name, known)]
-    squeezed = "".join(text.split()).strip("\"'").lower()
+    if text in values:
+        return values[text]
     for written, value in values.items():
-        if "".join(written.split()).strip("\"'").lower() == squeezed:
+        if _squeezed(written) == _squeezed(text):
             return value
-    number = _number(squeezed)
+    number = _number(_squeezed(text))
     for value in values.values():
         if number is not None and isinstance(value, int | float) and same(value, number):
             return value

@@ -10,7 +10,9 @@ from made_study import EARLY, Made, make, swept
 from specc.comparing import Compared, Source, compare, compare_sources, frontier
 from specc.comparing.asking import Asked, asked_questions
 from specc.comparing.model import Question
+from specc.comparing.selecting import given, group_name, known_names
 from specc.results.reader import open_results
+from specc.study import Axis
 
 BY_EARLY = Question(experiments=("points",), eval="skill", metric="loss", stage="tune", by=("early",))
 
@@ -47,6 +49,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
         for early, found in ((0.0, documents), (0.5, lower))
     ]
     make(folder, shifted, axes=(EARLY,), name="shifted", run=6)
+    model = Axis(name="model", type="string", values=("org/tiny", "org/tiny,v2"))
+    models = [Made(0, {"skill": 1.0}, axes={"model": name}) for name in model.values]
+    make(folder, models, axes=(model,), name="models", run=7)
     connection = open_results(folder / ".specc")
     yield Source(connection)
     connection.close()
@@ -127,3 +132,17 @@ def test_documents_that_all_differ_by_the_same_give_no_interval(results: Source)
     items = effect.over_items
     assert items is not None
     assert (items.difference, items.interval, items.bootstrap) == (-0.5, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("model=org/tiny", {"model": "org/tiny"}),
+        ("base, model = org/tiny,v2 , seed=0", {"recipe": "base", "model": "org/tiny,v2", "seed": 0}),
+        ("models/model=org/tiny/seed=0", {"model": "org/tiny", "seed": 0}),
+    ],
+)
+def test_values_may_hold_slashes_and_commas(results: Source, text: str, found: dict[str, object]) -> None:
+    known = known_names(results, "models")
+    assert given(text, known) == found
+    assert group_name("model=org/tiny,v2", [known]) == "model = org/tiny,v2"
