@@ -134,7 +134,7 @@ def _groups(found: Compared, shown: set[str], width: int, signs: Signs) -> list[
 
 def _group(group: Group, signs: Signs) -> tuple[str, ...]:
     """Name, mean, spread and seeds, with those that are not there."""
-    seeds = [f"{group.n}" if group.arms == 1 else f"{group.n} of {count(group.arms, 'arm')}"]
+    seeds = [f"{group.n}" if group.arms == 1 else f"{group.n}, each of {count(group.arms, 'arm')}"]
     for state in ("diverged", "failed", "missing"):
         lost = sum(seed.state == state for seed in group.seeds)
         seeds += [f"{lost} {state}"] if lost else []
