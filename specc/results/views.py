@@ -193,7 +193,9 @@ def create_views(
             connection.execute(f"CREATE SCHEMA {quoted(experiment.schema)}")
             _create(connection, experiment.schema, experiment.axes, experiment.name)
             _create_wide(connection, experiment)
-    _create(connection, "main", schema.united([experiment.axes for experiment in experiments]))
+    axes, before = (schema.united([each.axes for each in group]) for group in (experiments, old))
+    if not old or axes != before:
+        _create(connection, "main", axes)
     if not old:  # they stay as they are: another version of the tables is another file
         connection.execute(schema.macros())
         connection.execute(comments.on_macros())
