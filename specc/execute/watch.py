@@ -19,7 +19,7 @@ from specc.study import PlannedStep, Study
 UPDATE_SECONDS = 0.2
 """Least time between two updates of the console."""
 
-HOOK_SECONDS = 1.5
+HOOK_SECONDS = 1.2
 """Least time between two calls of the hook during a run."""
 
 HOOK_SHARE = 10.0
