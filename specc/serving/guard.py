@@ -4,9 +4,9 @@ A server on the loopback interface is reached by every page of the browser and b
 machine. So each request must
 
 * name this server in `Host`: a foreign name that resolves to 127.0.0.1 (DNS rebinding) is refused,
-* carry the session's cookie, which is given for the token, once: 256 random bits, compared in constant
-  time. The cookie is `HttpOnly`, `SameSite=Strict` and bound to a random path, because browsers send
-  cookies to every port of a host,
+* carry the session's cookie, which is given for the token: 256 random bits each, new with every server,
+  compared in constant time. The cookie is `HttpOnly`, `SameSite=Strict` and bound to a random path,
+  because browsers send cookies to every port of a host,
 * come from a page of this very origin (`Origin`, `Sec-Fetch-Site`). Another port is another origin.
 
 And what is answered is framed by nobody, runs no script but the page's own files, and is kept nowhere.
