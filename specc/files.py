@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Literal
 
-from specc.errors import disk_errors
+from specc.errors import WorkspaceError, disk_errors, reason
 
 Kind = Literal["write", "append", "sync", "rename", "folder", "remove"]
 """What an operation does: fill a new file, add to one, flush, rename, make a folder, remove something."""
@@ -67,6 +67,30 @@ def write_atomic(path: Path, data: bytes | str, advice: str | None = None) -> No
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+
+def write_named(path: Path, data: bytes | str, advice: str) -> None:
+    """Write a file that a person names, whole or not at all; folders above it are made.
+
+    A link goes on pointing where it does, and a device or pipe (`/dev/null`) is written to, not replaced.
+
+    Args:
+        advice: what to do where it can't be written.
+    Raises:
+        DiskFull, DiskFailed, WorkspaceError: if it can't be written.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.is_dir():
+            raise WorkspaceError(f"`{path}` is a folder", advice)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_file():
+            with disk_errors(target, advice):
+                write_file(target, data)
+        else:
+            write_atomic(target, data, advice)
+    except OSError as error:
+        raise WorkspaceError(f"can't write `{path}`: {reason(error)}", advice) from error
 
 
 def sweep_aside(folder: Path) -> None:

@@ -190,13 +190,13 @@ class Workspace:
             QueryError: if there is no such experiment, or no such other recipe.
             WorkspaceError, DiskFull: if there are no results, or the file can't be written.
         """
-        from specc.files import write_atomic
+        from specc.files import write_named
         from specc.reporting.page import as_page, stem_of
         from specc.reporting.sources import report_of
 
         report = report_of(self.path, experiment, against)
         target = Path(path) if str(path) else Path(f"{stem_of(report.experiment)}.html")
-        write_atomic(target, as_page(report), "name another file")
+        write_named(target, as_page(report), "name another file")
         return target
 
     def fit(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from specc.cli.places import find_workspace, recipe_path, workspace_of
 from specc.errors import QueryError
-from specc.files import write_atomic
-from specc.reporting.files import Look, all_figures, as_png, as_svg, figure_named, latex_tables, write_pdf
+from specc.files import write_named
+from specc.reporting.files import Look, all_figures, as_pdf, as_png, as_svg, figure_named, latex_tables
 from specc.reporting.page import as_page, stem_of
 from specc.reporting.sources import report_of
 from specc.store import open_workspace
@@ -47,7 +47,8 @@ def report_files(
     report = report_of(open_workspace(place), experiment, other, recipe_path)
     stem = stem_of(report.experiment)
     page = ""
-    if not (wanted.png or wanted.svg or wanted.pdf or wanted.latex):
+    figure_alone = wanted.png or wanted.svg
+    if not figure_alone and (wanted.output or wanted.open or not (wanted.pdf or wanted.latex)):
         page = as_page(report)
         _write(wanted.output or f"{stem}.html", page)
         if wanted.open and wanted.output != "-":
@@ -62,34 +63,21 @@ def report_files(
     elif wanted.svg:
         _write(wanted.output or f"{stem}_{wanted.svg}.svg", as_svg(figure_named(report, wanted.svg), look))
     if wanted.pdf:
-        target = Path(wanted.pdf)
-        _folder(target)
-        write_pdf(page or as_page(report), target)
-        print(f"wrote {printable(wanted.pdf)}", file=sys.stderr)
+        _write(wanted.pdf, as_pdf(page or as_page(report)))
     if wanted.latex:
         for name, text in latex_tables(report).items():
             _write(str(Path(wanted.latex) / name), text)
     return 0
 
 
-def _folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise QueryError(f"can't make the folder of `{path}`: {reason}", "name another file") from error
-
-
 def _write(name: str, content: str | bytes) -> None:
-    """Write a file whole or not at all; `-` is stdout."""
+    """Write a file; `-` is stdout."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     if name == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    path = Path(name)
-    _folder(path)
-    write_atomic(path, data, "name another file with `-o`")
+    write_named(Path(name), data, "name another file")
     print(f"wrote {printable(name)}", file=sys.stderr)
 
 

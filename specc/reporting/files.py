@@ -125,8 +125,8 @@ def _installed_family() -> str | None:
     return None
 
 
-def write_pdf(page: str, path: Path) -> None:
-    """Print a page to a PDF file with the browser that is installed.
+def as_pdf(page: str) -> bytes:
+    """A page as PDF, printed by the browser that is installed.
 
     Raises:
         QueryError: if there is none, or it fails.
@@ -138,10 +138,10 @@ def write_pdf(page: str, path: Path) -> None:
             "PDF needs Chromium, Chrome or Edge, and none is found",
             "install one of them; or open the page in another browser and print it",
         )
-    _print(browser, page, path)
+    return _printed(browser, page)
 
 
-def _print(browser: str, page: str, path: Path) -> None:
+def _printed(browser: str, page: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="specc_report_") as folder:
         source, target = Path(folder, "report.html"), Path(folder, "report.pdf")
         source.write_text(page, encoding="utf-8")
@@ -164,7 +164,7 @@ def _print(browser: str, page: str, path: Path) -> None:
             subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=True
             )
-            shutil.copyfile(target, path)
+            return target.read_bytes()
         except (subprocess.SubprocessError, OSError) as error:
             raise QueryError(
                 f"`{browser}` did not print the page", "open the page in a browser and print it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from click.testing import CliRunner, Result
 from reported_study import Names, finished
 from specc.cli.main import specc
 from specc.errors import QueryError
-from specc.reporting.files import as_png, write_pdf
+from specc.files import write_named
+from specc.reporting.files import as_pdf, as_png
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,24 @@ def test_mistakes_are_told_in_words(place: Path, arguments: list[str], told: str
     assert "Traceback" not in done.stderr
 
 
+def test_what_can_not_be_replaced_by_a_file_is_not(place: Path, tmp_path: Path) -> None:
+    """A folder is refused, a link goes on being one, and a pipe is written to."""
+    refused = call(place, "-o", str(tmp_path))
+    assert refused.exit_code != 0
+    assert f"`{tmp_path}` is a folder" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert list(tmp_path.parent.glob(f".{tmp_path.name}*")) == []
+    (tmp_path / "link.tex").symlink_to(tmp_path / "real.tex")
+    write_named(tmp_path / "link.tex", "text", "")
+    assert (tmp_path / "link.tex").is_symlink()
+    assert (tmp_path / "real.tex").read_text() == "text"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_named(tmp_path / "pipe", "text", "")
+    assert os.read(reader, 10) == b"text"
+    os.close(reader)
+
+
 def test_python_writes_the_same_page(place: Path, tmp_path: Path) -> None:
     import specc as package
 
@@ -79,4 +99,4 @@ def test_what_must_be_installed_first_is_told(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("specc.reporting.files.MAC_BROWSERS", ())
     with pytest.raises(QueryError, match="PDF needs Chromium, Chrome or Edge"):
-        write_pdf("<p>", tmp_path / "report.pdf")
+        as_pdf("<p>")

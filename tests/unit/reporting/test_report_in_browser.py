@@ -12,7 +12,7 @@ import pytest
 from browser import CHROMIUM, Browser, Page, chromium
 from reported_study import FORMULA, HOSTILE, HOSTILE_NAMES, SCRIPT, Names, finished, study
 from specc.reporting.against import against
-from specc.reporting.files import write_pdf
+from specc.reporting.files import as_pdf
 from specc.reporting.gather import gathered
 from specc.reporting.model import Report
 from specc.reporting.page import as_page
@@ -237,7 +237,7 @@ def test_everything_is_there_without_the_script(browser: Browser, report: Report
 
 def test_a_page_is_printed_to_pdf(report: Report, tmp_path: Path) -> None:
     target = tmp_path / "report.pdf"
-    write_pdf(as_page(report), target)
+    target.write_bytes(as_pdf(as_page(report)))
     data = target.read_bytes()
     assert data.startswith(b"%PDF-")
     assert data.count(b"/Type /Page\n") >= 4
