@@ -11,7 +11,7 @@ from specc.analysis.arguments import example_call
 from specc.analysis.definition import INHERITED, SETTINGS
 from specc.analysis.values import show_argument
 from specc.components import COMPONENTS, Kind, Parameter, Signature
-from specc.reference import comparing, queries, results
+from specc.reference import comparing, python, queries, results
 from specc.reference.definitions import Item, functions, items
 from specc.results.tables import Column
 
@@ -72,10 +72,17 @@ def speaking_of(word: str) -> list[str]:
     return [
         each.name
         for each in pages()
-        if any(row.name == word for row in each.rows)
-        or any(whole.search(form) for form in each.forms)
-        or any(whole.search(code) for code in re.findall(r"`[^`]+`", each.text))
+        if any(column.name == word for column in each.columns)
+        or (each.group != "results" and _speaks(each, word, whole))
     ]
+
+
+def _speaks(page: Page, word: str, whole: re.Pattern[str]) -> bool:
+    return (
+        any(row.name == word for row in page.rows)
+        or any(whole.search(form) for form in page.forms)
+        or any(whole.search(code) for code in re.findall(r"`[^`]+`", page.text))
+    )
 
 
 def _item(item: Item, group: str) -> Page:
@@ -139,6 +146,9 @@ def _results(taken: Collection[str]) -> tuple[Page, ...]:
             results.SCHEMA,
             example=results.EXAMPLE,
             facts=results.PLACES,
+        ),
+        Page(
+            "python", "results", python.forms(), python.PYTHON, example=python.EXAMPLE, facts=python.facts()
         ),
         *(
             Page(
@@ -264,6 +274,6 @@ def page_markdown(found: Page) -> str:
         parts.append(results.columns_markdown(found.columns))
     parts.extend(f"{name[0].upper()}{name[1:]}: {fact}" for name, fact in found.facts)
     if found.example:
-        language = "sql" if found.group == "results" else "spec"
+        language = "python" if found.name == "python" else "sql" if found.group == "results" else "spec"
         parts.append(f"````{language}\n{found.example}\n````")
     return "\n\n".join(parts)

@@ -32,7 +32,7 @@ VERSIONS = (
 PLACES = (
     (
         "in Python",
-        'duckdb.connect(".specc/results.duckdb", read_only=True); specc.open(".").sql("from results")',
+        'specc.open(".").sql("from results"), see `python`; duckdb.connect(PATH, read_only=True)',
     ),
     ("in a shell", "duckdb -readonly .specc/results.duckdb"),
     ("versions", VERSIONS),

@@ -19,6 +19,7 @@ from specc.quantities.templates.functions import FUNCTIONS as TEMPLATE_FUNCTIONS
 from specc.reference.definitions import FOLDER, FUNCTIONS, FUNCTIONS_FOLDER, ORDER
 from specc.reference.pages import listing, markdown, page, page_text, pages, speaking_of
 from specc.results import schema
+from specc.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 NEEDS_FILES = {"chat", "checkpoint", "hub", "jsonl", "lm_eval", "parquet", "choice", "token_files", "hf"}
@@ -75,6 +76,7 @@ def test_there_is_a_page_for_each_function() -> None:
         ("peak", ["schedule", "constant", "linear", "cosine", "wsd"]),
         ("every", ["eval", "early_stop"]),
         ("given", ["expect"]),
+        ("tokens_counted", ["allocations"]),
         ("a word of no recipe", []),
         ("", []),
     ],
@@ -158,3 +160,14 @@ def test_the_page_on_functions_of_queries_has_all_of_them() -> None:
     for macro in schema.ALL_MACROS:
         assert f"\n{macro.name}: " in text
         assert " ".join(macro.example.split()) in text
+
+
+def test_the_page_on_python_has_all_that_a_workspace_offers() -> None:
+    found = page("python")
+    assert found is not None
+    for name in ("specc.open", "ws.sql", "ws.compare", "ws.fit", "ws.report", "answer.df", "answer.arrow"):
+        assert any(form.startswith(name) for form in found.forms)
+        assert dict(found.facts)[name]
+    public = [name for name in dir(Workspace) if not name.startswith("_")]
+    assert {f"ws.{name}" for name in public} <= {name for name, _ in found.facts}
+    assert "```python" in markdown()
