@@ -129,11 +129,12 @@ class TaskReader:
 
         folder = folder_of(value, "include")
         files = dict.fromkeys(file for split in task.splits.values() for file in split)
-        span = value.spans.get("include", value.span)
+        span = value.spans["include"]
         try:
+            given = self._given(tokenizer)
             said = reader_arguments(task)
-            given = self._given(value, tokenizer)
         except SpeccError as error:
+            span = value.spans.get("tokenizer", value.spans["task"])
             self.report.add("E0006", f"`lm_eval`: {error.message}", span, help=error.help)
             return None
         args: dict[str, Any] = {
@@ -149,7 +150,7 @@ class TaskReader:
             return None
         return DataSet(task.name, corpus.value, corpus.facts, (corpus,), corpus.max_epochs, "train")
 
-    def _given(self, value: ComponentValue, tokenizer: Value) -> dict[str, Any]:
+    def _given(self, tokenizer: Value) -> dict[str, Any]:
         """The argument that says which tokenizer; none for bytes."""
         if tokenizer is ERROR or not tokenizer:
             return {}

@@ -134,7 +134,7 @@ def _check(config: Mapping[str, Any], path: Path) -> None:
     if not all(isinstance(each, str) for each in (shots.get("sampler", ""), config.get("description") or "")):
         raise DataError(f"{path}: `sampler` and `description` are text", "put them in quotes")
     for key in ("doc_to_text", "doc_to_target"):
-        if config.get(key) is None and not (key == "doc_to_text" and output == "loglikelihood_rolling"):
+        if config.get(key) is None:
             raise DataError(
                 f"{path} has no `{key}`", f"write `{key}: ...`, the name of a field or a template"
             )
