@@ -70,7 +70,7 @@ def forest(compared: Compared, size: Size | None = None, most: int = MOST_ROWS) 
     names = [each.name for each in rows]
     left = min(label_width(names, font) + 14, 0.30 * canvas.size.width)
     level = next((e.interval.level for e in effects if e.interval), None)
-    head = "mean" if level is None else f"mean [{level:.0%} interval]"
+    head = "mean" if level is None else f"mean [{100 * level:g}% interval]"
     right = label_width([head, *told], font * 0.92) + 14
     plot = Scale(low, high, left, max(canvas.size.width - right, left + 0.25 * canvas.size.width))
     top = 1.7 * row

@@ -113,9 +113,12 @@ def headline(question: Question, groups: Sequence[Group], effects: Sequence[Effe
         return f"all of {count(len(measured) + 1, 'group')} have the same results"
     if not parts and measured:
         top = max(measured, key=lambda each: abs(each.mean or 0.0))
+        enough = (
+            f", n = {top.n_needed:,} would be" if top.verdict == "not resolvable" and top.n_needed else ""
+        )
         parts.append(
             f"none of {count(len(effects), 'group')} is shown to differ from `{baseline}`; the largest "
-            f"difference is of `{top.group}` ({_size(top, question)}{_over(top)}, {top.verdict})"
+            f"difference is of `{top.group}` ({_size(top, question)}{_over(top)}, {top.verdict}{enough})"
         )
     if not measured:
         refused = next((each for each in effects if each.refusal), None)

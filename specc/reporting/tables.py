@@ -111,16 +111,19 @@ def is_numeric(column: Column) -> bool:
 
 def effects(compared: Compared, most: int, number: int) -> Table:
     """Groups of a comparison: their means, and their differences from the baseline."""
-    level = f"{compared.question.level:.0%}"
+    level = f"{100 * compared.question.level:g}%"
     columns = [
         Column("group", "name"),
         Column("verdict"),
         Column("difference", "number", f"mean of the differences from {compared.question.baseline}"),
         Column("from", "number", f"lower end of its {level} interval, over seeds"),
         Column("to", "number", f"upper end of its {level} interval, over seeds"),
-        Column("p", "p", "paired t test, two-sided"),
+        Column("p", "p", "t test, two-sided; paired where seeds are shared"),
         Column("p exact", "p", "sign-flip test, two-sided, exact"),
         Column("p Holm", "p", "p adjusted over all groups"),
+        Column(
+            "n needed", "whole", "seeds that would resolve a difference of this size, with probability 0.8"
+        ),
         Column("seeds", "whole", "seeds with a result"),
         Column("mean", "number", "over seeds"),
         Column("sd", "number", "standard deviation over seeds"),
@@ -138,10 +141,12 @@ def effects(compared: Compared, most: int, number: int) -> Table:
         cells: list[Value] = [group.name + " (selected)" * group.selected]
         base = group.name == compared.question.baseline
         if effect is None:
-            cells += ["baseline" if base else "–", None, None, None, None, None, None]
+            cells += ["baseline" if base else "–", *(None,) * 7]
         else:
             ends = (effect.interval.low, effect.interval.high) if effect.interval else (None, None)
+            shown = effect.verdict in ("better", "worse", "higher", "lower")
             cells += [effect.verdict, effect.mean, *ends, effect.p_t, effect.p_sign_flip, effect.p_holm]
+            cells += [None if shown else effect.n_needed]
         cells += [group.n, group.mean, group.sd]
         values = {each.seed: each for each in group.seeds}
         for seed in listed:
@@ -154,7 +159,7 @@ def effects(compared: Compared, most: int, number: int) -> Table:
 
 def over_items(compared: Compared, most: int, number: int) -> Table | None:
     """Differences over evaluated documents, which say what other documents would give; None if unknown."""
-    level = f"{compared.question.level:.0%}"
+    level = f"{100 * compared.question.level:g}%"
     columns = (
         Column("group", "name"),
         Column("documents", "whole", "documents or prompts that both have"),

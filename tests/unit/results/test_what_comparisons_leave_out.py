@@ -146,3 +146,9 @@ def test_values_may_hold_slashes_and_commas(results: Source, text: str, found: d
     known = known_names(results, "models")
     assert given(text, known) == found
     assert group_name("model=org/tiny,v2", [known]) == "model = org/tiny,v2"
+
+
+def test_the_headline_says_how_many_seeds_would_resolve_the_largest_difference(results: Source) -> None:
+    headline = answer(results, "points").headline
+    assert "the largest difference is of `early = 100%`" in headline
+    assert "2 seeds paired, not resolvable, n = 6 would be" in headline
