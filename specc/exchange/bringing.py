@@ -225,8 +225,8 @@ def _earlier(workspace: Path, study: Study, wanted: Wanted, source: Source) -> R
 
 def _write(workspace: Path, run: int, origin: Origin, made: Planned) -> None:
     """Write the folder of a run aside, and put it in its place."""
+    _sweep(workspace)
     aside = workspace / "work" / f"import.{os.getpid()}.tmp"
-    shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     try:
         write_file(aside / FILE, origin.model_dump_json(indent=1) + "\n")
@@ -246,6 +246,12 @@ def _write(workspace: Path, run: int, origin: Origin, made: Planned) -> None:
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+
+
+def _sweep(workspace: Path) -> None:
+    """Remove what imports that were killed have left; only for the holder of the workspace's lock."""
+    for left in (workspace / "work").glob("import.*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _status(run: int, origin: Origin, made: Planned) -> RunStatus:
@@ -310,6 +316,7 @@ def remove(workspace: Path, experiment: str) -> list[int]:
             known = ", ".join(f"`{name}`" for name in dict.fromkeys(run.experiment for run in runs)) or "none"
             raise QueryError(f"nothing was imported as `{experiment}`", f"imported: {known}")
         with disk_errors(workspace):
+            _sweep(workspace)
             for run in found:
                 aside = workspace / "work" / f"import.{run.number}.{os.getpid()}.tmp"
                 rename(run.folder, aside)

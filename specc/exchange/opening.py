@@ -9,9 +9,12 @@ from __future__ import annotations
 import atexit
 import hashlib
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from specc.errors import SpeccError, WorkspaceError, disk_errors
@@ -22,6 +25,9 @@ from specc.store import FORMAT
 
 READ_ONLY = "exported.json"
 """File of a workspace that was made of an exported study."""
+
+_KEPT_SECONDS = 30 * 86_400
+"""How long a workspace that was made of a study is kept after it was last opened."""
 
 _MOST_ROWS_A_BYTE = 2_000
 """Rows that a byte of Parquet may stand for; more is a claim that would fill the disk."""
@@ -44,6 +50,8 @@ def open_exported(folder: Path) -> Path:
         return known
     target = cache_folder() / key
     if (target / "format.json").exists():
+        with suppress(OSError):
+            os.utime(target / READ_ONLY)
         return target
     aside = Path()
     try:
@@ -58,6 +66,7 @@ def open_exported(folder: Path) -> Path:
             make_workspace(folder, marker.needed, aside)
         if aside != target:
             _put_in_place(aside, target)
+            _forget_old(target)
     except BaseException:
         _temporary.pop(key, None)
         shutil.rmtree(aside, ignore_errors=True)
@@ -77,6 +86,15 @@ def _put_in_place(aside: Path, target: Path) -> None:
         if not (target / "format.json").exists():  # else another process was faster
             raise
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _forget_old(newest: Path) -> None:
+    """Remove the workspaces of studies that nobody has opened for long."""
+    for each in newest.parent.iterdir():
+        if each != newest and re.fullmatch(r"[0-9a-f]{64}", each.name):
+            with suppress(OSError):
+                if time.time() - (each / READ_ONLY).stat().st_mtime > _KEPT_SECONDS:
+                    shutil.rmtree(each, ignore_errors=True)
 
 
 def make_workspace(folder: Path, files: Mapping[str, ExportedFile], target: Path) -> None:

@@ -7,6 +7,9 @@ import json
 import math
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from specc.errors import DataError, QueryError
 from specc.exchange.bringing import Wanted, bring, read_planned, remove
 from specc.exchange.sources.tables import Role, Told
 from specc.execute.lock import WorkspaceLock
+from specc.files import watch
 from specc.results.index import Indexer
 from specc.store import open_workspace
 from specc.study import Study
@@ -185,6 +189,42 @@ def test_nothing_is_written_when_a_source_is_wrong_or_for_a_look(tmp_path: Path,
     looked = cli("import", mlflow, "--take", "ablation", "--dry-run", "--json", "-w", place)
     assert json.loads(looked.output)["results"] == 12
     assert not place.exists()
+
+
+def test_an_import_that_is_killed_anywhere_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("seed,eval,value\n0,skill,1\n1,skill,2\n")
+    place = open_workspace(tmp_path / ".specc", create=True)
+    wanted = Wanted(str(path))
+    read = read_planned(wanted)
+    for fatal in count():
+        seen = 0
+
+        @contextmanager
+        def killing(kind: str, where: Path, fatal: int = fatal) -> Iterator[None]:
+            nonlocal seen
+            seen += 1
+            if seen > fatal:
+                raise _Killed
+            yield
+
+        watch(killing)
+        try:
+            bring(place, wanted, *read)
+            break
+        except _Killed:
+            found = os.listdir(place / "runs")
+            assert found in ([], ["000001"])
+            assert not found or (place / "runs/000001/numbers/numbers.json").is_file()
+        finally:
+            watch(None)
+    assert fatal > 8
+    assert ask(place, "select seed, value from results order by 1") == [(0, 1.0), (1, 2.0)]
+    assert os.listdir(place / "work") == []
+
+
+class _Killed(BaseException):
+    pass
 
 
 def test_a_folder_of_mlflow_says_what_its_database_does(tmp_path: Path) -> None:

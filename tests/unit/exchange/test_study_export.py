@@ -336,6 +336,22 @@ def test_it_opens_where_no_cache_can_be_kept(
     shutil.rmtree(workspace)  # inside the temporary folder of this process
 
 
+def test_workspaces_of_studies_are_forgotten_when_nobody_opens_them(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    old, foreign = tmp_path / "specc/studies" / ("a" * 64), tmp_path / "specc/studies" / ("b" * 64)
+    for folder in (old, foreign):
+        folder.mkdir(parents=True)
+    (old / "exported.json").write_text("")
+    os.utime(old / "exported.json", (1, 1))
+    workspace = open_workspace(exported)
+    assert sorted(workspace.parent.iterdir()) == sorted([foreign, workspace])
+    os.utime(workspace / "exported.json", (1, 1))
+    open_workspace(exported)
+    assert (workspace / "exported.json").stat().st_mtime > 2
+
+
 def test_wrong_usage_is_told(made: FakeWorkspace, exported: Path, tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="nothing is overwritten"):
         export_study(made.path, exported)
