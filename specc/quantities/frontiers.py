@@ -116,7 +116,9 @@ def _reached(points: str, goal: str) -> str:
             f"WHEN {state}.x IS NULL OR {y} = {goal} THEN {x} ELSE {crossing} END}}"
         )
 
-    return f"{grouped(points, step, {'x': _NUMBER, 'y': _NUMBER, 'found': _NUMBER})}.found"
+    found = grouped(points, step, {"x": _NUMBER, "y": _NUMBER, "found": _NUMBER})
+    # What is not there, or diverged, is no goal: nothing would be worse than it.
+    return f"CASE WHEN NOT isnan({goal}) THEN {found}.found END"
 
 
 def _best(state: str, x: str, y: str) -> str:
@@ -218,7 +220,7 @@ FRONTIERS: tuple[Macro, ...] = (
             _reached("q_in.points", "q_in.goal"),
         ),
         "the smallest x at which the curve through the points is as good as `y`, by straight lines; the "
-        "first x if it is as good there, null if it never is",
+        "first x if it is as good there, null if it never is, or `y` is null or NaN",
         "Baek et al., arXiv 2603.16177",
         "select arm, reached_at(points(tokens, value), 2.0) from metrics where name = 'loss' group by arm",
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from threading import Timer
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _DESCRIBE = "DESCRIBE "
+
+_MOST_SECONDS = 10.0
+"""Time to bind a query, which takes milliseconds. DuckDB computes what `pivot` makes columns of, and what
+is the same for all rows, while it binds: that could take any time."""
 
 
 class Binder:
@@ -148,10 +153,20 @@ def _bound(connection: DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:
         raise QueryError("a query can't have parameters", "write the value itself")
     if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI):
         raise QueryError("the statement is not a query", "write a single `select`")
+    late = Timer(_MOST_SECONDS, connection.interrupt)
+    late.daemon = True
+    late.start()
     try:
         rows = connection.execute(_DESCRIBE + sql).fetchall()
+    except duckdb.InterruptException as error:
+        raise QueryError(
+            f"this query can't be checked within {_MOST_SECONDS:g} seconds",
+            "let it read the tables of the results, not make rows of its own",
+        ) from error
     except duckdb.Error as error:
         raise refusal(error, sql, _DESCRIBE) from error
+    finally:
+        late.cancel()
     return [(row[0], row[1]) for row in rows]
 
 

@@ -48,6 +48,20 @@ def _last_sign(sql: str) -> str | None:
     return last
 
 
+def without_end(sql: str) -> str:
+    """A single statement without its `;` and what has no meaning around it: it can stand in brackets.
+
+    >>> without_end("select ';' -- a; text\\n; -- done")
+    "select ';'"
+    """
+    stop = 0
+    for token in _TOKENS.finditer(sql):
+        text = token[0]
+        if text != ";" and not text.isspace() and not text.startswith(("--", "/*")):
+            stop = token.end()
+    return sql[:stop].strip()
+
+
 def parts(lines: Iterable[str]) -> Iterator[Part]:
     """Parts of a script: a dot-command is a line of its own, where no statement is open.
 

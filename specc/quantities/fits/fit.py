@@ -57,6 +57,19 @@ def fit(form: Form, names: Sequence[str], rows: Sequence[Sequence[Any]], held: S
     Raises:
         QueryError: if the rows don't suit the form, or are too few.
     """
+    import numpy
+
+    try:
+        with numpy.errstate(all="ignore"):
+            return _fit(form, names, rows, held)
+    except (ArithmeticError, ValueError) as error:  # powers of such numbers are infinite, or 0
+        raise QueryError(
+            f"`{form.name}` can't be computed for numbers as large, or as small, as these",
+            "give them in other units, for instance `x / 1e9`",
+        ) from error
+
+
+def _fit(form: Form, names: Sequence[str], rows: Sequence[Sequence[Any]], held: Sequence[bool]) -> Fitted:
     points, kept, left_out = read(form, names, rows)
     apart = [bool(held[number]) for number in kept] if held else [False] * len(kept)
     fitted, ahead = points.only([not each for each in apart]), points.only(apart)

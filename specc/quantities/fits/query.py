@@ -30,6 +30,7 @@ def fit_query(
             don't suit the form.
     """
     from specc.results.query import run
+    from specc.results.statements import without_end
 
     curve = form_named(form)
     if hold_out is not None and first is not None:
@@ -41,10 +42,9 @@ def fit_query(
     if hold_out is None:
         held = [number >= first for number in range(len(answer.rows))] if first is not None else []
         return fit(curve, answer.columns, answer.rows, held)
-    query = sql.strip().rstrip(";")
     try:
         # The condition is a column of the same query: rows and verdicts come in one order.
-        judged = run(connection, f"SELECT *, (\n{hold_out}\n) FROM (\n{query}\n)")[0]
+        judged = run(connection, f"SELECT *, (\n{hold_out}\n) FROM (\n{without_end(sql)}\n)")[0]
     except QueryError as error:
         raise QueryError(
             f"what is to be held out: {error.message}", error.help, candidates=error.candidates

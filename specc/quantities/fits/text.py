@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from specc.quantities.fits.form import Form
 from specc.quantities.fits.model import Fit, Fitted
+from specc.words import printable
 
 Point = TypeVar("Point")
 
@@ -39,7 +40,7 @@ def as_text(fitted: Fitted) -> str:
         high = "…" if each.high is None else f"{each.high:.4g}"
         rows.append((each.name, f"{each.value:.4g}", f"{low} to {high}", each.unit, each.meaning))
     seeds = len({point.seed for point in fitted.points if point.seed is not None})
-    over = f"{len(fitted.points)} points" + (f" of {seeds} seeds" if seeds else "")
+    over = f"{len(fitted.points)} points" + (f" of {seeds} seed{'s' * (seeds > 1)}" if seeds else "")
     left = f", {fitted.left_out} rows without a finite value left out" if fitted.left_out else ""
     lines = [f"{fitted.form}: {fitted.formula}", f"{over}{left}; intervals: {fitted.interval}", ""]
     lines += _table(rows)
@@ -53,7 +54,7 @@ def as_text(fitted: Fitted) -> str:
 
 
 def _place(x: dict[str, float], seed: str | None) -> tuple[str, ...]:
-    return (*(f"{value:.4g}" for value in x.values()), *(() if seed is None else (seed,)))
+    return (*(f"{value:.4g}" for value in x.values()), *(() if seed is None else (printable(seed),)))
 
 
 def _headings(x: dict[str, float], seed: str | None) -> tuple[str, ...]:

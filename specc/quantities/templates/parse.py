@@ -271,6 +271,7 @@ class _Parser:
     def _items(self, closing: str) -> tuple[list[tuple[str, Expression]], int]:
         """What is in brackets: (keyword or "", value), and where the brackets end."""
         found: list[tuple[str, Expression]] = []
+        keys: set[str] = set()
         while True:
             if self._peek().text == closing:
                 return found, self._next().stop
@@ -280,11 +281,12 @@ class _Parser:
                 if not isinstance(value, Named):
                     raise self._unexpected(self._peek(), ",")
                 key = value.name
-                if key in [other for other, _ in found]:
+                if key in keys:
                     raise TemplateError(f"`{key}` is given twice", value.start, value.stop, "give it once")
+                keys.add(key)
                 self._next()
                 value = self._expression()
-            elif any(other for other, _ in found):
+            elif keys:
                 raise TemplateError(
                     "after a named argument comes no unnamed one",
                     value.start,

@@ -20,12 +20,16 @@ from specc.quantities.templates.tree import (
     Part,
     TemplateError,
 )
+from specc.results.statements import without_end
 
 LONGEST = 50_000
 """Characters of a template, and of what it gives."""
 
 MOST_TURNS = 10_000
 """Turns of all loops of a template together."""
+
+MOST_VALUES = 200_000
+"""Names, numbers, texts, lists and calls that are worked out: loops do it anew at each turn."""
 
 MOST_MADE = 1_000_000
 """Characters that the calls of a template give together, written or not."""
@@ -54,6 +58,7 @@ class _Renderer:
     _pieces: list[Piece] = field(default_factory=list)
     _length: int = 0
     _turns: int = 0
+    _values: int = 0
     _made: int = 0
 
     def render(self, text: str) -> Rendered:
@@ -106,6 +111,11 @@ class _Renderer:
             self._write(loop.body, {**names, loop.name: item})
 
     def _value(self, node: Expression, names: Mapping[str, Value]) -> Value:
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise TemplateError(
+                f"more than {MOST_VALUES:,} values are worked out", node.start, node.stop, "loop over less"
+            )
         if isinstance(node, Literal):
             return node.value
         if isinstance(node, Listed):
@@ -188,7 +198,7 @@ class _Renderer:
                 error.message, *place, error.help, error.inside or name, error.circle
             ) from None
         self._refs |= {name, *inner.refs}
-        return self._counted(f"(\n{inner.text.strip().rstrip(';')}\n)", node)
+        return self._counted(f"(\n{without_end(inner.text)}\n)", node)
 
 
 def render_named(name: str, context: Context, around: tuple[str, ...] = ()) -> Rendered:

@@ -212,6 +212,8 @@ def test_rows_without_a_value_are_counted_and_left_out() -> None:
         (["x", "y"], [(1.0, 2.0), (1.0, 2.1), (2.0, 3.0)], "at 2 different"),
         (["x", "y"], [(0.0, 2.0)], "`x` is 0 in row 1"),
         (["x", "y"], [(1.0, "much")], "row 1 has something else"),
+        (["x", "y"], [(1e300 * i, 2 + 1 / i) for i in range(1, 9)], "as large, or as small"),
+        (["x", "y"], [(1.0 * i, 1e-320 * i) for i in range(1, 9)], "as large, or as small"),
     ],
 )
 def test_rows_that_do_not_suit_are_told(names: list[str], rows: list[Any], said: str) -> None:
@@ -236,7 +238,7 @@ def tables() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def test_a_query_is_fitted_and_a_condition_holds_out(tables: Any) -> None:
-    found = fit_query(tables, "power_law", "select x, y from t -- all\n;", hold_out="x > 1000 -- far")
+    found = fit_query(tables, "power_law", "select x, y from t -- all\n; -- of them", hold_out="x > 1000 -- far")
     assert found["b"].value == pytest.approx(0.5, rel=1e-3)
     assert {each.x["x"] > 1000 for each in found.points} == {False}
     assert len(found.held_out) == 7

@@ -157,6 +157,13 @@ def test_where_a_curve_first_is_as_good_as_asked(sql: Any, points: Any, goal: fl
     assert same(on_points(sql, call, points), first_reach(points, goal, SIGN[better]))
 
 
+@pytest.mark.parametrize("goal", ["NULL", "'nan'::DOUBLE"])
+@pytest.mark.parametrize("better", ["lower", "higher"])
+def test_a_goal_that_is_not_there_or_diverged_is_never_reached(sql: Any, goal: str, better: str) -> None:
+    call = f"reached_at(points(a, b), {goal}, better := '{better}')"
+    assert on_points(sql, call, [(1.0, 3.0), (2.0, 1.0)]) is None
+
+
 @given(pairs, st.integers(1, 4), direction)
 @few
 def test_compute_multiplier_divides_two_first_reaches(

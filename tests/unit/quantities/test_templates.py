@@ -158,6 +158,8 @@ HOSTILE = [
     "x" * LONGEST + "{{ 1 }}",
     "{% for a in seeds %}{% for b in [" + "literal(seeds)," * 3000 + "] %}{% endfor %}{% endfor %}",
     "{% for" + " a" * 20_000 + "%}",
+    "{% for a in [" + "1," * 9000 + "] %}{% for b in [[" + "1," * 14_000 + "]] %}{% endfor %}{% endfor %}",
+    "{% for a in [" + "1," * 9000 + "] %}{{ pivot(" + "'L_ret'," * 3000 + ") }}{% endfor %}",
 ]
 
 
@@ -181,6 +183,11 @@ def test_comparisons_that_refer_to_others_twice_do_not_blow_up() -> None:
     chain = {f"c{n}": f"select * from {{{{ ref('c{n + 1}') }}}}" for n in range(2000)}
     with pytest.raises(TemplateError, match="in a row"):
         render_named("c0", Context("e", comparisons={**chain, "c2000": "select 1"}))
+
+
+def test_what_is_referred_to_may_end_in_a_semicolon_and_a_comment() -> None:
+    context = Context("e", comparisons={"one": "select ';' as a -- one\n; -- done;"})
+    assert text_of("from {{ ref('one') }}", context) == "from (\nselect ';' as a\n)"
 
 
 @given(st.text(alphabet="{}%-#'\"()[],=ab1 \n\\", max_size=60))

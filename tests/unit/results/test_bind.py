@@ -9,6 +9,7 @@ import pytest
 
 from fake_workspace import EARLY
 from specc.errors import QueryError
+from specc.results import bind as bind_module
 from specc.results.bind import Binder, KeptBinder, bind
 from specc.study import Axis
 
@@ -134,3 +135,12 @@ def test_a_table_whose_columns_depend_on_the_arms_is_told_to_be_elsewhere(name: 
     assert error.message == f"there is no table `{name}`"
     assert error.help is not None
     assert "is for `specc sql` alone" in error.help
+
+
+def test_a_query_that_computes_for_long_while_it_is_bound_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bind_module, "_MOST_SECONDS", 0.2)
+    error = refused("pivot (select i % 2 as i from range(100000000000) r(i)) on i using count(*)")
+    assert "can't be checked within 0.2 seconds" in error.message
+    assert bind("exposure", [EARLY], "select 1 as x") == [("x", "INTEGER")]
