@@ -58,6 +58,35 @@ def test_F04_F05_an_index_killed_in_any_operation_on_a_file_is_brought_up_to_dat
         assert not list(workspace.glob("index/**/.*.tmp"))
 
 
+def without_second(original: Path, folder: Path) -> tuple[Path, Path]:
+    """An indexed copy that lacks the step `second`, and the place of that step, which lies beside it."""
+    early = copy_of(original, folder / "early")
+    (made,) = (path for path in early.glob("store/*/*") if '"second"' in (path / "manifest.json").read_text())
+    made.rename(folder / "second")
+    update(early)
+    return early, made.relative_to(early)
+
+
+@pytest.mark.conformance
+def test_F04_an_index_killed_while_it_takes_in_a_step_more_is_brought_up_to_date(
+    tmp_path: Path, finished: Finished
+) -> None:
+    original, expected = finished
+    early, made = without_second(original, tmp_path)
+
+    def later(name: str) -> Path:
+        workspace = copy_of(early, tmp_path / name)
+        shutil.copytree(tmp_path / "second", workspace / made)
+        return workspace
+
+    seen = forked(lambda: update(later("seen"))).seen
+    assert len(seen) >= 8
+    for number in places("kill", seen):
+        workspace = later(str(number))
+        assert forked(lambda: update(workspace), Fault("kill", number)).killed  # noqa: B023
+        assert rows(workspace) == expected, number
+
+
 @pytest.mark.conformance
 def test_F05_an_index_killed_at_any_moment_loses_no_row_and_has_none_twice(
     tmp_path: Path, finished: Finished
@@ -107,13 +136,10 @@ def test_F06_a_damaged_published_index_is_noticed_and_built_again(tmp_path: Path
 @pytest.mark.conformance
 def test_F06_a_damaged_index_in_the_making_is_set_aside(tmp_path: Path, finished: Finished) -> None:
     original, expected = finished
-    early = copy_of(original, tmp_path / "early")
-    (made,) = (path for path in early.glob("store/*/*") if '"second"' in (path / "manifest.json").read_text())
-    made.rename(tmp_path / "second")
-    update(early)
+    early, made = without_second(original, tmp_path)
     draw = random.Random(2)
     for number in range(16):
         workspace = copy_of(early, tmp_path / str(number))
         at = damage(generations.build_path(workspace), number, draw)
-        shutil.copytree(tmp_path / "second", workspace / made.relative_to(early))
+        shutil.copytree(tmp_path / "second", workspace / made)
         assert rows(workspace) == expected, at
