@@ -39,14 +39,7 @@ def open_results(
         QueryError: if there is no such experiment.
         WorkspaceError, DiskFull: if there is no index and none can be built.
     """
-    try:
-        published = generations.current(workspace) is not None
-        if update or not published:
-            Indexer(workspace).update(wait=not published)
-    except (WorkspaceError, DiskFull):
-        # Someone who may not write here, or has no space left, can still read what is published.
-        if generations.current(workspace) is None:
-            raise
+    bring_up_to_date(workspace, update)
     connection = _open_newest(workspace, limits)
     if connection is None:
         Indexer(workspace).rebuild()
@@ -61,6 +54,24 @@ def open_results(
         connection.close()
         raise
     return connection
+
+
+def bring_up_to_date(workspace: Path, update: bool = True) -> None:
+    """Publish what is new, unless a run is just doing that.
+
+    Args:
+        update: as of `open_results`.
+    Raises:
+        WorkspaceError, DiskFull: if there is no index and none can be built.
+    """
+    try:
+        published = generations.current(workspace) is not None
+        if update or not published:
+            Indexer(workspace).update(wait=not published)
+    except (WorkspaceError, DiskFull):
+        # Someone who may not write here, or has no space left, can still read what is published.
+        if generations.current(workspace) is None:
+            raise
 
 
 def experiments(connection: DuckDBPyConnection) -> list[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from specc.errors import SpeccError, WorkspaceError
 from specc.results import generations
-from specc.results.reader import open_results, put_first
+from specc.results.reader import bring_up_to_date, open_results, put_first
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -98,15 +98,16 @@ class Published:
 
     def _open(self, update: bool) -> None:
         began = time.monotonic()
-        before = generations.current(self.workspace)
-        connection = open_results(self.workspace, update=update, limits=LIMITS)
+        if update:
+            bring_up_to_date(self.workspace)
+        # One that is published from here on may be what is opened; with the number of the one before, it is
+        # looked at again.
+        number = generations.current(self.workspace)
+        connection = open_results(self.workspace, update=False, limits=LIMITS)
         if update:
             self._updated = time.monotonic()
             self._cost = self._updated - began
         with self._using:
-            # which one was opened is known only if none was published meanwhile; else it is looked at again
-            after = generations.current(self.workspace)
-            number = after if after == before or update else before
             if number == self.generation and self._opened is not None:
                 connection.close()
                 return

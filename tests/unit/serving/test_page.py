@@ -16,6 +16,8 @@ from held_run import FakeRun
 from specc.execute.status import StepCounts, StepFailure
 from specc.results.generations import current
 from specc.results.index import Indexer
+from specc.results.reader import open_results
+from specc.serving import published
 from specc.serving.application import Page, application
 from specc.serving.guard import Access
 from specc.study import Axis, Comparison, Study
@@ -272,6 +274,27 @@ def test_a_deleted_workspace_is_told_and_not_made_again(tmp_path: Path) -> None:
     assert not workspace.path.exists()
     assert visitor.post("/api/query", {"sql": "select count(*) from recipes", "id": "a"}).status in (200, 409)
     assert not workspace.path.exists()
+    page.published.close()
+
+
+def test_what_is_published_while_a_page_opens_the_results_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = FakeWorkspace(tmp_path)
+    workspace.plan(1, exposure())
+    page = Page(workspace.path)
+
+    def opened_just_before_the_last_result(*arguments: object, **named: object) -> object:
+        connection = open_results(*arguments, **named)  # type: ignore[arg-type]
+        workspace.measure("0/skill/tune", 2.0)
+        Indexer(workspace.path).update()
+        return connection
+
+    monkeypatch.setattr(published, "open_results", opened_just_before_the_last_result)
+    page.published.refresh(0)
+    monkeypatch.undo()
+    page.published.refresh(1e9)
+    assert page.overview(None)["results_done"] == 1
     page.published.close()
 
 
