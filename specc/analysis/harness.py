@@ -12,9 +12,9 @@ from specc.analysis.datasets import DataReader, DataSet
 from specc.analysis.evaluate import Point
 from specc.analysis.texts import folder_of
 from specc.analysis.tokenizers import tokenizer_of_corpus
-from specc.analysis.values import ERROR, ComponentValue, CorpusValue, Value
+from specc.analysis.values import ComponentValue, CorpusValue, Value
 from specc.components import Kind, Parameter, Signature, Type
-from specc.diagnostics import Report
+from specc.diagnostics import Label, Report
 from specc.errors import DataError, SpeccError
 from specc.steps import Component
 
@@ -64,25 +64,23 @@ class TaskReader:
     def __init__(self, report: Report) -> None:
         self.report = report
         self._tasks: dict[int, tuple[HarnessTask, Component, Signature] | None] = {}
-        self._data: dict[tuple[int, object], DataSet | None] = {}
-        self._kept: list[Value] = []
+        self._data: dict[tuple[int, int], DataSet | None] = {}
+        self._kept: list[ComponentValue] = []
 
-    def tokenizer(self, value: ComponentValue, point: Point, data: DataReader) -> Value:
-        """The tokenizer of a task: the one that is given, else that of the rows of the table."""
-        if value.signature.name == LM_EVAL and "tokenizer" not in value.args:
-            for name in data.definition.rows:
-                row = data.row(name, point)
-                if row is not None:
-                    return tokenizer_of_corpus(CorpusValue(row.corpora[0].name, row.corpora[0].value))
-        given: Value = value.args.get("tokenizer", "")
-        return given
+    def corpus(self, point: Point, data: DataReader) -> Corpus | None:
+        """A corpus that is trained on, whose tokenizer the checkpoints know; None if there is none."""
+        rows = (data.row(name, point) for name in data.definition.rows)
+        return next((row.corpora[0] for row in rows if row is not None), None)
 
     def measured(
-        self, value: ComponentValue, tokenizer: Value, data: DataReader
+        self, value: ComponentValue, corpus: Corpus | None, data: DataReader
     ) -> tuple[Signature, Component, DataSet] | None:
         """What a task measures, how, and on which rows; None if it can't be, which was reported.
 
         The signature is that of `lm_eval` with the metric of the task.
+
+        Args:
+            corpus: see `corpus`; kept by who has read it.
         """
         if id(value) not in self._tasks:
             self._kept.append(value)
@@ -91,10 +89,9 @@ class TaskReader:
         if found is None:
             return None
         task, component, signature = found
-        place = (id(value), tokenizer if isinstance(tokenizer, str) else id(tokenizer))
+        place = (id(value), id(corpus))
         if place not in self._data:
-            self._kept.append(tokenizer)
-            self._data[place] = self._rows(value, task, tokenizer, data)
+            self._data[place] = self._rows(value, task, corpus, data)
         rows = self._data[place]
         return None if rows is None else (signature, component, rows)
 
@@ -122,41 +119,63 @@ class TaskReader:
         return task, component, signature
 
     def _rows(
-        self, value: ComponentValue, task: HarnessTask, tokenizer: Value, data: DataReader
+        self, value: ComponentValue, task: HarnessTask, known: Corpus | None, data: DataReader
     ) -> DataSet | None:
         """The rows of a task as a data set: those that are measured, beside the files of all."""
         from specc.corpora.harness import reader_arguments
 
-        folder = folder_of(value, "include")
-        files = dict.fromkeys(file for split in task.splits.values() for file in split)
-        span = value.spans["include"]
+        span = value.spans.get("tokenizer", value.spans["task"])
         try:
-            given = self._given(tokenizer)
+            given = _tokenizer(value, known)
             said = reader_arguments(task)
         except SpeccError as error:
-            span = value.spans.get("tokenizer", value.spans["task"])
             self.report.add("E0006", f"`lm_eval`: {error.message}", span, help=error.help)
             return None
+        folder = folder_of(value, "include")
+        files = dict.fromkeys(file for split in task.splits.values() for file in split)
         args: dict[str, Any] = {
             "files": tuple(os.path.relpath(file, folder) for file in files),
             **said,
             **given,
         }
-        spans = {"files": span, "tokenizer": value.spans.get("tokenizer", value.span)}
+        spans = {"files": value.spans["include"], "tokenizer": span}
         corpus: Corpus | None = data.corpora.of_value(
             task.name, ComponentValue(_ROWS, args, spans, value.span, task.name)
         )
         if corpus is None:
             return None
+        if known is not None and corpus.facts.tokenizer != known.facts.tokenizer:
+            self.report.add(
+                "E0503",
+                f"`lm_eval` and `{known.name}` have different tokenizers",
+                span,
+                secondary=[Label(known.value.spans.get("tokenizer", known.value.span), "the other")],
+                help=f"write `tokenizer = {known.name}.tokenizer`, or leave it out"
+                if "tokenizer" in value.args
+                else "say with `tokenizer` what has made the ids of the corpus",
+            )
+            return None
         return DataSet(task.name, corpus.value, corpus.facts, (corpus,), corpus.max_epochs, "train")
 
-    def _given(self, tokenizer: Value) -> dict[str, Any]:
-        """The argument that says which tokenizer; none for bytes."""
-        if tokenizer is ERROR or not tokenizer:
-            return {}
-        if isinstance(tokenizer, ComponentValue) and not tokenizer.args.get("on"):
-            raise DataError(
-                "a tokenizer is not trained on the rows of a task",
-                "name that of a corpus, `tokenizer = web.tokenizer`, or a file",
-            )
-        return {"tokenizer": tokenizer}
+
+def _tokenizer(value: ComponentValue, known: Corpus | None) -> dict[str, Value]:
+    """The argument that says which tokenizer a task has, as corpora have it; none for bytes.
+
+    Raises:
+        DataError: if none is said and there is no corpus to take it from, or it would have to be trained.
+    """
+    if "tokenizer" in value.args:
+        found: Value = value.args["tokenizer"]
+    elif known is not None:
+        found = tokenizer_of_corpus(CorpusValue(known.name, known.value))
+    else:
+        raise DataError(
+            "there is no corpus to take the tokenizer from",
+            'say which: `tokenizer = base.tokenizer`, or a file; "" for bytes',
+        )
+    if isinstance(found, ComponentValue) and not found.args.get("on"):
+        raise DataError(
+            "a tokenizer is not trained on the rows of a task",
+            "name that of a corpus, `tokenizer = web.tokenizer`, or a file",
+        )
+    return {"tokenizer": found} if found else {}

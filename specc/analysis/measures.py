@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from specc.analysis.corpora import Corpus
 from specc.analysis.curve import in_steps
 from specc.analysis.datasets import DataReader, DataSet, report_lacking
 from specc.analysis.definition import Definition
@@ -148,16 +149,15 @@ class MeasureReader:
         One object for equal evaluations.
         """
         value = self.evaluator.value(self.definition.evals[name].value, point)
-        tokenizer: Value | None = None
-        if isinstance(value, ComponentValue) and value.signature.name == LM_EVAL:
-            tokenizer = self.tasks.tokenizer(value, point, data)
-        key = (name, identity_of(value), None if tokenizer is None else identity_of(tokenizer))
+        harness = isinstance(value, ComponentValue) and value.signature.name == LM_EVAL
+        corpus = self.tasks.corpus(point, data) if harness else None
+        key = (name, identity_of(value), id(corpus))
         if key not in self._measured:
-            self._measured[key] = self._measurement(name, value, tokenizer, data)
+            self._measured[key] = self._measurement(name, value, corpus, data)
         return self._measured[key]
 
     def _measurement(
-        self, name: str, value: Value, tokenizer: Value | None, data: DataReader
+        self, name: str, value: Value, corpus: Corpus | None, data: DataReader
     ) -> EvalPlan | None:
         node = self.definition.evals[name]
         if value is ERROR:
@@ -170,8 +170,8 @@ class MeasureReader:
                 help="an evaluation is written as `loss(skill.held_out)`, `exact_match(...)`, ...",
             )
             return None
-        if tokenizer is not None:
-            found = self.tasks.measured(value, tokenizer, data)
+        if value.signature.name == LM_EVAL:
+            found = self.tasks.measured(value, corpus, data)
             return None if found is None else EvalPlan(name, *found)
         measured = data.data(value.args["data"], value.spans["data"])
         if measured is None or not self._serves(value, measured):

@@ -88,6 +88,11 @@ def chosen_metric(task: HarnessTask, wanted: str = "") -> Metric:
     output = task.config.get("output_type", "generate_until")
     if output not in kind.outputs:
         raise DataError(f"`{name}` can't be had from `{output}`", f"name one of the metrics of `{output}`")
+    if given.get("hf_evaluate"):
+        raise DataError(
+            f"the task `{task.name}` takes `{name}` from the hub: `hf_evaluate`",
+            f"leave that out; the harness has a `{name}` of its own",
+        )
     if given.get("aggregation", kind.aggregation) != kind.aggregation:
         raise DataError(
             f"the task `{task.name}` makes another mean of `{name}`: `{given['aggregation']}`",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from specc.corpora.contents import open_regular
-from specc.corpora.harness.yaml_files import inside, plain, read_merged, read_yaml, yaml_files
+from specc.corpora.harness.yaml_files import inside, plain, read_data, read_merged, read_yaml, yaml_files
 from specc.errors import DataError
 
 OUTPUT_TYPES = ("generate_until", "loglikelihood", "loglikelihood_rolling", "multiple_choice")
@@ -41,6 +43,9 @@ FILTERS = (
 
 GREEDY = {"do_sample": (False,), "temperature": (0, 0.0)}
 """What may be said of sampling: continuations are greedy."""
+
+LISTED = 8
+"""Tasks that are named where the one that is asked for isn't there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +89,34 @@ def load_task(folder: Path, name: str) -> HarnessTask:
 
 
 def _find(folder: Path, name: str) -> Path:
-    found, broken, names = [], [], set()
+    """The file that defines a task; only those that have its name in them are parsed."""
+    found: list[Path] = []
+    others: list[Path] = []
     for path in yaml_files(folder):
-        try:
-            task = read_yaml(inside(folder, path)).get("task")
-        except DataError as error:
-            broken.append(error)
-            continue
-        if task == name:
+        if name.encode() in read_data(inside(folder, path)) and read_yaml(path).get("task") == name:
             found.append(path)
-        elif isinstance(task, str):
-            names.add(task)
+        else:
+            others.append(path)
     if len(found) == 1:
         return found[0]
     if found:
         raise DataError(
             f"two files define the task `{name}`: {found[0]} and {found[1]}", "name a folder with one of them"
         )
-    if broken:
-        raise broken[0]
-    known = ", ".join(f"`{each}`" for each in sorted(names)[:8])
+    known = ", ".join(f"`{each}`" for each in islice(_names(others), LISTED))
     raise DataError(
         f"{folder} has no task `{name}`",
         f"it has {known}" if known else f"a task is a YAML file with the line `task: {name}`",
     )
+
+
+def _names(paths: list[Path]) -> Iterator[str]:
+    """Names of the tasks that some files define; those that can't be read are passed over."""
+    for path in paths:
+        with suppress(DataError):
+            name = read_yaml(path).get("task")
+            if isinstance(name, str):
+                yield name
 
 
 def _check(config: Mapping[str, Any], path: Path) -> None:

@@ -65,6 +65,19 @@ def inside(folder: Path, path: Path) -> Path:
     return path
 
 
+def read_data(path: Path) -> bytes:
+    """What is in a YAML file.
+
+    Raises:
+        DataError: if it can't be read, or is too large.
+    """
+    with open_regular(path) as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise DataError(f"{path} is larger than {MOST_BYTES >> 20} MiB", "this is no definition of a task")
+    return data
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file, its own keys alone; `Code` stands where it asks for a function.
 
@@ -77,10 +90,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         """Plain values, and the harness' tag for functions."""
 
     Loader.add_constructor("!function", lambda loader, node: Code(str(node.value)))
-    with open_regular(path) as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise DataError(f"{path} is larger than {MOST_BYTES >> 20} MiB", "this is no definition of a task")
+    data = read_data(path)
     try:
         found = yaml.load(data, Loader=Loader)  # a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:

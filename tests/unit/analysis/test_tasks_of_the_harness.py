@@ -177,6 +177,7 @@ def test_the_tokenizer_is_that_of_the_corpora(folder: Path) -> None:
         ("multiple_choice", "chat", "no `output_type` is called chat"),
         ("metric: acc", "metric: bleu", "is no mean over rows"),
         ("aggregation: mean", "aggregation: median", "makes another mean"),
+        ("aggregation: mean", "hf_evaluate: true", "takes `acc` from the hub"),
         ("doc_to_target: answer", "repeats: 3", "repeats each request"),
         ("doc_to_target: answer", "description: [a]\ndoc_to_target: b", "are text"),
         (
@@ -247,3 +248,16 @@ def test_checking_a_task_loads_neither_the_harness_nor_torch(folder: Path) -> No
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
     )
     assert {"lm_eval", "datasets", "torch", "transformers"}.isdisjoint(done.stdout.split())
+
+
+def test_ids_of_an_unknown_tokenizer_are_not_taken_for_bytes(folder: Path) -> None:
+    import numpy as np
+
+    np.save(folder / "ids.npy", np.tile(np.arange(200, dtype=np.uint16), 60))
+    web = 'token_files("ids.npy", vocab = 300, eos = 199)'
+    text = RECIPE.replace("markov(tokens = 10K tokens{web})", web).replace("{call}", CALL)
+    (found,) = compiled(folder, text).report.diagnostics
+    assert (found.code, found.help) == (
+        "E0503",
+        "say with `tokenizer` what has made the ids of the corpus",
+    )
