@@ -66,30 +66,31 @@ def arrange(runs: Sequence[ForeignRun], told: Told) -> Arranged:
     parted = {name for name in (seeded, named) if name is not None}
     axes = _axes(runs, told, parted, notes)
     told_apart = bool(axes) or named is not None or len({run.recipe for run in runs}) > 1
+    seeds = [_seed(run, seeded) for run in runs]
+    replicates = None not in seeds and len(set(seeds)) == len(seeds)
+    by_name = not told_apart and not replicates and len(runs) > 1 and all(run.named for run in runs)
     names = _titles(runs)
     found = Arranged(tuple(axes.values()), frozenset(parted | axes.keys()), notes=notes)
     counts: dict[tuple[Any, ...], int] = {}
     latest: dict[tuple[Any, ...], Placed] = {}
-    for run in sorted(runs, key=lambda each: each.started):  # stable: those without a time keep their order
+    # Stable: those without a time keep their order. Those without a seed get one that is free.
+    for number, run in sorted(
+        zip(seeds, runs, strict=True), key=lambda each: (each[0] is None, each[1].started)
+    ):
         recipe = run.recipe or BASE
         if named is not None:
             recipe = str(run.parameters.get(named, BASE))
-        elif not told_apart and len(runs) > 1:
+        elif by_name:
             recipe = names[run.name]
         values = {
             axis.name: _typed(run.parameters.get(parameter), axis.type) for parameter, axis in axes.items()
         }
         point = (recipe, *map(repr, values.values()))
-        number = run.seed
-        if seeded is not None:
-            number = whole(run.parameters.get(seeded))
-            if number is None and seeded in run.parameters:
-                refused(
-                    f"`{seeded}` of run `{run.title or run.name}` is no whole number",
-                    "name another with `--seed`",
-                )
         if number is None:
-            number = counts[point] = counts.get(point, -1) + 1
+            number = counts.get(point, 0)
+            while (*point, number) in latest:
+                number += 1
+            counts[point] = number + 1
             if seeded is not None:
                 notes.append(f"`{run.title or run.name}` has no `{seeded}`; {number} is taken")
         key = (*point, number)
@@ -100,11 +101,27 @@ def arrange(runs: Sequence[ForeignRun], told: Told) -> Arranged:
                 "which came later; it is left out"
             )
         latest[key] = Placed(run, recipe, values, number)
-    if seeded is None and counts and max(counts.values()) > 0:
+    if seeded is None and counts and max(counts.values()) > 1:
         notes.append("no seed is known: runs with the same parameters count as seeds 0, 1, ...")
-    if not told_apart and len(runs) > 1:
+    if by_name:
         notes.append("no parameter differs: the name of a run is its recipe")
     found.arms = _ordered(list(latest.values()), found.axes)
+    return found
+
+
+def _seed(run: ForeignRun, parameter: str | None) -> int | None:
+    """The seed of a run; None if it says none.
+
+    Raises:
+        QueryError: if it says one that is no whole number.
+    """
+    if parameter is None:
+        return run.seed
+    found = whole(run.parameters.get(parameter))
+    if found is None and parameter in run.parameters:
+        refused(
+            f"`{parameter}` of run `{run.title or run.name}` is no whole number", "name another with `--seed`"
+        )
     return found
 
 

@@ -68,7 +68,7 @@ class ForeignRun:
     """A run of another tool.
 
     Attributes:
-        name: unique in its source. title: what people call it.
+        name: unique in its source. title: what people call it. named: whether the source has a name for it.
         parameters: by dotted names.
         logged: of each stage and name, (training step, value) in order.
         tokens: of each stage, tokens at training steps, where they are known.
@@ -78,6 +78,7 @@ class ForeignRun:
 
     name: str
     title: str = ""
+    named: bool = True
     parameters: dict[str, Scalar] = field(default_factory=dict)
     logged: dict[tuple[str, str], list[tuple[int, float]]] = field(default_factory=dict)
     tokens: dict[str, dict[int, int]] = field(default_factory=dict)

@@ -43,6 +43,7 @@ class Indexer:
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
+        self.may_read: list[str] = []
 
     def update(self, wait: bool = True, thorough: bool = False) -> bool:
         """Take in what is new in the workspace and publish it, if anything is.
@@ -105,11 +106,12 @@ class Indexer:
         """Open the build file; one of another version is moved aside."""
         import duckdb
 
+        self.may_read = numbers.readable(self.workspace)
         path = generations.build_path(self.workspace)
         if path.exists():
             sound = generations.is_as_published(self.workspace)
             try:
-                connection = connect(path, may_read=numbers.readable(self.workspace))
+                connection = connect(path, may_read=self.may_read)
             except duckdb.IOException as error:
                 if "Conflicting lock" in str(error):
                     raise WorkspaceError(
@@ -128,7 +130,7 @@ class Indexer:
                 return connection
             connection.close()
             generations.set_aside(self.workspace)
-        connection = connect(path, may_read=numbers.readable(self.workspace))
+        connection = connect(path, may_read=self.may_read)
         connection.begin()
         storage.create(connection, schema.VERSION, generations.newest(self.workspace) + 1)
         connection.commit()
@@ -142,7 +144,7 @@ class Indexer:
         replanned = plans.changes(connection, self.workspace)
         failed = failures.stamp(connection, self.workspace) != failures.stored_stamp(connection)
         ran = runs.changes(connection, self.workspace)
-        elsewhere = numbers.changes(connection, self.workspace)
+        elsewhere = numbers.changes(connection, self.workspace, self.may_read)
         known = _experiments_with_views(connection) is not None
         if known and not (steps.new or steps.gone or grown or replanned or failed or ran or elsewhere):
             return
@@ -150,7 +152,7 @@ class Indexer:
         try:
             finished.record(connection, store, steps)
             if elsewhere:
-                numbers.record(connection, self.workspace)
+                numbers.record(connection, self.workspace, self.may_read)
             logs.record(connection, grown)
             if replanned:
                 plans.record(connection, self.workspace, replanned)

@@ -13,7 +13,8 @@ have such a folder; the store has nothing of their steps. Files that are not wha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,29 +136,37 @@ def whole_files(folder: Path) -> dict[str, Path]:
 
 
 def readable(workspace: Path) -> list[str]:
-    """Files that an index of the workspace may read."""
-    return [str(path.absolute()) for path in (workspace / "runs").glob(f"*/{FOLDER}/*.parquet")]
+    """Files that an index of the workspace may read, by their names and as DuckDB is to find them."""
+    found = sorted((workspace / "runs").glob(f"*/{FOLDER}/*.parquet"))
+    return [name for path in found for name in (str(path.absolute()), _named(path))]
 
 
-def stamps(workspace: Path) -> dict[int, str]:
-    """Runs with numbers, with what tells whether these were replaced."""
+def stamps(workspace: Path, may_read: Collection[str]) -> dict[int, str]:
+    """Runs with numbers, with what tells whether these were replaced.
+
+    Args:
+        may_read: files that may be read; numbers that came later are left for the next time.
+    """
     found = {}
     for number in run_numbers(workspace):
+        folder = numbers_folder(workspace, number)
         try:
-            status = (numbers_folder(workspace, number) / SEAL).stat()
+            status = (folder / SEAL).stat()
         except OSError:
+            continue
+        if any(str(path.absolute()) not in may_read for path in folder.glob("*.parquet")):
             continue
         found[number] = f"{status.st_size}:{status.st_mtime_ns}"
     return found
 
 
-def changes(connection: DuckDBPyConnection, workspace: Path) -> bool:
+def changes(connection: DuckDBPyConnection, workspace: Path, may_read: Collection[str]) -> bool:
     """Whether numbers are new, were replaced, or are gone."""
     known = dict(connection.execute("SELECT run, stamp FROM recorded.elsewhere").fetchall())
-    return known != stamps(workspace)
+    return known != stamps(workspace, may_read)
 
 
-def record(connection: DuckDBPyConnection, workspace: Path) -> None:
+def record(connection: DuckDBPyConnection, workspace: Path, may_read: Collection[str]) -> None:
     """Store the numbers of all runs anew, in the transaction that is open.
 
     Their steps are told from those of the store by a negative stamp, their logs by a negative offset.
@@ -169,7 +178,7 @@ def record(connection: DuckDBPyConnection, workspace: Path) -> None:
     connection.execute("DELETE FROM recorded.logged_elsewhere")
     connection.execute("DELETE FROM recorded.logs WHERE read_bytes < 0")
     connection.execute("DELETE FROM recorded.elsewhere")
-    found = stamps(workspace)
+    found = stamps(workspace, may_read)
     storage.append(connection, "recorded.elsewhere", found.items())
     for run in found:
         _record_run(connection, run, whole_files(numbers_folder(workspace, run)))
@@ -204,7 +213,12 @@ def _record_run(connection: DuckDBPyConnection, run: int, files: dict[str, Path]
 
 
 def _read(path: Path) -> str:
-    return f"read_parquet({literal(str(path.absolute()))}, hive_partitioning = false)"
+    return f"read_parquet({literal(_named(path))}, hive_partitioning = false)"
+
+
+def _named(path: Path) -> str:
+    """A file as DuckDB is to find it and no other: it reads wildcards in names."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path.absolute()))
 
 
 def copy_rows(connection: DuckDBPyConnection, name: str, query: str, folder: Path) -> int:

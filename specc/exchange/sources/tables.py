@@ -132,7 +132,9 @@ def runs_of(rows: Sequence[Row], told: Told, where: str) -> list[ForeignRun]:
         run = runs.get(key)
         if run is None:
             title = str(named) if named is not None else f"row {place + 1}"
-            run = runs[key] = ForeignRun(title, parameters=own, recipe=recipe, seed=seed)
+            run = runs[key] = ForeignRun(
+                title, named=named is not None, parameters=own, recipe=recipe, seed=seed
+            )
         stage = str(row.get(single.get("stage", ""), "train"))
         step = whole(row.get(single.get("steps", ""))) if "steps" in single else None
         tokens = whole(row.get(single.get("tokens", ""))) if "tokens" in single else None

@@ -126,6 +126,7 @@ def _named(row: Row, first: Mapping[str, str], number_: int) -> ForeignRun:
         return str(row.get(first.get(name, ""), "") or "")
 
     run = ForeignRun(said("id") or said("name") or f"row {number_}", said("name"))
+    run.named = bool(said("id") or said("name"))
     run.state = _STATES.get(said("state").lower(), "running") if said("state") else "done"
     run.started = said("created") or said("created_at")
     if run.state == "failed":
