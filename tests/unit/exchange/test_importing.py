@@ -423,16 +423,38 @@ def test_runs_of_the_same_parameters(tmp_path: Path) -> None:
     assert [arm.recipe for arm in made.study.arms] == ["a", "b"]
 
 
+def test_what_tells_arms_apart_when_no_parameter_does(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    for text, arms in (
+        # Rows without names, with seeds or without: replicates of one recipe.
+        ("seed,val\n3,0.1\n4,0.2\n", [("base", 3), ("base", 4)]),
+        ("val\n0.1\n0.2\n", [("base", 0), ("base", 1)]),
+        ("run,seed,val\na,3,0.1\nb,4,0.2\n", [("base", 3), ("base", 4)]),
+        # Names that share a seed can't be replicates: nothing may get lost.
+        ("run,seed,val\na,3,0.1\nb,3,0.2\n", [("a", 3), ("b", 3)]),
+        # One without a seed gets one that is free.
+        ("seed,val,x\n0,0.1,1\n,0.2,1\n0,0.3,2\n", [("base", 0), ("base", 1), ("base", 0)]),
+    ):
+        path.write_text(text)
+        _, made = read_planned(Wanted(str(path), told=Told({"val": "result"})))
+        assert [(arm.recipe, arm.seed) for arm in made.study.arms] == arms, text
+
+
 def test_hostile_names_are_text(tmp_path: Path) -> None:
-    path = tmp_path / "runs.json"
+    folder = tmp_path / "odd [x] dir's *"
+    (tmp_path / "odd x dir's and more").mkdir()
+    folder.mkdir()
+    path = folder / "runs.json"
     name = """x"; drop table results; --'</script>"""
     rows = [{name: value, "lr(": f"f({value}", "arm": value, "val": value} for value in (1, 2)]
     path.write_text(json.dumps(rows))
-    place = tmp_path / ".specc"
+    place = folder / ".specc"
     assert take_in(place, path, told=Told({"val": "result", "lr(": "setting"})) == 1
     quoted = name.replace('"', '""')
     assert ask(place, f'select "{quoted}", arm_, value from results order by 1') == [(1, 1, 1.0), (2, 2, 2.0)]
     assert cli("compare", "-w", place).exit_code == 0
+    assert cli("export", "--study", folder / "[out]", "-w", place).exit_code == 0
+    assert ask(folder / "[out]", "select value from results order by 1") == [(1.0,), (2.0,)]
 
 
 @pytest.mark.parametrize(
