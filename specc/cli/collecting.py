@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from specc.cli.places import find_workspace
-from specc.errors import QueryError, SpeccError
+from specc.errors import QueryError, SpeccError, disk_errors
 from specc.execute.lock import NO_RUN, WorkspaceLock
 from specc.history.collect import KINDS, Collection, collect
 from specc.history.trash import bins, move_to_trash, purge, restore
@@ -53,11 +53,12 @@ def collect_garbage(
                 print(f"  the list of {place / 'trash' / name} is damaged; what is not in it stays there")
         return 0
     if yes:
-        with _locked(place):
+        with _locked(place), disk_errors(place):
             found = collect(place, runs_kept, results_too)
             name = move_to_trash(place, found.items) if found.items else ""
     else:
-        found, name = collect(place, runs_kept, results_too), ""
+        with disk_errors(place):
+            found, name = collect(place, runs_kept, results_too), ""
     if json_wanted:
         told = {**found.model_dump(mode="json"), "bytes": found.bytes, "moved_to": name}
         print(json.dumps(told, indent=1))
