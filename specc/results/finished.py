@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 _BATCH = 50_000
 """Rows that are held in memory before they are stored; those of one step are never divided."""
 
-_UNSURE_NANOSECONDS = 2_000_000_000
+_UNSURE_NANOSECONDS = 100_000_000
 """A folder changed this recently may change again at what its file system says is the same time."""
+
+_UNSURE_IN_SECONDS = 2_000_000_000
+"""The same, where a file system tells whole seconds."""
 
 
 def folders(store: Store) -> dict[str, int]:
@@ -34,12 +37,13 @@ def folders(store: Store) -> dict[str, int]:
     found: dict[str, int] = {}
     if not store.root.is_dir():
         return found
-    sure = time.time_ns() - _UNSURE_NANOSECONDS
+    now = time.time_ns()
     with os.scandir(store.root) as entries:
         for entry in entries:
             if entry.is_dir():
                 changed = entry.stat().st_mtime_ns
-                found[entry.name] = changed if changed < sure else 0
+                unsure = _UNSURE_NANOSECONDS if changed % 1_000_000_000 else _UNSURE_IN_SECONDS
+                found[entry.name] = changed if changed < now - unsure else 0
     return found
 
 
