@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
     """Run one statement or several, and return what each of those that return rows returned.
 
+    Raises:
+        QueryError: if there is no statement, or DuckDB refuses one.
+        KeyboardInterrupt: if it was interrupted from the keyboard.
+    """
+    return list(answers(connection, sql))
+
+
+def answers(connection: DuckDBPyConnection, sql: str) -> Iterator[Answer]:
+    """As `run`, one after the other: those before a statement that is refused are there.
+
     DuckDB 2 streams: an error inside a query surfaces when its rows are fetched, which is done here.
 
     Raises:
@@ -38,7 +49,6 @@ def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
         raise refusal(error, sql) from error
     if not statements:
         raise QueryError("the query is empty", "write a `select`")
-    answers = []
     for statement in statements:
         if statement.named_parameters:
             raise QueryError("a query can't have parameters", "write the value itself")
@@ -49,8 +59,7 @@ def run(connection: DuckDBPyConnection, sql: str) -> list[Answer]:
         names = tuple(column[0] for column in described or ())
         counted = names == ("Count",) and statement.type not in queries
         if names and not counted and duckdb.ExpectedResultType.QUERY_RESULT in statement.expected_result_type:
-            answers.append(Answer(names, tuple(str(column[1]) for column in described or ()), rows))
-    return answers
+            yield Answer(names, tuple(str(column[1]) for column in described or ()), rows)
 
 
 def _asked(connection: DuckDBPyConnection, statement: Statement) -> tuple[Any, list[tuple[Any, ...]]]:

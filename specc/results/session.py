@@ -16,7 +16,7 @@ from specc.errors import DataError, QueryError, reason
 from specc.results import describing
 from specc.results.answer import Answer
 from specc.results.formats import replace_file
-from specc.results.query import run
+from specc.results.query import answers
 from specc.results.reader import open_results
 from specc.results.statements import Part, parts
 from specc.results.written import FORMS, written
@@ -132,16 +132,17 @@ class Session:
 
     def _answer(self, sql: str, apart: bool) -> list[Answer]:
         connection = self.connect()
+        found: list[Answer] = []
         try:
-            answers = run(connection, sql)
+            for answer in answers(connection, sql):
+                self._write(answer, apart or bool(found))
+                found.append(answer)
         except BaseException:
             if connection is not self._kept:
                 connection.close()
             raise
         self.give_back(connection, keep=_TEMPORARY.search(sql) is not None)
-        for number, answer in enumerate(answers):
-            self._write(answer, apart or number > 0)
-        return answers
+        return found
 
     def _write(self, answer: Answer, apart: bool) -> None:
         if self._file is None:

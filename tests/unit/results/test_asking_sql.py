@@ -116,6 +116,13 @@ def test_several_statements_and_temporary_tables_work_in_one_call(workspace: Fak
     assert done.output.split() == ["one", "1", "2", "3", "3"]
 
 
+def test_answers_before_a_statement_that_fails_are_shown(workspace: FakeWorkspace) -> None:
+    done = asked(workspace, "select 1 as one; select vlaue from results; select 2 as two", "--csv")
+    assert done.exit_code == 2
+    assert done.stdout.split() == ["one", "1"]
+    assert "no column `vlaue`" in done.stderr
+
+
 def test_forms_exclude_each_other_in_one_message(workspace: FakeWorkspace, tmp_path: Path) -> None:
     done = asked(workspace, "select 1", "--json", "--md", "--parquet", "x.parquet")
     assert done.exit_code == 2
