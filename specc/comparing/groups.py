@@ -233,6 +233,10 @@ def described(members: Members, level: float, selected: bool) -> Group:
     seeds = sorted(members.by_seed)
     values = list(means.values())
     interval = t_interval(values, level)
+    states = [row.state for row in members.rows()]
+    lost: dict[State, int] = {
+        each: states.count(each) for each in _WORST if each != "done" and each in states
+    }
     return Group(
         name=members.name,
         values=members.values,
@@ -246,7 +250,8 @@ def described(members: Members, level: float, selected: bool) -> Group:
         if interval is None
         else Interval(low=interval.low, high=interval.high, level=level, method=f"t, {freedom(interval.df)}"),
         selected=selected,
-        left_out=sum(row.state != "done" for row in members.rows()),
+        left_out=sum(lost.values()),
+        lost=lost,
     )
 
 

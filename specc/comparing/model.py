@@ -92,7 +92,8 @@ class Group(Frozen):
     Attributes:
         name: for people and unique, for instance `early = 50%` or `replay`. values: of the names in `by`.
         arms: how many arms a seed's value is a mean over. n: seeds that are done. left_out: arms (of all
-            seeds) that diverged, failed or are missing: a seed's value is the mean over its others.
+            seeds) that diverged, failed or are missing: a seed's value is the mean over its others. lost:
+            the same by state.
         mean, sd: over those seeds; None if there are none, or fewer than two. interquartile_mean: of their
             middle half; None for fewer than four, of which nothing is cut.
         interval: of the mean, over seeds; None for fewer than two.
@@ -114,6 +115,7 @@ class Group(Frozen):
     selected: bool = False
     dominated: bool | None = None
     left_out: int = 0
+    lost: dict[State, int] = Field(default_factory=dict)
     tokens: float | None = None
     flops: float | None = None
 

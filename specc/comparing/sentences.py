@@ -88,7 +88,7 @@ def headline(question: Question, groups: Sequence[Group], effects: Sequence[Effe
         )
     if not any(group.n for group in groups):
         lost = sum(group.left_out for group in groups)
-        return f"no results yet, of {count(lost, 'arm')} in {count(len(groups), 'group')}"
+        return f"no results yet, of {count(lost, 'arm')} in {count(len(groups), 'group')} ({_lost(groups)})"
     if len(effects) == 1:
         return effects[0].sentence
     baseline = effects[0].baseline
@@ -134,15 +134,7 @@ def states(groups: Sequence[Group]) -> list[str]:
     lacking = [group for group in groups if group.left_out or group.n < len(group.seeds)]
     if len(lacking) > MOST_NAMED:
         lost = sum(group.left_out for group in lacking)
-        kinds = {
-            state: sum(seed.state == state for group in lacking for seed in group.seeds)
-            for state in ("diverged", "failed", "missing")
-        }
-        listed = ", ".join(f"{number:,} {state}" for state, number in kinds.items() if number)
-        return [
-            f"{count(lost, 'result')} of {count(len(lacking), 'group')} are not there"
-            + (f" (whole seeds: {listed})" if listed else "")
-        ]
+        return [f"{count(lost, 'result')} of {count(len(lacking), 'group')} are not there ({_lost(lacking)})"]
     told = []
     for group in lacking:
         parts = [
@@ -152,11 +144,24 @@ def states(groups: Sequence[Group]) -> list[str]:
         ]
         rest = group.left_out - sum(group.arms for each in group.seeds if each.state != "done")
         if rest > 0:
-            parts.append(f"{count(rest, 'arm')} of the other seeds are left out of their means")
+            verb = "is" if rest == 1 else "are"
+            parts.append(
+                f"{count(rest, 'arm')} of the other seeds {verb} left out of their means (of all its arms: "
+                f"{_lost([group])})"
+            )
         told.append(
             f"`{group.name}`: {'; '.join(parts)}; {group.n} of {count(len(group.seeds), 'seed')} done"
         )
     return told
+
+
+def _lost(groups: Sequence[Group]) -> str:
+    """Arms without a result by what became of them, for instance `3 diverged, 1 missing`."""
+    numbers = {
+        state: sum(group.lost.get(state, 0) for group in groups)
+        for state in ("diverged", "failed", "missing")
+    }
+    return ", ".join(f"{number:,} {state}" for state, number in numbers.items() if number)
 
 
 def _of(number: int, all_of_them: int) -> str:

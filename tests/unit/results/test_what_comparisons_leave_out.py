@@ -52,6 +52,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
     model = Axis(name="model", type="string", values=("org/tiny", "org/tiny,v2"))
     models = [Made(0, {"skill": 1.0}, axes={"model": name}) for name in model.values]
     make(folder, models, axes=(model,), name="models", run=7)
+    rate = Axis(name="lr", type="float", values=(0.1, 0.2))
+    rates: list[Made] = [
+        Made(0, {"skill": "diverged" if early and lr == 0.2 else 1.0}, axes={"early": early, "lr": lr})
+        for early in (0.0, 0.5)
+        for lr in rate.values
+    ]
+    make(folder, rates, axes=(EARLY, rate), name="rates", run=8)
     connection = open_results(folder / ".specc")
     yield Source(connection)
     connection.close()
@@ -152,3 +159,10 @@ def test_the_headline_says_how_many_seeds_would_resolve_the_largest_difference(r
     headline = answer(results, "points").headline
     assert "the largest difference is of `early = 100%`" in headline
     assert "2 seeds paired, not resolvable, n = 6 would be" in headline
+
+
+def test_what_became_of_arms_that_a_mean_lacks_is_told(results: Source) -> None:
+    found = answer(results, "rates")
+    assert found.groups[1].lost == {"diverged": 1}
+    assert any("1 arm of the other seeds is left out of their means" in note for note in found.notes)
+    assert any("(of all its arms: 1 diverged)" in note for note in found.notes)
