@@ -73,6 +73,7 @@ def speaking_of(word: str) -> list[str]:
         each.name
         for each in pages()
         if any(column.name == word for column in each.columns)
+        or any(form.startswith(f"{word}(") for form in each.forms)
         or (each.group != "results" and _speaks(each, word, whole))
     ]
 

@@ -167,6 +167,7 @@ def _bound(connection: DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:
         raise refusal(error, sql, _DESCRIBE) from error
     finally:
         late.cancel()
+        late.join()  # a thread that is still there when Python ends would hold the connection
     return [(row[0], row[1]) for row in rows]
 
 

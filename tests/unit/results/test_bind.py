@@ -144,3 +144,12 @@ def test_a_query_that_computes_for_long_while_it_is_bound_is_given_up(
     error = refused("pivot (select i % 2 as i from range(100000000000) r(i)) on i using count(*)")
     assert "can't be checked within 0.2 seconds" in error.message
     assert bind("exposure", [EARLY], "select 1 as x") == [("x", "INTEGER")]
+
+
+def test_a_process_that_has_bound_ends_quietly() -> None:
+    script = (
+        "from specc.results.bind import KeptBinder\n"
+        "KeptBinder('exposure', []).bind('select avg(value) as loss from results')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
