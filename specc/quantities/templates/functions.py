@@ -183,10 +183,11 @@ def _win_counts(context: Context, positional: Sequence[Value], keywords: Mapping
     better = _one_of(keywords.get("better", "lower"), _DIRECTIONS, "`better`")
     rest = {key: value for key, value in keywords.items() if key != "better"}
     pairs = _paired(context, positional, rest)
-    arms = ", ".join(_arms(context))
+    baselines = [as_identifier(f"baseline_{key}") for key in rest if key != "stage"]
+    groups = ", ".join([*_arms(context), *baselines, "stage", "position"])
     direction = as_literal(better)
     return (
-        f"(select {arms}, count(*) as seeds, wins(difference, better := {direction}) as wins, "
+        f"(select {groups}, count(*) as seeds, wins(difference, better := {direction}) as wins, "
         f"count(*) filter (difference = 0) as ties, diverged(difference) as diverged from {pairs} "
         "group by all)"
     )
@@ -251,9 +252,9 @@ FUNCTIONS: dict[str, Function] = {
             _paired,
         ),
         Function(
-            "win_counts('EVAL', AXIS = VALUE, better = 'lower')",
+            "win_counts('EVAL', AXIS = VALUE, recipe = NAME, better = 'lower', stage = NAME)",
             "a table: of each arm against its baseline, as in `paired`, how many seeds are better. Columns: "
-            "recipe, axes, seeds, wins, ties, diverged",
+            "recipe, axes, baseline_AXIS of what is given, stage, position, seeds, wins, ties, diverged",
             "select * from {{ win_counts('EVAL', recipe = 'base') }}",
             _win_counts,
         ),

@@ -232,6 +232,7 @@ class _Parser:
             "[": "nothing of a value can be reached; write a call, or the value itself",
             "~": "write one `{{ ... }}` after the other",
             "+": "write one `{{ ... }}` after the other",
+            "%": "a share is written as its number: `0.5` for 50%",
         }.get(token.text, f"write `{wanted}`")
         return TemplateError(
             f"`{token.text}` is not expected here", token.start, max(token.stop, token.start + 1), help

@@ -268,6 +268,16 @@ def test_wins_are_counted_against_a_baseline(binder: Binder) -> None:
     assert found == [(0.0, 3, 0, 3), (0.5, 3, 3, 0), (1.0, 3, 0, 1)]
 
 
+def test_wins_against_each_baseline_and_after_each_stage_are_counted_apart(binder: Binder) -> None:
+    found = rows(
+        binder,
+        "select baseline_early, stage, position, max(seeds) "
+        "from {{ win_counts('L_im', early = [0, 1]) }} group by all order by all",
+    )
+    assert len(found) == 2 * len({each[1:3] for each in found}) > 2
+    assert {each[3] for each in found} == {3}
+
+
 def test_evaluations_become_columns_unless_that_would_be_ambiguous(binder: Binder) -> None:
     found = rows(binder, "select early, seed, L_ret from {{ pivot('L_ret', 'L_ft') }} order by 1, 2")
     assert [each[2] for each in found] == pytest.approx([value(early, seed) for early, seed, _ in found])
