@@ -9,6 +9,7 @@ from typing import Any
 
 from specc.exchange.foreign import ForeignRun, Scalar, refused, whole
 from specc.exchange.sources.tables import KNOWN, Told
+from specc.results.schema import axis_columns
 from specc.study import BASE, Axis, AxisType
 
 MOST_AXES = 64
@@ -179,7 +180,12 @@ def _axes(runs: Sequence[ForeignRun], told: Told, parted: set[str], notes: list[
             f"{len(found)} parameters differ among the runs, more than {MOST_AXES} axes",
             "name those that were varied: `--map NAME=axis`; and others `--map NAME=setting`",
         )
-    return found
+    # What is a column already, or differs from another in case alone, gets the name of its column.
+    columns = axis_columns(list(found.values()))
+    return {
+        parameter: axis.model_copy(update={"name": column.name})
+        for (parameter, axis), column in zip(found.items(), columns, strict=True)
+    }
 
 
 def _axis(name: str, values: Sequence[Scalar]) -> Axis:

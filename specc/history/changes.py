@@ -6,7 +6,10 @@ from specc.difference.compare import compare
 from specc.difference.result import Difference
 from specc.difference.show import summary
 from specc.files import file_digest
+from specc.history.origin import read_origin
 from specc.history.runs import Run, run_before
+from specc.study import Study
+from specc.words import count
 
 FIRST = "the first run of this experiment"
 SAME = "the same recipe"
@@ -32,5 +35,18 @@ def changed(run: Run) -> str:
     was, now = before.study, run.study
     if was is None or now is None:
         return ""
+    if read_origin(run.folder) is not None:
+        return _imported(was, now)
     told = summary(compare(was, now))
     return told or (SAME if was.spec_digest == now.spec_digest else TEXT)
+
+
+def _imported(was: Study, now: Study) -> str:
+    """What another import of an experiment changed."""
+    before, after = ({arm.label for arm in study.arms} for study in (was, now))
+    parts = [
+        f"{count(len(labels), 'arm')} {word}"
+        for labels, word in ((after - before, "new"), (before - after, "gone"))
+        if labels
+    ]
+    return ", ".join(parts) or "the same arms; the source has changed, or is read in another way"

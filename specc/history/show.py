@@ -84,7 +84,9 @@ def run_text(run: Run) -> str:
     for note in run.notes.notes:
         lines.append(f"  note        {_when(note.time)}  {printable(note.text)}")
     before = run_before(run)
-    if before is not None and before.study is not None and run.study is not None:
+    if origin is not None:
+        lines.append(f"  changed     {printable(changed(run))}")
+    elif before is not None and before.study is not None and run.study is not None:
         lines += ["", f"against run {before.number}, the one before:"]
         lines += [f"  {line}".rstrip() for line in as_text(compare(before.study, run.study)).splitlines()]
     return "\n".join(lines) + "\n"

@@ -43,7 +43,8 @@ def provenance(
         facts.append(("floating-point operations", f"{flops or 0:.3g}"))
         if resumed:
             facts.append(("went on after an interruption", count(int(resumed), "time")))
-        facts.append(("steps were started", f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"))
+        if first is not None:  # an import may have no times
+            facts.append(("steps were started", f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"))
     devices = connection.execute(
         "select coalesce(device, 'unknown device'), threads, count(*) from steps where state = 'done' "
         "group by all order by 3 desc, 1, 2 limit 8"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specc.errors import QueryError
+from specc.exchange.opening import exported_from
+from specc.history.origin import read_origin
 from specc.history.runs import Run, all_runs, find_run
 from specc.reporting.against import against
 from specc.reporting.gather import gathered
@@ -38,7 +40,13 @@ def report_of(
     connection = open_results(place, study.experiment)
     try:
         return gathered(
-            connection, study, run.status if run is not None else None, str(place), texts, note, diff
+            connection,
+            study,
+            run.status if run is not None else None,
+            str(exported_from(place) or place),
+            texts,
+            note,
+            diff,
         )
     finally:
         connection.close()
@@ -46,6 +54,9 @@ def report_of(
 
 def _texts(run: Run | None, study: Study, path_of: PathOf) -> tuple[Mapping[str, str], str]:
     """The recipe's files as the run kept them; else as they are now, and whether that is the same."""
+    origin = read_origin(run.folder) if run is not None else None
+    if origin is not None:
+        return {}, f"it was imported from {origin.title}, which has no recipe"
     kept = run.recipe if run is not None else None
     if kept is not None:
         return kept.files, ""

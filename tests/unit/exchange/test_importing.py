@@ -446,15 +446,22 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     folder.mkdir()
     path = folder / "runs.json"
     name = """x"; drop table results; --'</script>"""
-    rows = [{name: value, "lr(": f"f({value}", "arm": value, "val": value} for value in (1, 2)]
-    path.write_text(json.dumps(rows))
+    rows = [{name: value, "lr(": f"f({value}", "arm": value, "val": value} for value in (1, 2, 3)]
+    path.write_text(json.dumps(rows[:2]))
     place = folder / ".specc"
     assert take_in(place, path, told=Told({"val": "result", "lr(": "setting"})) == 1
     quoted = name.replace('"', '""')
     assert ask(place, f'select "{quoted}", arm_, value from results order by 1') == [(1, 1, 1.0), (2, 2, 2.0)]
     assert cli("compare", "-w", place).exit_code == 0
+    page = folder / "page.html"
+    assert cli("report", "-o", page, "-w", place).exit_code == 0
+    assert "imported from" in page.read_text()
+    path.write_text(json.dumps([rows[0], rows[2]]))
+    assert take_in(place, path, told=Told({"val": "result", "lr(": "setting"})) == 2
+    assert "1 arm new, 1 arm gone" in cli("log", "-w", place).output
+    assert "changed     1 arm new, 1 arm gone" in cli("log", "2", "-w", place).output
     assert cli("export", "--study", folder / "[out]", "-w", place).exit_code == 0
-    assert ask(folder / "[out]", "select value from results order by 1") == [(1.0,), (2.0,)]
+    assert ask(folder / "[out]", "select value from results order by 1") == [(1.0,), (3.0,)]
 
 
 @pytest.mark.parametrize(
