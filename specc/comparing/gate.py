@@ -1,9 +1,10 @@
 """Whether a group is worse than the baseline: the rule by which `--fail-if-worse` ends a build.
 
-A group is worse if its whole interval lies beyond the margin on the worse side, or if it diverged or failed
-at a seed at which the baseline has a result. Where no interval can be given (one seed, or differences
-that are all equal) a difference beyond a margin above 0 counts. What the interval leaves open passes; where
-more seeds would tell, that is told. Neither Holm's rule nor the exact test is asked.
+A group is worse if its whole interval lies beyond the margin on the worse side, if it diverged or failed at
+a seed at which the baseline has a result, or if more of its arms did than the baseline lacks. Where no
+interval can be given (one seed, or differences that are all equal) a difference beyond a margin above 0
+counts. What the interval leaves open passes; where more seeds would tell, that is told. Neither Holm's rule
+nor the exact test is asked.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from specc.comparing.model import Compared, Effect, Question
+from specc.comparing.model import Compared, Effect, Question, State
 from specc.comparing.sentences import figure, interval_text, signed
 from specc.errors import QueryError
+from specc.words import count
+
+LOST: tuple[State, ...] = ("diverged", "failed")
+"""What a group may not be where the baseline is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def judge(answers: Sequence[Compared], margin: float = 0.0) -> Judgement:
                 )
             lost = _lost(answer, effect)
             if lost:
-                worse.append(f"{where} {lost} where `{effect.baseline}` has results")
+                worse.append(f"{where} {lost}")
             elif effect.mean is None:
                 untold.append(f"{where}: no seed has both results yet")
                 continue
@@ -85,15 +90,20 @@ def _is_worse(effect: Effect, question: Question, margin: float) -> bool:
 
 
 def _lost(answer: Compared, effect: Effect) -> str:
-    """Seeds that the group lost and the baseline did not, in words; empty if there are none."""
+    """Seeds that the group lost and the baseline did not, in words, or that it lost more of its arms;
+    empty if neither."""
     groups = {group.name: group for group in answer.groups}
-    done = {seed.seed for seed in groups[effect.baseline].seeds if seed.state == "done"}
-    lost = [
-        seed
-        for seed in groups[effect.group].seeds
-        if seed.state in ("diverged", "failed") and seed.seed in done
-    ]
-    if not lost:
-        return ""
-    states = " and ".join(dict.fromkeys(seed.state for seed in lost))
-    return f"{states} at seed{'s' * (len(lost) > 1)} {', '.join(str(seed.seed) for seed in lost)}"
+    group, baseline = groups[effect.group], groups[effect.baseline]
+    done = {seed.seed for seed in baseline.seeds if seed.state == "done"}
+    lost = [seed for seed in group.seeds if seed.state in LOST and seed.seed in done]
+    if lost:
+        states = " and ".join(dict.fromkeys(seed.state for seed in lost))
+        seeds = ", ".join(str(seed.seed) for seed in lost)
+        return f"{states} at seed{'s' * (len(lost) > 1)} {seeds} where `{effect.baseline}` has results"
+    ours = sum(group.lost.get(state, 0) for state in LOST)
+    if ours > baseline.left_out:
+        return (
+            f"has {count(ours, 'arm')} that diverged or failed, where `{effect.baseline}` lacks "
+            f"{baseline.left_out:,}"
+        )
+    return ""

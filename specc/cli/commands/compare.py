@@ -102,8 +102,8 @@ def compare(
     Without --baseline, groups are compared with the recipe `base`, else with the first.
 
     --fail-if-worse exits with 3 if the whole interval of a difference lies on the worse side, beyond
-    MARGIN, or if a group diverged or failed at a seed where the baseline has a result. What the interval
-    leaves open passes, and is told; nothing to judge, or other data, is an error (2).
+    MARGIN, or if a group has arms that diverged or failed where the baseline has results. What the
+    interval leaves open passes, and is told; nothing to judge, or other data, is an error (2).
 
     What is computed, and why: `specc reference statistics`.
 

@@ -9,6 +9,7 @@ import pytest
 from made_study import EARLY, Made, make, swept
 from specc.comparing import Compared, Source, compare, compare_sources, frontier
 from specc.comparing.asking import Asked, asked_questions
+from specc.comparing.gate import judge
 from specc.comparing.model import Question
 from specc.comparing.selecting import given, group_name, known_names
 from specc.results.reader import open_results
@@ -166,3 +167,13 @@ def test_what_became_of_arms_that_a_mean_lacks_is_told(results: Source) -> None:
     assert found.groups[1].lost == {"diverged": 1}
     assert any("1 arm of the other seeds is left out of their means" in note for note in found.notes)
     assert any("(of all its arms: 1 diverged)" in note for note in found.notes)
+
+
+def test_an_arm_that_diverged_fails_the_gate_though_others_of_its_seed_did_not(results: Source) -> None:
+    [worse] = judge([answer(results, "rates")]).worse
+    assert "`early = 50%` has 1 arm that diverged or failed, where `early = 0%` lacks 0" in worse
+    assert (
+        judge([answer(results, "even")])
+        .worse[0]
+        .endswith("diverged at seeds 0, 1, 2 where `early = 0%` has results")
+    )
