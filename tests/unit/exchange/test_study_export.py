@@ -135,8 +135,6 @@ def test_commands_that_read_give_the_same(made: FakeWorkspace, exported: Path) -
         assert here.output == there.output
         assert here.output
     assert specc.open(exported).experiments == ("exposure", "other")
-    report = exported.parent / "page.html"
-    assert cli("report", "-e", "exposure", "-o", report, "-w", exported).exit_code == 0
     assert cli("tag", "3", "-w", exported).output == "submitted\n"
 
 
