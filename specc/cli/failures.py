@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -39,15 +40,30 @@ def told(command: Callable[P, int]) -> Callable[P, None]:
         except Exception as error:
             if isinstance(error, click.ClickException | click.exceptions.Exit | BrokenPipeError):
                 raise
-            internal_error(error)
-            code = INTERNAL_ERROR
+            code = _unexpected(error)
         except KeyboardInterrupt:
             print("\ninterrupted", file=sys.stderr)
             code = INTERRUPTED
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            code = _unexpected(error)
+            # What could not be written is not to be tried, and complained of, once more at the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(code)
 
     return wrapped
+
+
+def _unexpected(error: Exception) -> int:
+    """Tell an error that no command expects, and return the exit code."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        tell(SpeccError("there is no space left for what is to be written", "free some, or write elsewhere"))
+        return STEP_FAILED
+    internal_error(error)
+    return INTERNAL_ERROR
 
 
 def tell(error: SpeccError) -> None:

@@ -19,6 +19,9 @@ def main() -> None:
     gc.disable()
     # Pydantic would look through every installed package for plugins, which specc doesn't use.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # Whoever has closed a stream (`>&-`) wants nothing of it.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # until the end
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
         specc.main(prog_name="specc")
     except BrokenPipeError:

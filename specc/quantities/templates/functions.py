@@ -207,7 +207,7 @@ def _pivot(context: Context, positional: Sequence[Value], keywords: Mapping[str,
 def _one_value(name: str) -> str:
     """The value of an evaluation in an arm; an error at the query if it is measured at several places."""
     only = f"filter (eval = {as_literal(name)})"
-    message = as_literal(f"`{name}` is measured after several stages: name one, `pivot(..., stage = ...)`")
+    message = as_literal(f"`{name}` is measured after several stages: name one, `stage = NAME`")
     return (
         f"case when count(*) {only} > 1 then error({message}) else any_value(value) {only} end "
         f"as {as_identifier(name)}"
