@@ -5,7 +5,8 @@
       lock                     held (flock) by the run that works in this workspace
       store/ab/<key>/          a finished step: its files and manifest.json
       work/<key>/              a step that is being done: scratch, log, checkpoint to resume from
-      runs/<number>/           plan.json, status.json and events.jsonl of each run
+      runs/<number>/           plan.json, status.json and events.jsonl of each run; of steps that were done
+                               elsewhere also numbers/, see `specc.results.numbers`
       runs/incidents.jsonl     steps that gave other bits the second time
       quarantine/              artifacts that failed their checksum
       index/                   DuckDB, rebuilt from the above at will

@@ -53,7 +53,7 @@ def verify(
         studies = [study_of(experiment, store)[0] for experiment in compilation.experiments]
     keys = [key for key in wanted(store, studies, names, only) if store.has(key)]
     if rerun is None:
-        return check_files(store, keys, json_wanted)
+        return check_files(store, keys, json_wanted, all_steps=not words and not only)
     return do_steps_again(store, keys, rerun, seed, workers, json_wanted)
 
 
@@ -81,10 +81,15 @@ def wanted(
     return list(keys)
 
 
-def check_files(store: Store, keys: Sequence[str], json_wanted: bool) -> int:
-    """Compare every file with its checksum; what is damaged is set aside."""
+def check_files(store: Store, keys: Sequence[str], json_wanted: bool, all_steps: bool) -> int:
+    """Compare every file with its checksum; what is damaged is set aside.
+
+    Args:
+        all_steps: whether all of the workspace are meant, imports too.
+    """
     from specc.execute.lock import WorkspaceLock
     from specc.incidents import incidents_file, read_incidents
+    from specc.results import numbers
     from specc.verify.checksums import check_step, set_aside
 
     found: list[Checked] = []
@@ -98,6 +103,7 @@ def check_files(store: Store, keys: Sequence[str], json_wanted: bool) -> int:
             if lock.try_once():
                 bad = [set_aside(store, checked) for checked in bad]
     incidents = read_incidents(store.workspace)
+    elsewhere = numbers.damaged(store.workspace) if all_steps else []
     size = sum(checked.bytes for checked in found)
     if json_wanted:
         told = {
@@ -105,10 +111,13 @@ def check_files(store: Store, keys: Sequence[str], json_wanted: bool) -> int:
             "checked": len(found),
             "bytes": size,
             "bad": [checked.model_dump(mode="json") for checked in bad],
+            "damaged_imports": elsewhere,
             "incidents": [incident.model_dump(mode="json") for incident in incidents],
         }
         print(json.dumps(told, indent=1))
-        return STEP_FAILED if bad else 0
+        return STEP_FAILED if bad or elsewhere else 0
+    for run in elsewhere:
+        print(f"damaged     numbers of run {run}: import them again (see `specc log {run}`)")
     for checked in bad:
         name = f"{checked.label} ({checked.key[:12]})" if checked.label else checked.key[:12]
         print(f"{checked.state:<10}  {printable(name)}: {printable(checked.message)}")
@@ -122,7 +131,7 @@ def check_files(store: Store, keys: Sequence[str], json_wanted: bool) -> int:
     if incidents:
         place = incidents_file(store.workspace)
         print(f"{count(len(incidents), 'incident')} of steps with two results: see {place}")
-    return STEP_FAILED if bad else 0
+    return STEP_FAILED if bad or elsewhere else 0
 
 
 def do_steps_again(

@@ -135,6 +135,15 @@ def whole_files(folder: Path) -> dict[str, Path]:
     return found
 
 
+def damaged(workspace: Path) -> list[int]:
+    """Runs whose numbers are not what their seal says, so that they have no results."""
+    return [
+        number
+        for number in run_numbers(workspace)
+        if (folder := numbers_folder(workspace, number)).is_dir() and not whole_files(folder)
+    ]
+
+
 def readable(workspace: Path) -> list[str]:
     """Files that an index of the workspace may read, by their names and as DuckDB is to find them."""
     found = sorted((workspace / "runs").glob(f"*/{FOLDER}/*.parquet"))

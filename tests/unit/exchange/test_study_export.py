@@ -380,4 +380,7 @@ def test_numbers_are_left_out_when_they_are_not_what_was_sealed(exported: Path, 
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
+    done = cli("verify", "-w", workspace)
+    assert done.exit_code == 4
+    assert "numbers of run 3" in done.output
     assert len(contents(workspace)["exposure.results"]) == 1  # what the events say of a divergence
