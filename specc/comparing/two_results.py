@@ -210,12 +210,13 @@ def _headline(x: Question, y: Question, points: Sequence[FrontierPoint]) -> str:
     if not points:
         return "no group has both results yet"
     kept = [point for point in points if not point.dominated]
+    of = " of their series" if len({point.series for point in points}) > 1 else ""
     best_x = min(points, key=lambda each: _low(each.x, each.y, x, y))
     best_y = min(points, key=lambda each: tuple(reversed(_low(each.x, each.y, x, y))))
     if best_x.name == best_y.name:
         return f"`{best_x.name}` is best in both {x.eval} and {y.eval}, of {count(len(points), 'group')}"
     return (
-        f"{len(kept)} of {count(len(points), 'group')} are on the frontier: best in {x.eval} "
+        f"{len(kept)} of {count(len(points), 'group')} are on the frontier{of}: best in {x.eval} "
         f"`{best_x.name}` ({sentences.figure(best_x.x)}), in {y.eval} `{best_y.name}` "
         f"({sentences.figure(best_y.y)})"
     )
