@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 LM_EVAL = "lm_eval"
 """Name of the evaluation."""
 
-PACKAGE = "lm_eval"
-"""Name of the package, which is found here and never imported."""
-
 _ROWS = Signature(
     "lm_eval_task",
     Kind.CORPUS,
@@ -40,22 +37,6 @@ _ROWS = Signature(
     ),
 )
 """How a task looks to all that works with corpora; it has no name in the language."""
-
-
-def harness_version() -> str:
-    """The version of the harness that is installed; results of different versions are not the same.
-
-    Raises:
-        SpeccError: if it isn't installed.
-    """
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(PACKAGE)
-    except PackageNotFoundError:
-        raise SpeccError(
-            "`lm_eval` needs the package `lm_eval`", "install it: `pip install 'specc[lm_eval]'`"
-        ) from None
 
 
 class TaskReader:
@@ -96,7 +77,7 @@ class TaskReader:
         return None if rows is None else (signature, component, rows)
 
     def _task(self, value: ComponentValue) -> tuple[HarnessTask, Component, Signature] | None:
-        from specc.corpora.harness import chosen_metric, load_task
+        from specc.corpora.harness import chosen_metric, harness_version, load_task
         from specc.corpora.recent import StillCounting, ask
 
         args, where = value.args, "task"

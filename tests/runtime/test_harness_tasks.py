@@ -73,6 +73,17 @@ output_type: loglikelihood_rolling
 doc_to_text: ""
 doc_to_target: text
 """
+LAST = """\
+task: last
+dataset_path: json
+dataset_kwargs:
+  data_files: {test: colours.jsonl, train: shots.jsonl}
+test_split: test
+fewshot_split: train
+output_type: loglikelihood
+doc_to_text: "{{thing}} is"
+doc_to_target: " {{options[answer]}}"
+"""
 OPTIONS = ["red", "green", "blue sky", "é"]
 THINGS = ["grass", "sky", "blood", "leaf", "sea", "rose", "fog"]
 SHOTS = "wine is green\n\nmoss is blue sky\n\n"
@@ -95,19 +106,17 @@ class Bench:
     folder: Path
     shop: Workshop
 
-    def steps(self, *calls: str) -> list[Step]:
-        """All steps of a recipe with these evaluations, those that measure last."""
-        evals = "\n".join(f"  eval e{number} = {call} after pretrain" for number, call in enumerate(calls))
-        study = study_of(self.folder, RECIPE.replace("{evals}", evals))
+    def steps(self, call: str, recipe: str) -> list[Step]:
+        """All steps of a recipe with this evaluation."""
+        study = study_of(self.folder, recipe.replace("{evals}", f"  eval it = {call} after pretrain"))
         return [
             self.shop.step(step.op, step.params, step.inputs, step.execution, step.label)
             for step in study.steps
         ]
 
-    def measured(self, call: str) -> Manifest:
+    def measured(self, call: str, recipe: str = RECIPE) -> Manifest:
         """What an evaluation finds, after the steps that it needs."""
-        steps = {step.key: step for step in self.steps(call)}
-        done: Manifest | None = None
+        steps = {step.key: step for step in self.steps(call, recipe)}
 
         def do(key: str) -> Manifest:
             for role, other in steps[key].inputs.items():
@@ -116,8 +125,7 @@ class Bench:
             return self.shop.do(steps[key])
 
         (last,) = (key for key, step in steps.items() if step.op == "eval")
-        done = do(last)
-        return done
+        return do(last)
 
     def samples(self, manifest: Manifest) -> list[dict[str, Any]]:
         text = (self.shop.store.path(manifest.key) / "samples.jsonl").read_text()
@@ -134,6 +142,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     tasks.mkdir()
     (tasks / "colours.yaml").write_text(CHOICE)
     (tasks / "texts.yaml").write_text(TEXTS)
+    (tasks / "last.yaml").write_text(LAST)
     rows = [{"thing": thing, "options": OPTIONS, "answer": at % 4} for at, thing in enumerate(THINGS)]
     lines(tasks / "colours.jsonl", rows)
     lines(tasks / "shots.jsonl", [rows[1] | {"thing": "wine"}, rows[2] | {"thing": "moss"}, rows[0]])
@@ -243,6 +252,34 @@ def test_a_text_is_read_in_windows_that_predict_each_token_once(bench: Bench) ->
     assert perplexity["stderr"] == pytest.approx(perplexity["value"] * in_nats, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("task", "metric", "shots"), [("texts", "word_perplexity", 0), ("last", "perplexity", 2)]
+)
+def test_values_are_those_of_the_model_that_comes_with_the_harness(
+    bench: Bench, task: str, metric: str, shots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lm_eval.evaluator import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+    from transformers import PreTrainedTokenizerFast
+
+    words = 'text("stdlib:email/*.py", tokenizer = bpe(vocab = 600))'
+    recipe = RECIPE.replace("markov(tokens = 8K tokens, symbols = 8, branching = 1)", words)
+    recipe = recipe.replace("pretrain: 100%", "pretrain: 8_000 tokens")
+    call = f'lm_eval("{task}", include = "tasks", metric = "{metric}", num_fewshot = {shots})'
+    manifest = bench.measured(call, recipe)
+    rows = bench.shop.store.path(manifest.inputs["corpus0"])
+    end = json.loads((rows / "tokenizer.json").read_text())["added_tokens"][0]["content"]
+    fast: Any = PreTrainedTokenizerFast
+    tokenizer = fast(tokenizer_file=str(rows / "tokenizer.json"), eos_token=end)
+    model = HFLM(pretrained=bench.model(manifest), tokenizer=tokenizer, max_length=47, device="cpu")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(bench.folder / "cache"))
+    monkeypatch.chdir(bench.folder / "tasks")  # the harness reads `data_files` from where it is called
+    tasks = TaskManager(include_path=".", include_defaults=False)
+    found = simple_evaluate(model, tasks=[task], num_fewshot=shots, task_manager=tasks, bootstrap_iters=0)
+    assert manifest.outputs["value"] == pytest.approx(found["results"][task][f"{metric},none"], rel=1e-4)
+
+
 def test_a_limit_takes_the_first_rows_and_their_ids_stay(bench: Bench) -> None:
     whole = bench.samples(bench.measured('lm_eval("colours", include = "tasks")'))
     part = bench.measured('lm_eval("colours", include = "tasks", limit = 3)')
@@ -270,7 +307,7 @@ def test_rows_that_a_template_does_not_fit_are_told(bench: Bench) -> None:
 
 def test_another_version_of_the_harness_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     call = 'lm_eval("colours", include = "tasks", limit = 2)'
-    monkeypatch.setattr(harness, "version", lambda name: "0.0.1")
+    monkeypatch.setattr(harness, "harness_version", lambda: "0.0.1")
     with pytest.raises(SpeccError, match=r"lm_eval 0\.0\.1 is installed"):
         bench.measured(call)
 

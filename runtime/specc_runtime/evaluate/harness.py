@@ -7,13 +7,12 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
-from importlib.metadata import version
 from io import StringIO
 from typing import Any
 
 import numpy as np
 
-from specc.corpora.harness import METRICS
+from specc.corpora.harness import METRICS, harness_version
 from specc.errors import DataError, SpeccError
 from specc_runtime.attempt import Interrupted
 from specc_runtime.evaluate.measured import Measured, Task, clustered_error
@@ -59,13 +58,14 @@ def lm_eval(task: Task) -> Measured:
     mean log-likelihood by the delta method. Values of rows are those of the metric on one row alone.
 
     Raises:
-        SpeccError: if another version of the harness is installed than when the recipe was compiled.
+        SpeccError: if none, or another version of the harness is installed than when the recipe was compiled.
         DataError: if the task's templates don't fit its rows.
     """
     given = task.evaluator.args
-    if version("lm_eval") != given["harness"]:
+    installed = harness_version()
+    if installed != given["harness"]:
         raise SpeccError(
-            f"lm_eval {version('lm_eval')} is installed; the recipe was compiled with {given['harness']}",
+            f"lm_eval {installed} is installed; the recipe was compiled with {given['harness']}",
             "run the recipe again, or install the other version",
         )
     name, _, filtered = str(given["metric"]).partition(",")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specc.corpora.harness.installed import harness_version
 from specc.corpora.harness.metrics import METRICS, Metric, chosen_metric
 from specc.corpora.harness.rows import TASK_ROWS, Rows, read_task_rows, reader_arguments, rows_of_splits
 from specc.corpora.harness.task import HarnessTask, load_task
@@ -13,6 +14,7 @@ __all__ = [
     "Metric",
     "Rows",
     "chosen_metric",
+    "harness_version",
     "load_task",
     "read_task_rows",
     "reader_arguments",
