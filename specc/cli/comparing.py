@@ -102,7 +102,7 @@ def run_compare(asked: Request) -> int:
             f"`{asked.names[0]}` is compared with nothing",
             f"name two groups, for instance `specc compare BASELINE {asked.names[0]}`",
         )
-    margin = _margin(asked.fail_if_worse)
+    margin = margin_of(asked.fail_if_worse)
     if asked.frontier is not None and (asked.names or asked.baseline or asked.metric or margin is not None):
         raise QueryError(
             "`--frontier` shows all groups in two results",
@@ -120,8 +120,8 @@ def run_compare(asked: Request) -> int:
                 "sweep an axis, write a `recipe`, or name other experiments or workspaces",
             )
         answers = [compare_sources(sources, question) for question in questions]
-        _write(asked.form, answers)
-        return 0 if margin is None else _judged(answers, margin)
+        write_answers(asked.form, answers)
+        return 0 if margin is None else judged(answers, margin)
 
 
 def _own_comparison(name: str, workspace: str | None, experiment: str | None, form: Form) -> int:
@@ -192,7 +192,7 @@ def _folder(name: str) -> Path:
     return path / WORKSPACE if (path / WORKSPACE / "format.json").is_file() else path
 
 
-def _margin(text: str | None) -> float | None:
+def margin_of(text: str | None) -> float | None:
     if text is None:
         return None
     try:
@@ -209,7 +209,7 @@ def _margin(text: str | None) -> float | None:
 # ---- what is printed
 
 
-def _write(form: Form, answers: Sequence[Compared]) -> None:
+def write_answers(form: Form, answers: Sequence[Compared]) -> None:
     from specc.comparing.table import full_table, short_table
     from specc.comparing.terminal import compared_page
 
@@ -255,7 +255,7 @@ def _write_tables(form: Form, tables: Sequence[object]) -> None:
         sys.stdout.write(text.rstrip("\n") + "\n" if form != "csv" else text)
 
 
-def _judged(answers: Sequence[Compared], margin: float) -> int:
+def judged(answers: Sequence[Compared], margin: float) -> int:
     """Exit code of `--fail-if-worse`; what is worse, and what could not be told, goes to stderr."""
     from specc.comparing.gate import judge
 

@@ -21,6 +21,8 @@ from specc.store import open_workspace
 from specc.study import Study
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from specc.results.judge import Verdict
 
 MOST_ROWS = 10_000
@@ -53,12 +55,14 @@ def run_sql(
     forms: Sequence[str],
     output: str | None,
     two_files: bool = False,
+    run: str | None = None,
 ) -> int:
     """Answer a query, do a script, or open a prompt.
 
     Args:
         forms: those that were asked for; more than one is a mistake.
         output: file to write to. two_files: whether two were named.
+        run: an earlier run to ask, as if it were the latest.
     """
     from specc.results import session, written
 
@@ -83,16 +87,20 @@ def run_sql(
             raise QueryError("there is no query whose answer to write", 'write it: `specc sql "select ..."`')
         from specc.results.prompt import prompt
 
+        if run is not None:
+            raise QueryError("the prompt asks the latest runs", 'write a query: `specc sql --run RUN "..."`')
         prompt(place, experiment, sys.stdout, sys.stderr, form=form)
         return 0
+    kept = _of_run(place, run, experiment)
     if output is None:
         with session.Session(
-            place, experiment, sys.stdout, sys.stderr, form, _width, most_rows=MOST_ROWS
+            place, experiment, sys.stdout, sys.stderr, form, _width, most_rows=MOST_ROWS, kept=kept
         ) as asked:
             asked.do(query)
         return 0
     out = io.StringIO()
-    with session.Session(place, experiment, out, sys.stderr, form if form != "parquet" else "csv") as asked:
+    plain = form if form != "parquet" else "csv"
+    with session.Session(place, experiment, out, sys.stderr, plain, kept=kept) as asked:
         answers = asked.do(query)
     from specc.results.formats import replace_file, write_parquet
 
@@ -106,6 +114,20 @@ def run_sql(
     else:
         write_parquet(answers[0], Path(output))
     return 0
+
+
+def _of_run(workspace: Path, run: str | None, experiment: str | None) -> DuckDBPyConnection | None:
+    """The results as of an earlier run; None for the newest."""
+    if run is None:
+        return None
+    from specc.history.runs import find_run
+    from specc.results.as_of import open_run
+    from specc.results.reader import put_first
+
+    connection = open_run(workspace, find_run(workspace, run).number)
+    if experiment is not None:
+        put_first(connection, experiment)
+    return connection
 
 
 def show_comparisons(

@@ -114,6 +114,6 @@ def run_before(run: Run) -> Run | None:
     for number in reversed(run_numbers(run.workspace)):
         if number < run.number:
             earlier = Run(run.workspace, number)
-            if earlier.experiment == run.experiment:
+            if earlier.experiment.lower() == run.experiment.lower():
                 return earlier
     return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from specc.comparing import Compared, Question, Source, compare_sources, questions
 from specc.comparing.effects import adjusted
 from specc.comparing.model import Side
@@ -28,6 +30,7 @@ class Since(Frozen):
     Attributes:
         before, after: numbers of the runs. difference: of their recipes.
         answers: of each result, the groups of the later run, each against the same group of the earlier.
+        pairs: each group of an answer with itself in the earlier run, as a comparison of its own.
         gone: results that the earlier run set out to give and that are not there: never made, or collected.
     """
 
@@ -37,6 +40,7 @@ class Since(Frozen):
     difference: Difference
     answers: tuple[Compared, ...]
     gone: int
+    pairs: tuple[Compared, ...] = Field(default=(), exclude=True)
 
 
 def since(before: Run, after: Run, metric: str = "") -> Since:
@@ -59,13 +63,13 @@ def since(before: Run, after: Run, metric: str = "") -> Since:
         sources = [Source(old, names[0]), Source(new, names[1])]
         asked = questions(new, now) or _whole(new, now)
         known = {(each.eval, each.metric, each.stage) for each in was.measures}
-        answers = [
+        answered = [
             _answer(sources, names, question)
             for question in asked
             if (question.eval, question.metric, question.stage) in known
             and (not metric or metric == question.eval)
         ]
-        if metric and not answers:
+        if metric and not answered:
             listed = ", ".join(f"`{name}`" for name in dict.fromkeys(each.eval for each in asked))
             raise QueryError(f"the two runs have no result `{metric}` in common", f"results: {listed}")
         return Since(
@@ -73,7 +77,8 @@ def since(before: Run, after: Run, metric: str = "") -> Since:
             after=after.number,
             experiment=now.experiment,
             difference=compare_studies(was, now),
-            answers=tuple(answers),
+            answers=tuple(answer for answer, _ in answered),
+            pairs=tuple(pair for _, pairs in answered for pair in pairs),
             gone=len({measure.key for measure in was.measures} - _measured(old)),
         )
     finally:
@@ -91,7 +96,7 @@ def earlier(after: Run, name: str) -> Run:
         QueryError: if there is none.
     """
     found = [run for run in all_runs(after.workspace) if run.number < after.number]
-    found = [run for run in found if run.experiment == after.experiment]
+    found = [run for run in found if run.experiment.lower() == after.experiment.lower()]
     if not found:
         raise QueryError(f"run {after.number} is the first of `{after.experiment}`", "see `specc log`")
     if name.isdecimal() or name in tagged(after.workspace):
@@ -146,11 +151,13 @@ def _whole(connection: DuckDBPyConnection, study: Study) -> list[Question]:
     return [question_of(study, place, (), {}) for place in known if place.position == 1]
 
 
-def _answer(sources: list[Source], names: tuple[str, str], question: Question) -> Compared:
-    """A question's groups, each against itself in the earlier run, as one comparison."""
+def _answer(
+    sources: list[Source], names: tuple[str, str], question: Question
+) -> tuple[Compared, list[Compared]]:
+    """A question's groups, each against itself in the earlier run: as one comparison, and apart."""
     experiment = question.experiments[0]
     here = compare_sources(sources[1:], question.model_copy(update={"baseline": ""}))
-    effects, notes = [], []
+    effects, notes, pairs = [], [], []
     for group in here.groups:
         sides = tuple(
             Side(
@@ -169,11 +176,12 @@ def _answer(sources: list[Source], names: tuple[str, str], question: Question) -
             each.model_copy(update={"group": group.name or names[1], "baseline": names[0]})
             for each in found.effects
         ]
+        pairs.append(_named(found, group.name))
         notes += [f"{group.name}: {note}" if group.name else note for note in found.notes]
     judged = adjusted(effects, question)
     told = [each.model_copy(update={"sentence": sentence(each, question)}) for each in judged]
     same = bool(told) and all(each.mean == 0 and each.sd in (0, None) for each in told)
-    return here.model_copy(
+    together = here.model_copy(
         update={
             "question": here.question.model_copy(update={"baseline": names[0]}),
             "title": f"{here.title}, since {names[0]}",
@@ -183,6 +191,19 @@ def _answer(sources: list[Source], names: tuple[str, str], question: Question) -
             "notes": tuple(dict.fromkeys(notes)),
         }
     )
+    return together, pairs
+
+
+def _named(pair: Compared, group: str) -> Compared:
+    """A comparison of two runs whose sides say of which group they are."""
+    if not group:
+        return pair
+    groups = [each.model_copy(update={"name": f"{group}, {each.name}"}) for each in pair.groups]
+    effects = [
+        each.model_copy(update={"group": f"{group}, {each.group}", "baseline": f"{group}, {each.baseline}"})
+        for each in pair.effects
+    ]
+    return pair.model_copy(update={"groups": tuple(groups), "effects": tuple(effects)})
 
 
 def _measured(connection: DuckDBPyConnection) -> set[str]:

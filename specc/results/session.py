@@ -57,14 +57,16 @@ class Session:
         form: str = "table",
         width: Callable[[], int | None] = lambda: None,
         most_rows: int | None = None,
+        kept: DuckDBPyConnection | None = None,
     ) -> None:
+        """Args: `kept` is a connection to ask in the place of the newest results; the session closes it."""
         self.workspace, self.experiment = workspace, experiment
         self._out, self._error = out, error
         self._form, self._width, self._most_rows = form, width, most_rows
         self._file: tuple[Path, list[str]] | None = None
         self._timing = False
         self._depth = 0
-        self._kept: DuckDBPyConnection | None = None
+        self._kept = kept
 
     def do(self, text: str) -> list[Answer]:
         """Do all parts of a script, and return what was answered.

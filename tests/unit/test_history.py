@@ -291,3 +291,20 @@ def test_runs_of_two_experiments_are_not_compared(workspace: Path, studies: dict
     result = called(workspace, "compare", "--since", "1")
     assert result.exit_code == 2
     assert "`other`" in result.stderr
+
+
+def test_a_run_may_not_be_worse_than_an_earlier_one(workspace: Path, studies: dict[str, Study]) -> None:
+    measured(workspace, studies["three"], 2.0, 3.0, 4.0)
+    ran(workspace, studies["higher"])
+    measured(workspace, studies["higher"], 2.5, 3.5, 4.6)
+    assert called(workspace, "compare", "--since", "3", "--fail-if-worse", "1").exit_code == 0
+    result = called(workspace, "compare", "--since", "3", "--fail-if-worse")
+    assert result.exit_code == 3
+    assert "`all arms, run 4` is worse than `all arms, run 3`" in result.stderr
+
+
+def test_an_earlier_run_is_queried(workspace: Path, studies: dict[str, Study]) -> None:
+    add_tag(workspace, 1, "first")
+    for run, seeds in (("1", 2), ("first", 2), ("latest", 3)):
+        found = called(workspace, "sql", "--run", run, "select count(*) as n from recipes", "--csv")
+        assert found.stdout.split() == ["n", str(seeds)]

@@ -123,7 +123,9 @@ def compare(
         from specc.cli.since import compare_since
 
         others = [*names, *by, *given, *(each for each in (stage, position, baseline) if each)]
-        return compare_since(since, run, workspaces, experiments, metric, others or frontier, _form(forms))
+        return compare_since(
+            since, run, workspaces, experiments, metric, others or frontier, _form(forms), fail_if_worse
+        )
     from specc.cli.comparing import Request, run_compare
 
     return run_compare(

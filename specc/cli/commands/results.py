@@ -25,6 +25,7 @@ from specc.cli.shell_completion import experiment_names
     type=click.Path(path_type=str),
     help="Do what is in a file; `-` is standard input.",
 )
+@click.option("--run", metavar="RUN", help="As of this run: its number or tag; see `specc log`.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--md", "as_md", is_flag=True, help="Print a table of Markdown.")
@@ -42,6 +43,7 @@ def sql(
     workspace: str | None,
     experiment: str | None,
     script: str | None,
+    run: str | None,
     as_json: bool,
     as_csv: bool,
     as_md: bool,
@@ -64,7 +66,8 @@ def sql(
 
     flags = {"json": as_json, "csv": as_csv, "md": as_md, "latex": as_latex, "parquet": parquet is not None}
     forms = [form for form, given in flags.items() if given]
-    return run_sql(query, workspace, experiment, script, forms, parquet or output, bool(parquet and output))
+    two_files = bool(parquet and output)
+    return run_sql(query, workspace, experiment, script, forms, parquet or output, two_files, run)
 
 
 @specc.command()
