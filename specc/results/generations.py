@@ -163,7 +163,8 @@ def publish(workspace: Path, generation: int) -> None:
 def _delete_old(folder: Path, newest: int) -> None:
     """Delete what no reader can still be about to open, and what a killed process has left."""
     for left in folder.glob("*.tmp"):
-        left.unlink(missing_ok=True)
+        if not left.is_dir():  # else there lies what a reader's query has no memory for
+            left.unlink(missing_ok=True)
     numbers = sorted(int(path.stem) for path in folder.glob("*.duckdb") if path.stem.isdecimal())
     for number, successor in pairwise(numbers):
         if number > newest - _KEPT:

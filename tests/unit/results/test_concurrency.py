@@ -194,3 +194,16 @@ def test_only_the_indexer_opens_the_build_file() -> None:
     assert users == {"generations.py", "index.py"}
     source = (folder / "index.py").read_text()
     assert source.count("with generations.index_lock(") == 2
+
+
+def test_a_query_that_needs_the_disk_is_in_no_one_s_way(workspace: FakeWorkspace) -> None:
+    Indexer(workspace.path).update()
+    reader = open_results(workspace.path, limits={"memory_limit": "20MB"})
+    try:
+        reader.execute("CREATE TEMP TABLE t AS SELECT md5(i::VARCHAR) AS m FROM range(700_000) r(i)")
+        assert [path for path in (workspace.path / "index" / "gen").glob("*.tmp") if path.is_dir()]
+        workspace.measure("0/skill/tune", 1.0)
+        assert count(workspace, "results") == 1
+        assert reader.execute("SELECT count(DISTINCT m) FROM t").fetchall() == [(700_000,)]
+    finally:
+        reader.close()
