@@ -177,3 +177,19 @@ def test_an_arm_that_diverged_fails_the_gate_though_others_of_its_seed_did_not(r
         .worse[0]
         .endswith("diverged at seeds 0, 1, 2 where `early = 0%` has results")
     )
+
+
+def test_the_query_of_named_groups_gives_an_arm_to_each_that_has_it(results: Source) -> None:
+    found = named(results, "early=0%", "replay")
+    rows = results.connection.execute(found.sql).fetchall()
+    assert [(group, seed, arms) for group, seed, _, arms in rows] == [
+        ("early=0%", 0, 2),
+        ("early=0%", 1, 2),
+        ("replay", 0, 2),
+        ("replay", 1, 2),
+    ]
+    pairs = found.effects[0].pairs
+    values = {(group, seed): value for group, seed, value, _ in rows}
+    assert [(values["early=0%", pair.seed], values["replay", pair.seed]) for pair in pairs] == [
+        (pair.baseline, pair.value) for pair in pairs
+    ]
