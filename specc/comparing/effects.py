@@ -70,7 +70,8 @@ def match(group: Members, baseline: Members) -> Matched:
         one = tuple(row for rows_of, _ in both for row in rows_of)
         other = tuple(row for _, rows_of in both for row in rows_of)
         dropped += rows - len(one) - len(other)
-        differing = differing or _differing(one, other)
+        # Twin by twin: what is measured may vary with an axis that groups leave out.
+        differing = differing or next((found for each in both if (found := _differing(*each))), None)
         value = mean([mean(_values(each)) for each, _ in both])
         base = mean([mean(_values(each)) for _, each in both])
         pairs.append(Pair(seed=seed, value=value, baseline=base, difference=value - base))

@@ -119,7 +119,7 @@ def effects(compared: Compared, most: int, number: int) -> Table:
         Column("from", "number", f"lower end of its {level} interval, over seeds"),
         Column("to", "number", f"upper end of its {level} interval, over seeds"),
         Column("p", "p", "t test, two-sided; paired where seeds are shared"),
-        Column("p exact", "p", "sign-flip test, two-sided, exact"),
+        Column("p exact", "p", "sign-flip test, two-sided; exact up to 20 pairs"),
         Column("p Holm", "p", "p adjusted over all groups"),
         Column(
             "n needed", "whole", "seeds that would resolve a difference of this size, with probability 0.8"

@@ -60,6 +60,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
         for lr in rate.values
     ]
     make(folder, rates, axes=(EARLY, rate), name="rates", run=8)
+    harder = [
+        Made(0, {"skill": 1.0 + shift + early}, recipe, {"early": early}, params={"digits": early})
+        for recipe, shift in (("base", 0.0), ("replay", -0.25))
+        for early in (0.0, 0.5)
+    ]
+    make(folder, harder, axes=(EARLY,), name="harder", run=9)
     connection = open_results(folder / ".specc")
     yield Source(connection)
     connection.close()
@@ -193,3 +199,11 @@ def test_the_query_of_named_groups_gives_an_arm_to_each_that_has_it(results: Sou
     assert [(values["early=0%", pair.seed], values["replay", pair.seed]) for pair in pairs] == [
         (pair.baseline, pair.value) for pair in pairs
     ]
+
+
+def test_what_is_measured_may_vary_with_an_axis_that_groups_leave_out(results: Source) -> None:
+    question = BY_EARLY.model_copy(update={"experiments": ("harder",), "by": ("recipe",)})
+    [effect] = compare(results.connection, question).effects
+    assert (effect.refusal, effect.mean) == ("", -0.25)
+    [across] = answer(results, "harder").effects
+    assert "`digits` is `0.5` against `0.0`" in across.refusal
