@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-
 from specc.errors import SpeccError
 
 PACKAGE = "lm_eval"
@@ -15,9 +13,11 @@ def harness_version() -> str:
     Raises:
         SpeccError: if it isn't installed.
     """
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        return metadata.version(PACKAGE)
-    except metadata.PackageNotFoundError:
+        return version(PACKAGE)
+    except PackageNotFoundError:
         raise SpeccError(
             "`lm_eval` needs the package `lm_eval`", "install it: `pip install 'specc[lm_eval]'`"
         ) from None

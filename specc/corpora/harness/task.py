@@ -41,7 +41,7 @@ FILTERS = (
 )
 """Filters of the harness that need no code."""
 
-GREEDY = {"do_sample": (False,), "temperature": (0, 0.0)}
+GREEDY = {"do_sample": (False,), "temperature": (0, 0.0), "num_beams": (1,)}
 """What may be said of sampling: continuations are greedy."""
 
 LISTED = 8
