@@ -250,7 +250,8 @@ def _at_points(
         _reached(recipes, report)
     expectations = _expectations(definition, reader)
     lost = [Axis(name=name, type=kind, values=()) for name, kind in sweeps.lost.items() if kind is not None]
-    queries = _queries(definition, (*swept, *lost), recipes, report)
+    computed = _computed(recipes) if complete else None
+    queries = _queries(definition, (*swept, *lost), recipes, computed, report)
     if len(lost) == len(sweeps.lost):  # a query may name any axis
         check_queries(
             definition.name,
@@ -273,8 +274,19 @@ def _at_points(
     )
 
 
+def _computed(recipes: list[RecipeArms]) -> list[str]:
+    """Names of the checkpoints that are computed and measured."""
+    plans = {id(plan): plan for recipe in recipes for point in recipe.points for plan in point.evals}
+    marks = (mark for plan in plans.values() for mark in plan.marks)
+    return list(dict.fromkeys(mark.stage for mark in marks if mark.value is not None))
+
+
 def _queries(
-    definition: Definition, axes: tuple[Axis, ...], recipes: list[RecipeArms], report: Report
+    definition: Definition,
+    axes: tuple[Axis, ...],
+    recipes: list[RecipeArms],
+    computed: list[str] | None,
+    report: Report,
 ) -> dict[str, Query]:
     """The queries of an experiment's comparisons; where there are templates, rendered."""
     compares = definition.compares
@@ -291,6 +303,7 @@ def _queries(
         tuple(definition.stages),
         tuple(definition.evals),
         {name: compare.sql.text for name, compare in compares.items()},
+        computed,
     )
     queries = render_comparisons(context, compares, report)
     for name, query in queries.items():  # who is shown the experiment is shown what is asked

@@ -48,6 +48,8 @@ class Context:
     """The experiment that a template's query belongs to.
 
     Attributes:
+        computed: names of checkpoints that are computed and measured: results have them as stages. None
+            if they could not be worked out; any name is then taken for one.
         comparisons: name -> text of its comparisons, for `ref`.
         kept: those that have been rendered.
     """
@@ -59,6 +61,7 @@ class Context:
     stages: Sequence[str] = ()
     evals: Sequence[str] = ()
     comparisons: Mapping[str, str] = field(default_factory=dict)
+    computed: Sequence[str] | None = ()
     kept: dict[str, Rendered] = field(default_factory=dict)
 
     def names(self) -> dict[str, Value]:

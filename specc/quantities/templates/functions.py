@@ -96,7 +96,10 @@ def _stage(context: Context, keywords: Mapping[str, Value], alias: str = "") -> 
     """Condition on the stage, where one is asked for."""
     if "stage" not in keywords:
         return ""
-    return f" and {alias}stage = {as_literal(_known(keywords['stage'], context.stages, 'stage'))}"
+    stage = _text(keywords["stage"], "the stage")
+    if context.computed is not None:
+        _known(stage, [*context.stages, *context.computed], "stage")
+    return f" and {alias}stage = {as_literal(stage)}"
 
 
 def _arms(context: Context) -> list[str]:

@@ -238,7 +238,9 @@ def tables() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def test_a_query_is_fitted_and_a_condition_holds_out(tables: Any) -> None:
-    found = fit_query(tables, "power_law", "select x, y from t -- all\n; -- of them", hold_out="x > 1000 -- far")
+    found = fit_query(
+        tables, "power_law", "select x, y from t -- all\n; -- of them", hold_out="x > 1000 -- far"
+    )
     assert found["b"].value == pytest.approx(0.5, rel=1e-3)
     assert {each.x["x"] > 1000 for each in found.points} == {False}
     assert len(found.held_out) == 7

@@ -333,6 +333,25 @@ def test_a_recipe_holds_what_its_templates_give(tmp_path: Path) -> None:
     assert losses.sql in again.sql
 
 
+def test_a_checkpoint_that_is_computed_is_a_stage_of_its_results(tmp_path: Path) -> None:
+    (tmp_path / "models.spec").write_text((Path(__file__).parents[3] / "specs/models.spec").read_text())
+    path = tmp_path / "example.spec"
+
+    def report(stage: str) -> str:
+        path.write_text(
+            framed(
+                "let half = lerp(pretrain, pretrain, 50%)\n"
+                "eval web_loss = loss(web.held_out) after [pretrain, half]\n"
+                f"compare a = ```sql from {{{{ pivot('web_loss', stage = '{stage}') }}}} ```"
+            )
+        )
+        return rendered_report(compile_file(path).report)
+
+    assert report("half") == report("pretrain") == ""
+    assert "there is no stage `hlf`" in report("hlf")
+    assert "write `'half'`" in report("hlf")
+
+
 def test_what_is_shown_of_a_recipe_compiles_to_the_same_queries(tmp_path: Path) -> None:
     (tmp_path / "models.spec").write_text((Path(__file__).parents[3] / "specs/models.spec").read_text())
     path = tmp_path / "example.spec"
