@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from specc.charts.canvas import Canvas, Size, label_width
 from specc.charts.lettering import cut, signed, significant
@@ -35,6 +36,8 @@ class _Row:
     name: str
     effect: Effect | None
     group: Group | None
+    given: Mapping[str, Any]
+    """What all groups of the comparison have."""
 
 
 def shown_effects(compared: Compared, most: int = MOST_ROWS) -> tuple[Effect, ...]:
@@ -98,14 +101,15 @@ def forest(compared: Compared, size: Size | None = None, most: int = MOST_ROWS) 
 def _rows(compared: Compared, effects: Sequence[Effect]) -> list[_Row]:
     """Groups in the order of the comparison, the baseline among them."""
     by_name = {effect.group: effect for effect in effects}
+    given = compared.question.given
     rows = []
     for group in compared.groups:
         if group.name in by_name:
-            rows.append(_Row(group.name + " *" * group.selected, by_name[group.name], group))
+            rows.append(_Row(group.name + " *" * group.selected, by_name[group.name], group, given))
         elif group.name == compared.question.baseline:
-            rows.append(_Row(group.name + " *" * group.selected, None, group))
+            rows.append(_Row(group.name + " *" * group.selected, None, group, given))
     known = {row.group.name for row in rows if row.group}
-    rows += [_Row(effect.group, effect, None) for effect in effects if effect.group not in known]
+    rows += [_Row(effect.group, effect, None, given) for effect in effects if effect.group not in known]
     return rows
 
 
@@ -137,7 +141,7 @@ def _heads(canvas: Canvas, compared: Compared, plot: Scale, y: float) -> None:
 def _draw(canvas: Canvas, row: _Row, words: str, plot: Scale, y: float, left: float, digits: int) -> None:
     font = canvas.font
     effect = row.effect
-    values = row.group.values if row.group else {}
+    values = {**row.given, **(row.group.values if row.group else {})}
     canvas.open_mark(effect.sentence if effect and effect.sentence else f"{row.name}: {words}", values)
     canvas.add(
         f'<rect fill="none" pointer-events="all" x="0" y="{y - font:.1f}" '

@@ -152,7 +152,8 @@ def effects(compared: Compared, most: int, number: int) -> Table:
         for seed in listed:
             each = values.get(seed)
             cells.append(None if each is None else each.value if each.state == "done" else each.state)
-        rows.append(Row(tuple(cells), group.values, "base" if base else ""))
+        place = {**compared.question.given, **group.values}
+        rows.append(Row(tuple(cells), place, "base" if base else ""))
     name = "effects" if number == 0 else f"effects_{number + 1}"
     return _without_empty(Table(name, compared.title, tuple(columns), tuple(rows), len(compared.groups)))
 
@@ -168,7 +169,7 @@ def over_items(compared: Compared, most: int, number: int) -> Table | None:
         Column("to", "number", f"upper end of its {level} interval, over documents"),
         Column("p McNemar", "p", "exact, of results that are right or wrong"),
     )
-    values = {group.name: group.values for group in compared.groups}
+    values = {group.name: {**compared.question.given, **group.values} for group in compared.groups}
     rows = []
     for effect in shown_effects(compared, most):
         items = effect.over_items

@@ -12,7 +12,7 @@ import pytest
 
 from fake_workspace import FakeWorkspace
 from reported_study import HOSTILE, HOSTILE_NAMES, SCRIPT, Names, finished, study, value
-from specc.charts import BarRow, Bars, Coordinate, Curves, Line, Panel, Parallel, Part, Series
+from specc.charts import BarRow, Bars, Coordinate, Curves, Line, Panel, Parallel, Part, Series, forest
 from specc.comparing.model import (
     Compared,
     Effect,
@@ -26,7 +26,7 @@ from specc.comparing.model import (
 )
 from specc.errors import QueryError
 from specc.execute.status import RunState, RunStatus, StepCounts
-from specc.reporting import budgets, logged, varying
+from specc.reporting import budgets, logged, tables, varying
 from specc.reporting.against import against
 from specc.reporting.figures import figures
 from specc.reporting.files import as_svg, figure_named, latex_tables
@@ -119,6 +119,16 @@ def test_numbers_of_the_main_figure_are_those_of_the_results(report: Report) -> 
         expected = sum(value(recipe, p, s, eval) for p in range(2) for s in range(3)) / 6
         row = next(row for each, row in by_name.items() if str(each).startswith(name))
         assert row.cells[place] == pytest.approx(expected)
+
+
+def test_a_page_narrowed_to_another_recipe_leaves_out_what_is_of_the_recipe_as_written(
+    report: Report,
+) -> None:
+    number, held = next((n, each) for n, each in enumerate(report.answers) if each.question.given)
+    assert held.question.given == {"recipe": "base"}
+    rows = tables.effects(held, 10, number).rows
+    assert {row.values["recipe"] for row in rows} == {"base"}
+    assert forest(held).count('"recipe":"base"') == len(held.groups)
 
 
 def test_curves_are_means_over_seeds_with_their_range(report: Report) -> None:
