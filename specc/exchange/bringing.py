@@ -119,6 +119,8 @@ def _kind(path: Path) -> Kind:
                 return kind
     elif mlflow.is_database(path):
         return "mlflow"
+    elif path.suffix == ".wandb":
+        return "wandb"
     elif tensorboard.is_event_file(path):
         return "tensorboard"
     elif lm_eval_results.is_results(path):

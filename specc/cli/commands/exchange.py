@@ -57,11 +57,12 @@ def import_(
 ) -> int:
     """Take in results of other tools as an experiment, to be compared like those that were run here.
 
-    SOURCE is a database (mlflow.db) or folder (mlruns) of MLflow; files that W&B exported: runs with
-    `config` and `summary`, or the page's CSV, and histories (with `_step`) named after their runs; a
-    folder with event files of TensorBoard; `results_*.json` of lm-evaluation-harness, with its samples,
-    or a folder of them; or a table (CSV, JSON, JSON lines, Parquet) with a row for each result (columns
-    `eval` and `value`) or for each run. No other program is needed, and nothing in SOURCE is executed.
+    SOURCE is a database (mlflow.db) or folder (mlruns) of MLflow; the folder `wandb` of W&B, or files
+    that it exported: runs with `config` and `summary`, or the page's CSV, and histories (with `_step`)
+    named after their runs; a folder with event files of TensorBoard; `results_*.json` of
+    lm-evaluation-harness with its samples, or a folder of them; or a table (CSV, JSON, JSON lines,
+    Parquet) with a row for each result (columns `eval` and `value`) or for each run. No other program
+    is needed, and nothing in SOURCE is executed.
 
     Parameters that differ among runs become axes, with their types; a parameter called seed is the
     seed. Without a table's result columns, results are the last values of all that was logged.

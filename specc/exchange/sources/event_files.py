@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from specc.exchange.foreign import Scalar, read_bytes
+from specc.exchange.sources.protobuf import fields, signed, varint
 
 _MOST_CHECKED_BYTES = 1 << 16
 """Longest record that is looked into: scalars are short, pictures and graphs are passed over."""
@@ -130,62 +131,25 @@ def masked_crc(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Fields of a protobuf message: numbers of varints, bytes of others.
-
-    Raises:
-        ValueError: if it is none.
-    """
-    place = 0
-    while place < len(data):
-        tag, place = _varint(data, place)
-        kind = tag & 7
-        if kind == 0:
-            value, place = _varint(data, place)
-            yield tag >> 3, value
-            continue
-        if kind == 2:
-            size, place = _varint(data, place)
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
-        else:
-            raise ValueError(f"fields of kind {kind} are not known")
-        if place + size > len(data):
-            raise ValueError("a field is cut off")
-        yield tag >> 3, data[place : place + size]
-        place += size
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    found = 0
-    for shift in range(0, 70, 7):
-        byte = data[place]
-        found |= (byte & 0x7F) << shift
-        place += 1
-        if byte < 0x80:
-            return found, place
-    raise ValueError("a number is too long")
-
-
 def _event(record: bytes, found: Scalars) -> None:
     step, summaries = 0, []
-    for number, value in _fields(record):
+    for number, value in fields(record):
         if number == 1:
             time = struct.unpack("<d", value)[0]
             found.first, found.last = min(found.first, time), max(found.last, time)
         elif number == 2:
-            step = value - (1 << 64) if value >> 63 else value
+            step = signed(value)
         elif number == 5:
             summaries.append(value)
     for summary in summaries:
-        for number, value in _fields(summary):
+        for number, value in fields(summary):
             if number == 1:
                 _value(value, step, found)
 
 
 def _value(data: bytes, step: int, found: Scalars) -> None:
     tag, value, metadata = "", None, b""
-    for number, content in _fields(data):
+    for number, content in fields(data):
         if number == 1:
             tag = content.decode(errors="replace")
         elif number == 2:
@@ -194,8 +158,8 @@ def _value(data: bytes, step: int, found: Scalars) -> None:
             value = _tensor(content)
         elif number == 9:
             metadata = content
-    plugin = next((content for number, content in _fields(metadata) if number == 1), b"")
-    said = dict(_fields(plugin))
+    plugin = next((content for number, content in fields(metadata) if number == 1), b"")
+    said = dict(fields(plugin))
     name = said.get(1, b"").decode(errors="replace")
     if name == "hparams":
         found.parameters.update(_hyperparameters(said.get(2, b"")))
@@ -210,7 +174,7 @@ _TENSOR_TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 def _tensor(data: bytes) -> float | None:
     """The only value of a tensor; None for others."""
     kind, content, listed = 0, b"", []
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 1:
             kind = value
         elif number == 4:
@@ -220,8 +184,7 @@ def _tensor(data: bytes) -> float | None:
         elif number == 6:
             listed += np.frombuffer(value, "<f8").tolist()
         elif number in (7, 10):
-            signed = value if isinstance(value, int) else _varint(value, 0)[0]
-            listed.append(signed - (1 << 64) if signed >> 63 else signed)
+            listed.append(signed(value if isinstance(value, int) else varint(value, 0)[0]))
     if content and kind in _TENSOR_TYPES:
         listed = np.frombuffer(content, _TENSOR_TYPES[kind]).tolist()
     return listed[0] if len(listed) == 1 else None
@@ -229,15 +192,15 @@ def _tensor(data: bytes) -> float | None:
 
 def _hyperparameters(data: bytes) -> Iterator[tuple[str, Scalar]]:
     """Values that a session began with: a map of `google.protobuf.Value`."""
-    for number, session in _fields(data):
+    for number, session in fields(data):
         if number != 3:
             continue
-        for inner, entry in _fields(session):
+        for inner, entry in fields(session):
             if inner != 1:
                 continue
-            pair = dict(_fields(entry))
+            pair = dict(fields(entry))
             name = pair.get(1, b"").decode(errors="replace")
-            for kind, value in _fields(pair.get(2, b"")):
+            for kind, value in fields(pair.get(2, b"")):
                 if kind == 2:
                     number_ = struct.unpack("<d", value)[0]
                     whole = number_.is_integer() and abs(number_) < 2**53

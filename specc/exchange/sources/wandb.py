@@ -1,4 +1,4 @@
-"""W&B: files that its page or its API has exported, of runs and of their histories.
+"""W&B: files that its page or its API has exported, of runs and of their histories; or its own, on disk.
 
 A file of runs has a row for each: columns `config` and `summary` with an object each, as the API's example
 writes them, or the columns of the page's CSV. A history has a row for each training step, with `_step`, and
@@ -14,6 +14,7 @@ from typing import Any
 from specc.exchange.foreign import ForeignRun, Source, State, digest_of, flattened, number, refused, whole
 from specc.exchange.sources.records import Row, is_records, read_rows
 from specc.exchange.sources.tables import Told, object_in, runs_of
+from specc.exchange.sources.wandb_files import read_run
 
 _STATES: dict[str, State] = {"finished": "done", "failed": "failed", "crashed": "failed", "killed": "failed"}
 _OF_PAGE = frozenset(
@@ -31,7 +32,7 @@ def is_export(path: Path, rows: Sequence[Row]) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    return any(is_records(each) for each in path.iterdir())
+    return any(is_records(each) for each in path.iterdir()) or next(path.rglob("*.wandb"), None) is not None
 
 
 def read(path: Path, told: Told) -> Source:
@@ -46,6 +47,9 @@ def read(path: Path, told: Told) -> Source:
         else [path]
     )
     runs: dict[str, ForeignRun] = {}
+    own = [path] if path.suffix == ".wandb" else sorted(path.rglob("*.wandb")) if path.is_dir() else []
+    if own:
+        return _read_own(path, own, told)
     histories: dict[str, list[Row]] = {}
     for file in files:
         rows = read_rows(file)
@@ -66,6 +70,24 @@ def read(path: Path, told: Told) -> Source:
         refused(f"there are no runs in {path}", "export runs of W&B as CSV, JSON or Parquet")
     top = path if path.is_dir() else path.parent
     return Source("wandb", path.stem, digest_of(files, top), list(runs.values()))
+
+
+def _read_own(path: Path, files: Sequence[Path], told: Told) -> Source:
+    """Read the files that W&B's library has written."""
+    runs: dict[str, ForeignRun] = {}
+    notes = []
+    for file in files:
+        run, damaged = read_run(file, told)
+        if damaged:
+            notes.append(f"{file.name} is read up to where {damaged}")
+        before = runs.get(run.name)
+        if before is not None:  # a run that was resumed has several files
+            for place, values in before.logged.items():
+                run.logged[place] = [*values, *run.logged.get(place, [])]
+            run.parameters = before.parameters | run.parameters
+        runs[run.name] = run
+    top = path if path.is_dir() else path.parent
+    return Source("wandb", top.absolute().name, digest_of(files, top), list(runs.values()), tuple(notes))
 
 
 def _runs(rows: Sequence[Row], told: Told, file: Path) -> list[ForeignRun]:

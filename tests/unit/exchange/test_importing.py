@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 from click.testing import CliRunner, Result
-from foreign_sources import event_file, lm_eval_file, mlflow_folder, mlflow_run
+from foreign_sources import event_file, lm_eval_file, mlflow_folder, mlflow_run, wandb_file
 
 import specc
 from fake_workspace import FakeWorkspace, exposure
@@ -351,6 +351,43 @@ def test_files_of_wandb(tmp_path: Path) -> None:
     assert [arm.axes for arm in made.study.arms] == [{"lr": 0.1}, {"lr": 0.2}]
     assert [why for _, why in made.failed] == ["it crashed in W&B"]
     assert sum(row[12] is not None for row in made.steps) == 1
+
+
+def test_the_folder_of_wandb(tmp_path: Path) -> None:
+    folder = tmp_path / "wandb"
+    history = [
+        {"loss": 2.0 - step / 10, "text": "x" * 9000, "val.acc": 0.5, "_step": step} for step in range(9)
+    ]
+    history[3]["loss"] = math.nan
+    for place, lr in enumerate((0.1, 0.2)):
+        config = {"lr": lr, "seed": 3, "model": {"width": 16}, "_wandb": {"cli_version": "0"}}
+        wandb_file(folder / f"offline-run-{place}" / f"run-id{place}.wandb", config, history)
+    wandb_file(folder / "offline-run-2" / "run-id2.wandb", {"lr": 0.2, "seed": 4}, history[:2], exit_code=1)
+    config = {"lr": 0.1, "seed": 4, "model": {"width": 16}}
+    going = wandb_file(folder / "offline-run-3" / "run-id3.wandb", config, history, None)
+    source, made = read_planned(Wanted(str(folder)))
+    assert source.kind == "wandb"
+    assert [(arm.axes, arm.seed) for arm in made.study.arms] == [
+        ({"lr": 0.1}, 3), ({"lr": 0.1}, 4), ({"lr": 0.2}, 3), ({"lr": 0.2}, 4)
+    ]  # fmt: skip
+    assert made.study.stages[0].settings == {"model.width": 16}
+    assert sorted(row[12] for row in made.steps if row[12] is not None) == [0.5, 0.5, 1.2, 1.2]
+    assert [why for _, why in made.failed] == ["it ended with exit code 1 in W&B"]
+    assert len(made.started) == 2
+    loss = [row for row in made.metrics if row[4] == "loss"]
+    assert [row[1] for row in loss[:9]] == list(range(9))
+    assert math.isnan(loss[3][5])
+    data = going.read_bytes()
+    for harmed, told in (
+        (data[:-3], "it is cut off"),
+        (data[:-3] + b"abc", "differs from its checksum"),
+        (data[:100], "it is cut off"),
+    ):
+        going.write_bytes(harmed)
+        assert any(told in note for note in read_planned(Wanted(str(folder)))[0].notes)
+    going.write_bytes(b"anything")
+    with pytest.raises(DataError, match="it is no file of W&B"):
+        read_planned(Wanted(str(folder)))
 
 
 def test_event_files_of_tensorboard(tmp_path: Path) -> None:
