@@ -61,6 +61,8 @@ def side(text: str, sources: Sequence[Source], wanted: Sequence[str] = ()) -> Si
     Raises:
         QueryError: if nothing has that name, or more than one thing.
     """
+    if not text.strip():
+        raise QueryError("a group has no name", "write a recipe, or `AXIS=VALUE`")
     source, rest = _workspace(text, sources)
     names = experiments(source.connection)
     if not names:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 
 from specc.cli.failures import told
 from specc.cli.root import specc, workspace_option
+
+
+def _finite(context: click.Context, option: click.Parameter, value: float) -> float:
+    """A number; a range lets `nan` through, which is neither below nor above."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is no number", context, option)
+    return value
 
 
 @specc.command()
@@ -28,13 +37,13 @@ from specc.cli.root import specc, workspace_option
 @click.option(
     "--latex", metavar="FOLDER", type=click.Path(path_type=str), help="Write the tables as LaTeX (booktabs)."
 )
-@click.option("--width", type=click.FloatRange(200, 4000), default=720.0, show_default=True,
+@click.option("--width", type=click.FloatRange(200, 4000), default=720.0, show_default=True, callback=_finite,
               help="Width of a figure for --svg and --png, in CSS pixels (96 to the inch).")  # fmt: skip
 @click.option("--font", metavar="FAMILY", help="Font of a figure for --svg and --png, as CSS names it.")
-@click.option("--font-size", type=click.FloatRange(5, 40), default=12.0, show_default=True,
+@click.option("--font-size", type=click.FloatRange(5, 40), default=12.0, show_default=True, callback=_finite,
               help="Size of its text, in CSS pixels.")  # fmt: skip
 @click.option("--transparent", is_flag=True, help="No white background, for --svg and --png.")
-@click.option("--scale", type=click.FloatRange(0.25, 8), default=2.0, show_default=True,
+@click.option("--scale", type=click.FloatRange(0.25, 8), default=2.0, show_default=True, callback=_finite,
               help="Image pixels to a CSS pixel, for --png.")  # fmt: skip
 @told
 def report(

@@ -54,6 +54,7 @@ def test_figures_and_tables_are_written(place: Path, tmp_path: Path) -> None:
     [
         (["nothing"], "no experiment `nothing` was run"),
         (["--svg", "effects", "--png", "effects"], "exclude each other"),
+        (["--svg", "effects", "--width", "nan"], "nan is no number"),
         (["--against", "no-such-tag"], "neither a recipe, nor a run or tag"),
     ],
 )

@@ -12,6 +12,7 @@ from specc.comparing.asking import Asked, asked_questions
 from specc.comparing.gate import judge
 from specc.comparing.model import Question
 from specc.comparing.selecting import given, group_name, known_names
+from specc.errors import QueryError
 from specc.results.reader import open_results
 from specc.study import Axis
 
@@ -207,3 +208,8 @@ def test_what_is_measured_may_vary_with_an_axis_that_groups_leave_out(results: S
     assert (effect.refusal, effect.mean) == ("", -0.25)
     [across] = answer(results, "harder").effects
     assert "`digits` is `0.5` against `0.0`" in across.refusal
+
+
+def test_a_group_without_a_name_is_refused(results: Source) -> None:
+    with pytest.raises(QueryError, match="a group has no name"):
+        named(results, "base", " ")
