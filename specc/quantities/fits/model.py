@@ -76,19 +76,32 @@ class Fitted(Frozen):
     warnings: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Estimate:
-        """A parameter by its name."""
-        return next(each for each in self.parameters if each.name == name)
+        """A parameter by its name.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        return {each.name: each for each in self.parameters}[name]
 
     def predict(self, **columns: Sequence[float]) -> list[float]:
         """Values of the curve.
 
         Args:
             columns: the columns of the form, equally long.
+        Raises:
+            QueryError: if they are other ones, or not equally long.
         """
+        from specc.errors import QueryError
         from specc.quantities.fits.estimate import curve
         from specc.quantities.fits.forms import FORMS
 
         form = FORMS[self.form]
+        if set(columns) != set(form.columns) or len({len(each) for each in columns.values()}) > 1:
+            wanted = ", ".join(f"{name} = [...]" for name in form.columns)
+            raise QueryError(
+                f"`{self.form}` is predicted at equally many values of each of its columns",
+                f"write `predict({wanted})`",
+            )
         return [float(y) for y in curve(form, columns, [self[each.name].value for each in form.parameters])]
 
     def table(self) -> Answer:

@@ -253,6 +253,15 @@ def test_the_first_rows_are_fitted_in_the_order_of_the_query(tables: Any) -> Non
         fit_query(tables, "power_law", "select x, y from t", hold_out="x > 1", first=12)
 
 
+def test_parameters_and_columns_that_are_not_there_are_told(tables: Any) -> None:
+    found = fit_query(tables, "power_law", "select x, y from t")
+    with pytest.raises(KeyError, match="zeta"):
+        found["zeta"]
+    for columns in ({}, {"z": [1.0]}, {"x": [1.0], "z": [1.0]}):
+        with pytest.raises(QueryError, match="at equally many values"):
+            found.predict(**columns)
+
+
 def test_a_wrong_condition_is_told(tables: Any) -> None:
     with pytest.raises(QueryError, match="held out: there is no column `z`"):
         fit_query(tables, "power_law", "select x, y from t", hold_out="z > 3")
