@@ -29,6 +29,10 @@ _MOST_SECONDS = 10.0
 is the same for all rows, while it binds: that could take any time."""
 
 
+class _TooLong(QueryError):
+    """A query that takes too long to bind, wherever it is bound."""
+
+
 class Binder:
     """The empty tables of an experiment, to bind its queries against.
 
@@ -96,6 +100,8 @@ class KeptBinder:
         """As `Binder.bind`."""
         try:
             return _shared().bind(sql, schema.axis_columns(self._axes))
+        except _TooLong:
+            raise
         except QueryError:
             return _kept(self._experiment, self._axes).bind(sql)
 
@@ -159,7 +165,7 @@ def _bound(connection: DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:
     try:
         rows = connection.execute(_DESCRIBE + sql).fetchall()
     except duckdb.InterruptException as error:
-        raise QueryError(
+        raise _TooLong(
             f"this query can't be checked within {_MOST_SECONDS:g} seconds",
             "let it read the tables of the results, not make rows of its own",
         ) from error

@@ -144,6 +144,10 @@ def test_a_query_that_computes_for_long_while_it_is_bound_is_given_up(
     error = refused("pivot (select i % 2 as i from range(100000000000) r(i)) on i using count(*)")
     assert "can't be checked within 0.2 seconds" in error.message
     assert bind("exposure", [EARLY], "select 1 as x") == [("x", "INTEGER")]
+    kept = KeptBinder("exposure", [EARLY])
+    with pytest.raises(QueryError, match="can't be checked within"):
+        kept.bind("pivot (select i % 2 as i from range(100000000000) r(i)) on i using count(*)")
+    assert kept.bind("select 1 as x") == [("x", "INTEGER")]
 
 
 def test_a_process_that_has_bound_ends_quietly() -> None:
