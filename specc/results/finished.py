@@ -201,4 +201,5 @@ def _moment(text: str) -> datetime | None:
 
 def _finite(value: Any) -> float | None:
     """A standard error; null if it is unknown."""
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    known = number(value)
+    return known if known is not None and math.isfinite(known) else None

@@ -163,7 +163,10 @@ def publish(workspace: Path, generation: int) -> None:
 def _delete_old(folder: Path, newest: int) -> None:
     """Delete what no reader can still be about to open, and what a killed process has left."""
     for left in folder.glob("*.tmp"):
-        if not left.is_dir():  # else there lies what a reader's query has no memory for
+        # Another name of a generation that is kept may be that of a reader who is just opening it.
+        number, _, reader = left.stem.partition(".")
+        opening = bool(reader) and number.isdecimal() and int(number) > newest - _KEPT
+        if not opening and not left.is_dir():  # else there lies what a reader's query has no memory for
             left.unlink(missing_ok=True)
     numbers = sorted(int(path.stem) for path in folder.glob("*.duckdb") if path.stem.isdecimal())
     for number, successor in pairwise(numbers):

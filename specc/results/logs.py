@@ -31,6 +31,9 @@ _PART_BYTES = 1 << 20
 _COUNTED = ("step", "tokens", "lineage_tokens")
 _IN_64_BITS = range(-(2**63), 2**63)
 
+_NO_JSON = (ValueError, RecursionError)
+"""What a line raises that holds no JSON, or JSON nested too deeply to be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -76,7 +79,7 @@ def _together(lines: bytes) -> list[dict[str, Any]] | None:
     count = lines.count(b"\n") + (not lines.endswith(b"\n"))
     try:
         found = json.loads(f"[{lines.decode().removesuffix(chr(10)).replace(chr(10), ',')}]")
-    except ValueError:
+    except _NO_JSON:
         return None
     # Halves of an object, each torn from a line of its own, could make one together.
     return found if len(found) == count and all(type(value) is dict for value in found) else None
@@ -87,7 +90,7 @@ def _one_by_one(lines: bytes) -> Iterator[dict[str, Any]]:
         if line:
             try:
                 value = json.loads(line)
-            except ValueError:
+            except _NO_JSON:
                 continue
             if isinstance(value, dict):
                 yield value
@@ -101,7 +104,7 @@ def number(value: Any) -> float | None:
         try:
             return float(value)
         except OverflowError:
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
     return None
 
 

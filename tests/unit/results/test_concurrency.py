@@ -207,3 +207,17 @@ def test_a_query_that_needs_the_disk_is_in_no_one_s_way(workspace: FakeWorkspace
         assert reader.execute("SELECT count(DISTINCT m) FROM t").fetchall() == [(700_000,)]
     finally:
         reader.close()
+
+
+def test_the_other_name_of_a_generation_that_a_reader_is_opening_is_kept(workspace: FakeWorkspace) -> None:
+    folder = workspace.path / "index" / "gen"
+    Indexer(workspace.path).update()
+    first = generations.current(workspace.path)
+    assert first is not None
+    opening = folder / f"{first:06}.{os.getpid()}-1.tmp"
+    os.link(generations.generation_path(workspace.path, first), opening)
+    for arm in range(3):
+        assert opening.exists()
+        workspace.measure(f"{arm}/skill/tune", 1.0)
+        Indexer(workspace.path).update()
+    assert not opening.exists()

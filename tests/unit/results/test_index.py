@@ -257,6 +257,19 @@ def test_an_unreadable_manifest_counts_as_not_done_and_is_read_once(workspace: F
     assert generations.current(workspace.path) == generation
 
 
+def test_lines_and_numbers_that_can_t_be_read_hide_no_others(workspace: FakeWorkspace) -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    workspace.plan(1, exposure())
+    workspace.log("0/pretrain.0", log_line(1) + f'{{"step": 2, "loss": {deep}}}\n' + log_line(3))
+    workspace.finish("0/skill/tune", "eval", {"value": 10**400, "n": 10**30, "stderr": 10**400})
+    workspace.event(1, "started", f'"failed" {deep}')
+    with open(workspace.path / "runs/000001/events.jsonl", "a") as events:
+        events.write(f'{{"event": "failed", "key": {deep}}}\n')
+    Indexer(workspace.path).update()
+    assert rows(workspace, "SELECT steps FROM metrics WHERE name = 'loss' ORDER BY steps") == [(1,), (3,)]
+    assert rows(workspace, "SELECT value, n, stderr FROM results") == [(math.inf, None, None)]
+
+
 def test_an_experiment_is_what_its_latest_run_says(workspace: FakeWorkspace) -> None:
     workspace.plan(1, exposure())
     workspace.plan(2, exposure(seeds=(0, 1, 2)))
