@@ -25,7 +25,7 @@ from specc.exchange.arms import arrange
 from specc.exchange.foreign import Source, refused
 from specc.exchange.planned import Planned, planned
 from specc.exchange.sources import lm_eval_results, mlflow, records, tables, tensorboard, wandb
-from specc.exchange.sources.tables import Told
+from specc.exchange.sources.tables import MANY, Told
 from specc.execute.lock import WorkspaceLock
 from specc.execute.status import RunStatus, StepCounts, StepFailure, run_folder, run_numbers
 from specc.files import remove_folder, rename, sync_file, sync_folder, write_file
@@ -98,6 +98,9 @@ def read_source(wanted: Wanted) -> Source:
     }
     if wanted.take is not None and kind != "mlflow":
         refused(f"`--take` is about experiments of MLflow, and {path} is of {KINDS[kind]}", "leave it out")
+    for name, role in wanted.told.roles.items():
+        if kind not in ("table", "wandb") and role not in (*MANY, "recipe", "seed"):
+            refused(f"`{name}` can't be the `{role}`: {path} has no columns", "leave it out")
     return readers[kind]()
 
 

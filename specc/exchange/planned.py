@@ -64,6 +64,7 @@ def planned(
     evaluations: dict[tuple[str, str], Evaluation] = {}
     made = Planned(Study(experiment=experiment))
     shown = arranged.arms
+    _see_names([placed.run for placed in shown], told)
     results = {placed.run.name: list(_results(placed.run, told)) for placed in shown}
     wanted = _wanted(results.values())
     if not wanted:
@@ -153,6 +154,17 @@ def planned(
         steps=tuple(steps.values()),
     )
     return made
+
+
+def _see_names(runs: Sequence[ForeignRun], told: Told) -> None:
+    """See that what was told to be a result, or to be logged only, is there."""
+    logged = dict.fromkeys(name for run in runs for _, name in run.logged)
+    known = logged | dict.fromkeys(result.eval for run in runs for result in run.results)
+    for role in ("result", "logged"):
+        for name in told.of(role):
+            if name not in known and told.called(name) not in known:
+                listed = ", ".join(f"`{each}`" for each in list(known)[:30]) or "nothing"
+                refused(f"nothing is logged as `{name}`", f"logged: {listed}")
 
 
 def _told(told: Told) -> dict[str, Any]:

@@ -185,6 +185,20 @@ def test_names_that_are_taken_are_told(imported: Path, mlflow: Path, tmp_path: P
     assert ask(imported, "select count(*) from main.runs") == [(2,)]
 
 
+def test_names_that_are_not_in_the_source_are_told(mlflow: Path) -> None:
+    roles: tuple[tuple[str, Role, str], ...] = (
+        ("val/los", "result", "nothing is logged as `val/los`"),
+        ("acc", "axis", "no run has a parameter `acc`"),
+        ("lr", "stage", "can't be the `stage`"),
+        ("opt", "seed", "`opt` of run .* is no whole number"),
+    )
+    for name, role, told in roles:
+        with pytest.raises(QueryError, match=told):
+            study_of(mlflow, take="ablation", told=Told({name: role}))
+    with pytest.raises(QueryError, match="there is no evaluation `loss`"):
+        study_of(mlflow, take="ablation", better={"loss": "lower"})
+
+
 def test_nothing_is_written_when_a_source_is_wrong_or_for_a_look(tmp_path: Path, mlflow: Path) -> None:
     place = tmp_path / ".specc"
     assert cli("import", tmp_path / "nothing", "-w", place).exit_code == 2
