@@ -36,6 +36,9 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("n_needed", "BIGINT"),
     ("tokens", "DOUBLE"),
     ("flops", "DOUBLE"),
+    ("arms_left_out", "BIGINT"),
+    ("selected", "BOOLEAN"),
+    ("paired", "BOOLEAN"),
 )
 
 
@@ -47,31 +50,41 @@ def full_table(answers: Sequence[Compared]) -> Answer:
         asked = answer.question
         for group in answer.groups:
             place = (asked.eval, asked.metric, asked.stage, asked.position)
-            numbers = (*_group(group), *_effect(effects.get(group.name)), group.tokens, group.flops)
-            rows.append((*place, group.name, asked.baseline, *numbers))
+            effect = effects.get(group.name)
+            numbers = (*_group(group), *_effect(effect), group.tokens, group.flops)
+            marks = (group.left_out, group.selected, None if effect is None else effect.paired)
+            rows.append((*place, group.name, asked.baseline, *numbers, *marks))
     return Answer(tuple(name for name, _ in COLUMNS), tuple(type for _, type in COLUMNS), rows)
 
 
 def short_table(answer: Compared) -> Answer:
-    """What a paper shows: each group's mean and its difference, with intervals."""
+    """What a paper shows: each group's mean and its difference, with intervals, and what its mean lacks.
+
+    A group that was selected by these results, and a difference that is not paired, are marked.
+    """
     effects = {effect.group: effect for effect in answer.effects}
     rows = []
     for group in answer.groups:
         effect = effects.get(group.name)
         rows.append(
             (
-                group.name,
+                group.name + " (selected)" * group.selected,
                 group.n,
+                ", ".join(f"{number} {state}" for state, number in group.lost.items()),
                 "" if group.mean is None else figure(group.mean),
                 interval_text(group.interval).replace("+", ""),
                 "" if effect is None or effect.mean is None else figure(effect.mean),
                 "" if effect is None else interval_text(effect.interval).replace("+", ""),
                 "" if effect is None or effect.p_holm is None else figure(effect.p_holm),
-                "baseline" if effect is None else effect.verdict,
+                "baseline" if effect is None else effect.verdict + ", unpaired" * (not effect.paired),
             )
         )
-    columns = ("group", "n", answer.question.eval, "interval", "difference", "interval ", "p", "verdict")
-    return Answer(columns, ("VARCHAR", "BIGINT", *("VARCHAR",) * 6), rows)
+    name = answer.question.eval
+    columns = ("group", "n", "lost", name, "interval", "difference", "interval ", "p Holm", "verdict")
+    types = ("VARCHAR", "BIGINT", *("VARCHAR",) * 7)
+    if any(group.lost for group in answer.groups):
+        return Answer(columns, types, rows)
+    return Answer((*columns[:2], *columns[3:]), types[:-1], [(*row[:2], *row[3:]) for row in rows])
 
 
 def frontier_table(found: Frontier) -> Answer:

@@ -12,6 +12,7 @@ from specc.comparing.asking import Asked, asked_questions
 from specc.comparing.gate import judge
 from specc.comparing.model import Question
 from specc.comparing.selecting import given, group_name, known_names
+from specc.comparing.table import full_table, short_table
 from specc.errors import QueryError
 from specc.results.reader import open_results
 from specc.study import Axis
@@ -213,3 +214,21 @@ def test_what_is_measured_may_vary_with_an_axis_that_groups_leave_out(results: S
 def test_a_group_without_a_name_is_refused(results: Source) -> None:
     with pytest.raises(QueryError, match="a group has no name"):
         named(results, "base", " ")
+
+
+def test_tables_for_papers_show_what_a_mean_lacks_and_what_was_selected(results: Source) -> None:
+    found = answer(results, "points")
+    table = short_table(found)
+    assert table.columns[:4] == ("group", "n", "lost", "skill")
+    assert [row[:3] for row in table.rows] == [
+        ("early = 0%", 2, ""),
+        ("early = 50%", 1, "1 diverged"),
+        ("early = 100%", 2, ""),
+    ]
+    assert "lost" not in short_table(answer(results, "equal_steps")).columns
+    chosen = found.model_copy(
+        update={"groups": tuple(each.model_copy(update={"selected": True}) for each in found.groups)}
+    )
+    assert short_table(chosen).rows[0][0] == "early = 0% (selected)"
+    full = full_table([chosen])
+    assert [row[-3:] for row in full.rows] == [(0, True, None), (1, True, True), (0, True, True)]
