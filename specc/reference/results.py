@@ -52,7 +52,8 @@ from   pairs where baseline.recipe = 'base' and position = 1 group by all order 
 
 FUNCTIONS = (
     "Functions that queries have beside DuckDB's, in recipes (`compare`, `expect`), in `specc sql` and in "
-    "every shell that opens `.specc/results.duckdb`. Aggregates take the rows of a group, as `avg` does. A "
+    "every shell that opens `.specc/results.duckdb`. Aggregates take the rows of a group, as `avg` does, "
+    "but no `filter`: write `half_width(case when ... then value end)`. A "
     "value that is not finite has diverged, and wins nothing."
 )
 

@@ -7,6 +7,7 @@ are fields and need no parsing of prose.
 from __future__ import annotations
 
 import json
+import re
 
 from specc.diagnostics import nearest
 from specc.errors import QueryError
@@ -18,6 +19,8 @@ _WRITING = (
     "Can only update base table",
 )
 """What DuckDB says of statements that would change the results, or views of them."""
+
+_OF_A_MACRO = re.compile(r"function `(\w+)` is a Macro Function")
 
 
 def refusal(error: Exception, sql: str, before: str = "") -> QueryError:
@@ -57,6 +60,12 @@ def refusal(error: Exception, sql: str, before: str = "") -> QueryError:
     elif any(sign in str(error) for sign in _WRITING):
         message = "results can only be read"
         help = "`create temp table NAME as select ...` keeps an answer for the statements behind it"
+    elif found := _OF_A_MACRO.match(message):
+        message = f"`{found[1]}` takes no `filter`, `distinct` or `order by`"
+        help = f"write the condition inside: `{found[1]}(case when ... then value end)`"
+    elif "macro bodies must contain exactly one aggregate" in message:
+        message = "this function can't stand before `over`"
+        help = "ask for it by `group by` in a subquery, and join that"
     elif "configuration has been locked" in str(error):
         message, help = (
             "a query can't change settings",

@@ -137,6 +137,27 @@ def test_a_table_whose_columns_depend_on_the_arms_is_told_to_be_elsewhere(name: 
     assert "is for `specc sql` alone" in error.help
 
 
+@pytest.mark.parametrize(
+    ("sql", "message", "help"),
+    [
+        (
+            "select half_width(value) filter (early = 0) from results",
+            "`half_width` takes no `filter`, `distinct` or `order by`",
+            "write the condition inside: `half_width(case when ... then value end)`",
+        ),
+        (
+            "select half_width(value) over () from results",
+            "this function can't stand before `over`",
+            "ask for it by `group by` in a subquery, and join that",
+        ),
+    ],
+)
+def test_what_functions_do_not_take_is_said(sql: str, message: str, help: str) -> None:
+    error = refused(sql)
+    assert (error.message, error.help) == (message, help)
+    bind("exposure", [EARLY], "select half_width(case when early = 0 then value end) as within from results")
+
+
 def test_a_query_that_computes_for_long_while_it_is_bound_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
