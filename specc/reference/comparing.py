@@ -85,8 +85,9 @@ STATISTICS_FACTS: tuple[tuple[str, str], ...] = (
         (
             "the mean difference weighted by target tokens, with standard errors clustered by "
             "document, whose seeds go together (Miller, arXiv 2411.00640), and Student's t; up "
-            "to 2,000 documents also a BCa bootstrap of 9,999 resamples (Efron, Journal of the "
-            "American Statistical Association 82, 1987). For right or wrong answers McNemar's "
+            "to 2,000 documents (and from ten on) also a BCa bootstrap of 9,999 resamples (Efron, "
+            "Journal of the American Statistical Association 82, 1987). It is taken of comparisons "
+            "of up to 24 groups with the baseline, and resampled up to 12. For right or wrong answers McNemar's "
             "exact test (Psychometrika 12, 1947), over documents that one side got right at "
             "more seeds. Not for results that are no mean over documents, a perplexity"
         ),
