@@ -29,6 +29,9 @@ READ_ONLY = "exported.json"
 _KEPT_SECONDS = 30 * 86_400
 """How long a workspace that was made of a study is kept after it was last opened."""
 
+_UNFINISHED_SECONDS = 86_400
+"""After which a workspace that is not finished is one whose process was killed."""
+
 _MOST_ROWS_A_BYTE = 2_000
 """Rows that a byte of Parquet may stand for; more is a claim that would fill the disk."""
 
@@ -89,7 +92,11 @@ def _put_in_place(aside: Path, target: Path) -> None:
 
 
 def _forget_old(newest: Path) -> None:
-    """Remove the workspaces of studies that nobody has opened for long."""
+    """Remove the workspaces of studies that nobody has opened for long, and what was never finished."""
+    for each in newest.parent.glob(".*"):
+        with suppress(OSError):
+            if time.time() - each.stat().st_mtime > _UNFINISHED_SECONDS:
+                shutil.rmtree(each, ignore_errors=True)
     for each in newest.parent.iterdir():
         if each != newest and re.fullmatch(r"[0-9a-f]{64}", each.name):
             with suppress(OSError):

@@ -339,12 +339,14 @@ def test_workspaces_of_studies_are_forgotten_when_nobody_opens_them(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     old, foreign = tmp_path / "specc/studies" / ("a" * 64), tmp_path / "specc/studies" / ("b" * 64)
-    for folder in (old, foreign):
+    killed, going = tmp_path / "specc/studies/.killed", tmp_path / "specc/studies/.going"
+    for folder in (old, foreign, killed, going):
         folder.mkdir(parents=True)
+    os.utime(killed, (1, 1))
     (old / "exported.json").write_text("")
     os.utime(old / "exported.json", (1, 1))
     workspace = open_workspace(exported)
-    assert sorted(workspace.parent.iterdir()) == sorted([foreign, workspace])
+    assert sorted(workspace.parent.iterdir()) == sorted([foreign, going, workspace])
     os.utime(workspace / "exported.json", (1, 1))
     open_workspace(exported)
     assert (workspace / "exported.json").stat().st_mtime > 2
