@@ -72,7 +72,7 @@ STATISTICS_FACTS: tuple[tuple[str, str], ...] = (
         (
             "a group that is best of more than two, or whose settings `best` chose, is called "
             "so: its mean is too good (the winner's curse). Of ten equal recipes the best looks "
-            "better than the baseline at 5% in 16% of studies. Fresh seeds tell. A group of which an "
+            "better than the baseline at 5% in 11% of studies. Fresh seeds tell. A group of which an "
             "arm diverged is never the best: its mean is over what is left"
         ),
     ),
@@ -87,9 +87,9 @@ STATISTICS_FACTS: tuple[tuple[str, str], ...] = (
             "document, whose seeds go together (Miller, arXiv 2411.00640), and Student's t; up "
             "to 2,000 documents (and from ten on) also a BCa bootstrap of 9,999 resamples (Efron, "
             "Journal of the American Statistical Association 82, 1987). It is taken of comparisons "
-            "of up to 24 groups with the baseline, and resampled up to 12. For right or wrong answers McNemar's "
-            "exact test (Psychometrika 12, 1947), over documents that one side got right at "
-            "more seeds. Not for results that are no mean over documents, a perplexity"
+            "of up to 24 groups with the baseline, and resampled up to 12. For right or wrong "
+            "answers McNemar's exact test (Psychometrika 12, 1947), over documents that one side got "
+            "right at more seeds. Not for results that are no mean over documents, a perplexity"
         ),
     ),
     (
