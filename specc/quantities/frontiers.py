@@ -84,7 +84,8 @@ _AREA = taking(
                 "{'area': 0.0::DOUBLE, 'x': NULL::DOUBLE, 'y': NULL::DOUBLE}",
             )
         },
-        "q_last.area + coalesce((q_in.rx - q_last.x) * (q_in.ry - q_last.y), 0)",
+        "CASE WHEN q_in.rx IS NOT NULL AND q_in.ry IS NOT NULL "
+        "THEN q_last.area + coalesce((q_in.rx - q_last.x) * (q_in.ry - q_last.y), 0) END",
     ),
 )
 
@@ -201,7 +202,8 @@ FRONTIERS: tuple[Macro, ...] = (
     Macro(
         "hypervolume(points, reference_x, reference_y, better_x := 'lower', better_y := 'lower')",
         _AREA,
-        "area that the points dominate up to a reference point, in the product of both units; 0 if none does",
+        "area that the points dominate up to a reference point, in the product of both units; 0 if none "
+        "does, null if the reference is",
         "Zitzler and Thiele 1999",
         f"{_POINTS} select hypervolume(points(a, b), 10, 10) from arms",
     ),

@@ -157,6 +157,11 @@ def test_where_a_curve_first_is_as_good_as_asked(sql: Any, points: Any, goal: fl
     assert same(on_points(sql, call, points), first_reach(points, goal, SIGN[better]))
 
 
+@pytest.mark.parametrize("reference", ["NULL, 5", "5, NULL"])
+def test_there_is_no_area_up_to_a_point_that_is_not_there(sql: Any, reference: str) -> None:
+    assert on_points(sql, f"hypervolume(points(a, b), {reference})", [(1.0, 3.0)]) is None
+
+
 @pytest.mark.parametrize("goal", ["NULL", "'nan'::DOUBLE"])
 @pytest.mark.parametrize("better", ["lower", "higher"])
 def test_a_goal_that_is_not_there_or_diverged_is_never_reached(sql: Any, goal: str, better: str) -> None:
