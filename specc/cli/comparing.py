@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -134,7 +135,7 @@ def _own_comparison(name: str, workspace: str | None, experiment: str | None, fo
     study = latest_study(place, experiment)
     each = comparison(study, name)
     if form == "sql":
-        print(each.sql.strip())
+        print(cleandoc(each.sql))
         return 0
     connection = open_results(place, study.experiment)
     try:

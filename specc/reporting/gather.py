@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 from specc.comparing.model import Compared, Frontier
@@ -200,7 +201,7 @@ def _own(connection: DuckDBPyConnection, study: Study) -> list[Own]:
         try:
             answer = compare_own(connection, each)
         except QueryError as error:
-            found.append(Own(each.name, each.sql.strip("\n"), None, error.message))
+            found.append(Own(each.name, cleandoc(each.sql), None, error.message))
             continue
         texts = ("VARCHAR", "BOOLEAN")
         whole = ("BIGINT", "INTEGER", "HUGEINT", "UBIGINT", "SMALLINT", "TINYINT", "UINTEGER")
@@ -230,5 +231,5 @@ def _own(connection: DuckDBPyConnection, study: Study) -> list[Own]:
         )
         caption = f"{each.name}, as the recipe's query gives it"
         table = Table(f"compare_{each.name}", caption, columns, rows, len(answer.rows))
-        found.append(Own(each.name, each.sql.strip("\n"), table))
+        found.append(Own(each.name, cleandoc(each.sql), table))
     return found
