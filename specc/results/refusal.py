@@ -20,6 +20,9 @@ _WRITING = (
 )
 """What DuckDB says of statements that would change the results, or views of them."""
 
+_PRIVATE = ("pg_", "duckdb_", "planned.", "recorded.")
+"""How the names begin of what is no part of the results that people are told of."""
+
 _OF_A_MACRO = re.compile(r"function `(\w+)` is a Macro Function")
 
 
@@ -36,7 +39,7 @@ def refusal(error: Exception, sql: str, before: str = "") -> QueryError:
     name = fields.get("name", "")
     candidates: tuple[str, ...] = ()
     if kind in ("COLUMN_NOT_FOUND", "MISSING_ENTRY") and fields.get("candidates"):
-        candidates = tuple(each.strip('"') for each in fields["candidates"].split(","))
+        candidates = tuple(each.strip(' "') for each in fields["candidates"].split(","))
     message = _plain(lines[0].rstrip("!."))
     help = None
     if kind == "COLUMN_NOT_FOUND":
@@ -50,7 +53,7 @@ def refusal(error: Exception, sql: str, before: str = "") -> QueryError:
     elif kind == "MISSING_ENTRY":
         what = fields.get("type", "table").lower()
         message = f"there is no {'function' if 'function' in what else what} `{name}`"
-        candidates = tuple(each for each in candidates if not each.startswith(("pg_", "duckdb_")))
+        candidates = tuple(each for each in candidates if not each.startswith(_PRIVATE))
         if candidates:
             help = f"write `{candidates[0]}`"
     elif fields.get("exception_type") == "Permission":

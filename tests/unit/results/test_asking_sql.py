@@ -278,6 +278,12 @@ def test_another_experiment_is_put_first(workspace: FakeWorkspace) -> None:
     ]
 
 
+def test_a_table_of_several_experiments_is_asked_of_one_of_them(workspace: FakeWorkspace) -> None:
+    with open_results(workspace.path) as connection, pytest.raises(QueryError) as caught:
+        run(connection, "select * from wide")
+    assert caught.value.help in ("write `exposure.wide`", "write `other.wide`")
+
+
 def test_what_is_temporary_lives_on_in_the_prompt(workspace: FakeWorkspace) -> None:
     waiting = [
         "create temp table kept as select 7 as seven;",
