@@ -20,6 +20,9 @@ from specc.words import count
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+BEST = "best"
+"""How an arm's label writes an axis whose value `best` chooses; an import may lack one for other reasons."""
+
 MOST_WITH_ITEMS = 24
 """Groups up to which the difference over documents is taken as well: it reads all samples."""
 
@@ -149,7 +152,11 @@ def _groups(
     costs = {place: budgets.budgets(source, place[1], question.stage) for place, source in known.items()}
     found = []
     for group in members:
-        chosen = any(value is None for row in group.rows() for value in row.names.values())
+        chosen = any(
+            value is None and row.texts.get(name, BEST) == BEST
+            for row in group.rows()
+            for name, value in row.names.items()
+        )
         selected = chosen or (group.name == best and sum(bool(each.means()) for each in members) > 2)
         budget = budgets.of_group(group, costs)
         found.append(

@@ -68,6 +68,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
         for early in (0.0, 0.5)
     ]
     make(folder, harder, axes=(EARLY,), name="harder", run=9)
+    lacking = [
+        Made(0, {"skill": 1.0 - (early or 0.5)}, axes={"early": early}, texts={"early": text})
+        for early, text in ((0.0, "0%"), (None, "none"), (1.0, "100%"))
+    ]
+    make(folder, lacking, axes=(EARLY,), name="lacking", run=10)
     connection = open_results(folder / ".specc")
     yield Source(connection)
     connection.close()
@@ -228,3 +233,13 @@ def test_tables_for_papers_show_what_a_mean_lacks_and_what_was_selected(results:
     assert "lost" not in short_table(answer(results, "equal_steps")).columns
     full = full_table([found])
     assert [row[-3:] for row in full.rows] == [(0, True, None), (1, False, True), (0, False, True)]
+
+
+def test_a_value_that_an_import_lacks_was_not_chosen_by_results(results: Source) -> None:
+    found = answer(results, "lacking")
+    assert [(group.name, group.selected) for group in found.groups] == [
+        ("early = 0%", False),
+        ("early = none", False),
+        ("early = 100%", True),
+    ]
+    assert not any("were chosen" in note for note in found.notes)
