@@ -30,13 +30,17 @@ def axis_text(value: Any, kind: AxisType) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def value_text(arm: Arm, axis: str, kind: AxisType) -> str:
+    """An arm's value of an axis; of one that an import lacks, what the arm's label says."""
+    value = arm.axes.get(axis)
+    return "none" if value is None and f"/{axis}=none" in arm.label else axis_text(value, kind)
+
+
 def arm_text(study: Study, arm: Arm, seed: bool = True) -> str:
     """Where an arm lies in its study: recipe (if there are several), axes, and the seed if asked for."""
     types = {axis.name: axis.type for axis in study.axes}
     parts = [arm.recipe] if arm.recipe != BASE or any(each.recipe != BASE for each in study.arms) else []
-    parts += [
-        f"{name} = {axis_text(value, types[name])}" for name, value in arm.axes.items() if name in types
-    ]
+    parts += [f"{name} = {value_text(arm, name, types[name])}" for name in arm.axes if name in types]
     parts += [f"seed = {arm.seed}"] if seed else []
     return printable(", ".join(parts))
 
@@ -53,7 +57,7 @@ def points_text(study: Study, arms: Iterable[int], most: int = 5) -> str:
     types = {axis.name: axis.type for axis in study.axes}
 
     def place(arm: Arm) -> dict[str, str]:
-        axes = {name: axis_text(value, types[name]) for name, value in arm.axes.items() if name in types}
+        axes = {name: value_text(arm, name, types[name]) for name in arm.axes if name in types}
         return {"recipe": arm.recipe} | axes | {"seed": str(arm.seed)}
 
     places = [place(study.arms[number]) for number in chosen]

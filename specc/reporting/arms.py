@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from specc.graph.axes import arm_text, axis_text, points_text
+from specc.graph.axes import arm_text, points_text, value_text
 from specc.reporting.model import Choice
 from specc.study import Arm, Study
 
@@ -86,10 +86,11 @@ class Arms:
             recipes = dict.fromkeys(arm.recipe for arm in self.study.arms)
             found.append(Choice("recipe", tuple((each, each) for each in recipes)))
         for axis in self.study.axes:
-            taken = list(dict.fromkeys(arm.axes.get(axis.name) for arm in self.study.arms))
+            taken = {arm.axes.get(axis.name): arm for arm in reversed(self.study.arms)}
             if len(taken) > 1:
-                texts = tuple((value, axis_text(value, axis.type)) for value in taken)
-                found.append(Choice(axis.name, texts))
+                texts = {value: value_text(arm, axis.name, axis.type) for value, arm in taken.items()}
+                order = dict.fromkeys(arm.axes.get(axis.name) for arm in self.study.arms)
+                found.append(Choice(axis.name, tuple((value, texts[value]) for value in order)))
         return tuple(found)
 
     def spread(self, most: int, first: Iterable[Point] = ()) -> list[Point]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from specc.errors import QueryError
 from specc.execute.status import RunState, RunStatus, StepCounts
 from specc.reporting import budgets, logged, tables, varying
 from specc.reporting.against import against
+from specc.reporting.arms import Arms
 from specc.reporting.figures import figures
 from specc.reporting.files import as_svg, figure_named, latex_tables
 from specc.reporting.gather import gathered, state_of
@@ -395,3 +397,14 @@ def _frontier(n: int, named: Named) -> Frontier:
         points=points,
         sql="select 1",
     )
+
+
+def test_a_value_that_an_import_lacks_is_none_and_not_chosen() -> None:
+    made = study(Names())
+    axis = made.axes[0].name
+    lacking = replace(made.arms[0], axes={axis: None}, label=f"study/base/{axis}=none/seed=0")
+    chosen = replace(lacking, label=f"study/base/{axis}=best/seed=0")
+    for arm, text in ((lacking, "none"), (chosen, "best")):
+        arms = Arms(made.model_copy(update={"arms": (arm, *made.arms[1:])}))
+        assert dict(next(each.values for each in arms.choices if each.name == axis))[None] == text
+        assert arms.name(arms.point(arm)).endswith(f"{axis} = {text}")
