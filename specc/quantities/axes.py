@@ -120,14 +120,17 @@ _INSIDE = "q_e.at > q_d.axis[1] AND q_e.at < q_d.axis[-1]"
 _AT_END = "len(q_d.axis) > 1 AND (q_e.at = q_d.axis[1] OR q_e.at = q_d.axis[-1])"
 _SOURCE = "arXiv 2605.12705, figure 3 (the star)"
 
+_COUNTS = (
+    "'seeds': len(q_d.s), 'left_out': q_d.seeds - len(q_d.s), "
+    "'diverged': len([q_c FOR q_c IN q_in.cells IF NOT isfinite(q_c.v)])"
+)
+
 _PROFILED = _on_axis("q_f")
 
 _BEST_ON_AXIS = _on_axis(
     let(
         {"q_b": _best()},
-        "{'at': q_b.at, 'mean': q_b.mean, 'sd': q_b.sd, 'wins': coalesce(q_b.wins, 0), "
-        "'seeds': len(q_d.s), 'left_out': q_d.seeds - len(q_d.s), "
-        "'diverged': len([q_c FOR q_c IN q_in.cells IF NOT isfinite(q_c.v)])}",
+        f"{{'at': q_b.at, 'mean': q_b.mean, 'sd': q_b.sd, 'wins': coalesce(q_b.wins, 0), {_COUNTS}}}",
     )
 )
 
@@ -141,7 +144,7 @@ _INTERIOR = _on_axis(
         },
         "{'at': CASE WHEN q_m IS NOT NULL THEN q_b.inside.at END, "
         "'end_at': CASE WHEN q_m IS NOT NULL THEN q_b.end.at END, 'gain': q_g.gain, 'within': q_g.within, "
-        "'seeds': len(q_d.s), 'verdict': CASE WHEN q_g.gain > q_g.within THEN 'interior' "
+        f"{_COUNTS}, 'verdict': CASE WHEN q_g.gain > q_g.within THEN 'interior' "
         "WHEN q_g.gain < -q_g.within THEN 'end' ELSE 'not shown' END}",
     )
 )
@@ -158,7 +161,7 @@ _TURNS = _on_axis(
             f"'rise_within': {_half('q_m.rise')}}}",
         },
         "{'at': q_b.at, 'fall': q_g.fall, 'fall_within': q_g.fall_within, 'rise': q_g.rise, "
-        "'rise_within': q_g.rise_within, 'seeds': len(q_d.s), "
+        f"'rise_within': q_g.rise_within, {_COUNTS}, "
         "'turns': CASE WHEN q_b IS NULL THEN NULL WHEN q_b.at = q_d.axis[1] OR q_b.at = q_d.axis[-1] "
         "THEN false ELSE q_g.fall > q_g.fall_within AND q_g.rise > q_g.rise_within END}",
     )
@@ -187,6 +190,7 @@ AXES: tuple[Macro, ...] = (
         _INTERIOR,
         "whether the best value inside the axis beats the better end, seed by seed: {at, end_at, gain (how "
         "much better the inside is, in the value's unit), within (half-width of its 95% interval), seeds, "
+        "left_out, diverged (as `best_on_axis` has them), "
         "verdict ('interior', 'end' or 'not shown')}. Both are chosen on these seeds: it favours the inside",
         "arXiv 2605.12705, section 4.2",
         "select eval, interior_optimum(position, seed, value) as found from results group by eval",
@@ -196,7 +200,8 @@ AXES: tuple[Macro, ...] = (
         _TURNS,
         "whether values get better and then worse along the axis: {at (of the best mean), fall (first less "
         "best), rise (last less best; above 0 if worse), fall_within and rise_within (half-widths of their "
-        "95% intervals over seeds), seeds, turns (the best lies inside, and both are beyond their intervals; "
+        "95% intervals over seeds), seeds, left_out, diverged (as `best_on_axis` has them), "
+        "turns (the best lies inside, and both are beyond their intervals; "
         "null with one seed or a diverged end)}",
         "Springer et al., arXiv 2503.19206 (inflection point)",
         "select eval, u_turn(tokens, seed, value) as found from results group by eval",

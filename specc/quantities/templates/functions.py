@@ -279,7 +279,8 @@ FUNCTIONS: dict[str, Function] = {
             "frontier('EVAL', 'EVAL', by = ['recipe'], kind = 'pareto', stage = NAME)",
             "a table: of each group of arms, the points that make up the frontier of two evaluations. `kind` "
             "is 'pareto', 'strict_pareto' or 'lower_hull'; where higher is better, `better_x = 'higher'`, "
-            "`better_y = 'higher'`. Columns: `by`, and the two evaluations",
+            "`better_y = 'higher'`. An arm without two finite results is no point: `pivot` has it. Columns: "
+            "`by`, and the two evaluations",
             "select * from {{ frontier('EVAL', 'EVAL') }}",
             _frontier,
         ),

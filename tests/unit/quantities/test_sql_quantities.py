@@ -314,6 +314,11 @@ class Profile:
         # Means that are equal but for rounding are equal here: the sums are of small whole numbers.
         return min(known)[1] if known else None
 
+    def counts(self) -> tuple[int, int, int]:
+        """Seeds that are whole, seeds that are not, and cells that are not finite."""
+        diverged = sum(not math.isfinite(each) for each in self.cells.values())
+        return len(self.seeds), self.left_out, diverged
+
     def wins(self, at: float) -> int:
         count = 0
         for s in self.seeds:
@@ -343,8 +348,7 @@ def test_the_best_on_an_axis_is_of_whole_seeds_and_never_diverged(sql: Any, rows
     at = known.best(known.axis)
     found = on_axis(sql, "best_on_axis", rows, better)
     assert found["at"] == at
-    assert (found["seeds"], found["left_out"]) == (len(known.seeds), known.left_out)
-    assert found["diverged"] == sum(not math.isfinite(each) for each in known.cells.values())
+    assert known.counts() == (found["seeds"], found["left_out"], found["diverged"])
     assert found["wins"] == (known.wins(at) if at is not None else 0)
     if at is not None:
         assert same(found["mean"], known.mean[at])
@@ -362,6 +366,7 @@ def test_the_best_on_an_axis_is_of_whole_seeds_and_never_diverged(sql: Any, rows
 def test_an_optimum_inside_is_paired_with_the_better_end(sql: Any, rows: Any, better: str) -> None:
     known = Profile(rows, SIGN[better])
     found = on_axis(sql, "interior_optimum", rows, better)
+    assert known.counts() == (found["seeds"], found["left_out"], found["diverged"])
     at = end = None
     if len(known.axis) > 1:
         at, end = known.best(known.axis[1:-1]), known.best([known.axis[0], known.axis[-1]])
@@ -385,6 +390,7 @@ def test_an_optimum_inside_is_paired_with_the_better_end(sql: Any, rows: Any, be
 def test_a_u_turn_falls_and_rises_beyond_its_intervals(sql: Any, rows: Any, better: str) -> None:
     known = Profile(rows, SIGN[better])
     found = on_axis(sql, "u_turn", rows, better)
+    assert known.counts() == (found["seeds"], found["left_out"], found["diverged"])
     at = known.best(known.axis)
     assert found["at"] == at
     if at is None:
