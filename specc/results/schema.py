@@ -19,7 +19,7 @@ from specc.results.tables import Column as Column
 from specc.results.tables import Table as Table
 from specc.study import Axis, AxisType
 
-VERSION = 9
+VERSION = 10
 """Version of the tables; an index of another version is built again.
 
 It is raised when a table, a column or a function is added, taken away or renamed, when a column gets
