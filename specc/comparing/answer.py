@@ -180,6 +180,7 @@ def _baseline_note(question: Question, members: Sequence[Members], baseline: Mem
 
 def _pairing_notes(members: Sequence[Members], baseline: Members, matched: dict[str, Matched]) -> list[str]:
     told = []
+    matched = {name: each for name, each in matched.items() if each.differing is None}
     loose = [name for name, each in matched.items() if each.loose]
     if loose:
         rows = [row for group in members if group.name in loose for row in group.rows()]
