@@ -69,13 +69,15 @@ class Session:
         self._kept = kept
 
     def do(self, text: str) -> list[Answer]:
-        """Do all parts of a script, and return what was answered.
+        """Do all parts of a script, up to a `.quit`, and return what was answered.
 
         Raises:
             SpeccError: of the first part that can't be done.
         """
         found: list[Answer] = []
         for part in parts(text.split("\n")):
+            if part.command and part.text.rstrip("; ") in (".quit", ".exit"):
+                break
             found += self.part(part, bool(found))
         return found
 
@@ -167,7 +169,7 @@ class Session:
             ".timing": self._time,
             ".refresh": lambda _: self.close(),
             ".help": lambda _: self._tell(HELP),
-            ".quit": lambda _: None,
+            ".quit": lambda _: None,  # whoever goes through the parts ends there
             ".exit": lambda _: None,
         }
         if name not in commands:

@@ -185,6 +185,13 @@ def test_a_script_comes_from_a_file_or_from_standard_input(workspace: FakeWorksp
     assert "can't read the query in" in asked(workspace, "-f", str(tmp_path / "missing")).stderr
 
 
+def test_a_script_ends_where_it_says_so(workspace: FakeWorkspace) -> None:
+    assert asked(workspace, given=".mode csv\nselect 1 as one;\n.quit;\nselect 2;\n").output.split() == [
+        "one",
+        "1",
+    ]
+
+
 def test_a_mistake_in_a_script_names_its_line(workspace: FakeWorkspace) -> None:
     done = asked(workspace, given=".mode csv\nselect 1;\nselect early,\n  vlaue from results;\n")
     assert done.exit_code == 2
