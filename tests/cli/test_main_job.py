@@ -174,11 +174,12 @@ def test_a_run_with_a_failed_step_still_prints_what_came_through(copy: Study) ->
     assert row == {"n": 8, "nan": True}
 
 
-def test_a_device_that_is_not_there_fails_the_steps_that_need_it(copy: Study) -> None:
+def test_a_device_that_is_not_there_is_wrong_usage_and_fails_no_step(copy: Study) -> None:
     copy.write(SPEC.replace("constant(peak = 1e-3)", "constant(peak = 3e-3)"))
-    ended = copy.specc("run", "small.spec", "--device", "cuda:99", "-j", "1", code=4)
-    assert "cuda:99" in ended.stderr
+    ended = copy.specc("run", "small.spec", "--device", "cuda:99", "-j", "1", code=2)
+    assert "there is no device `cuda:99` here" in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert json.loads(copy.specc("status", "--json").stdout)["counts"]["failed"] == 0
 
 
 def test_a_comparison_that_the_rows_do_not_suit_hides_nothing_else(copy: Study) -> None:
