@@ -320,7 +320,8 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "settings",
-        "resolved settings of each stage of each arm, one row each, defaults included",
+        "resolved settings of each stage of each arm, one row each, defaults included; what a stage does "
+        "without (`replay`, `adapter`, `until`, an optimizer state that is kept) has none",
         (
             *_ARM,
             _STAGE,
