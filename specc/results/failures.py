@@ -1,18 +1,22 @@
-"""Failed steps into the index, from the events of each experiment's latest run.
+"""Failed steps into the index, from the events of each experiment's runs.
 
 A step that diverged publishes nothing, and so nothing downstream of it is ever measured. Left out,
 its arm would be missing from every comparison and look like one that has not been run yet; so what
 depends on it counts as measured, with a result that is not a number. A selection goes on without the
 candidates that diverged, and has diverged itself only if all of them have.
+
+A step that diverged in an earlier run has diverged until it is done: a later run that was stopped before
+it came to that step again has nothing new to say. Of other failures only those of the latest run count.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from specc.results import storage
+from specc.results import schema, storage
 from specc.results.logs import objects, text, whole_lines
 
 if TYPE_CHECKING:
@@ -20,12 +24,23 @@ if TYPE_CHECKING:
 
 _FAILED = b'"failed"'
 
+DIVERGED = "Diverged"
+"""Error of a step whose training has diverged."""
+
+
+class _Run(NamedTuple):
+    """A run of an experiment, as its latest run names it, and where its events lie."""
+
+    experiment: str
+    run: int
+    latest: bool
+    events: Path
+
 
 def stamp(connection: DuckDBPyConnection, workspace: Path) -> str:
-    """What tells whether the events of the experiments' latest runs have grown."""
-    return json.dumps(
-        [[experiment, run, _size(path)] for experiment, run, path in _events(connection, workspace)]
-    )
+    """What tells whether the events of the experiments' runs have grown."""
+    runs = _runs(connection, workspace)
+    return json.dumps([[each.experiment, each.run, _size(each.events)] for each in runs])
 
 
 def stored_stamp(connection: DuckDBPyConnection) -> str | None:
@@ -34,24 +49,34 @@ def stored_stamp(connection: DuckDBPyConnection) -> str | None:
     return None if row is None else row[0]
 
 
+def any_of(connection: DuckDBPyConnection, steps: Collection[str]) -> bool:
+    """Whether one of these steps has failed, as far as is stored."""
+    query = "SELECT 1 FROM planned.failures WHERE step IN (SELECT unnest(?)) LIMIT 1"
+    return bool(steps) and connection.execute(query, [list(steps)]).fetchone() is not None
+
+
 def record(connection: DuckDBPyConnection, workspace: Path) -> None:
     """Store all failures anew, and what is downstream of a divergence, in the open transaction."""
     seen = stamp(connection, workspace)
-    rows: list[tuple[Any, ...]] = []
-    for experiment, _, path in _events(connection, workspace):
-        last: dict[str, tuple[Any, ...]] = {}
+    last: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for experiment, _, latest, path in _runs(connection, workspace):
         for event in _failed(path):
-            key = str(event.get("key"))
-            last[key] = (experiment, key, text(event.get("error")), text(event.get("message")))
-        rows += last.values()
+            key, error = str(event.get("key")), text(event.get("error"))
+            if latest or error == DIVERGED:
+                last[experiment, key] = (experiment, key, error, text(event.get("message")))
     connection.execute(
         "DELETE FROM planned.failures; DELETE FROM planned.diverged; DELETE FROM planned.blocked"
     )
-    storage.append(connection, "planned.failures", rows)
+    storage.append(connection, "planned.failures", last.values())
+    connection.execute(
+        """DELETE FROM planned.failures f WHERE NOT EXISTS (
+             SELECT 1 FROM planned.steps s WHERE s.experiment = f.experiment AND s.step = f.step)"""
+    )
     connection.execute(
         """INSERT INTO planned.diverged
            WITH RECURSIVE downstream AS (
-             SELECT experiment, step FROM planned.failures WHERE error = 'Diverged'
+             SELECT experiment, step FROM planned.failures
+             WHERE error = 'Diverged' AND step NOT IN (SELECT step FROM recorded.steps)
              UNION
              SELECT e.experiment, e.child FROM downstream d
              JOIN planned.edges e ON e.experiment = d.experiment AND e.parent = d.step
@@ -72,13 +97,23 @@ def record(connection: DuckDBPyConnection, workspace: Path) -> None:
     connection.execute("UPDATE recorded.meta SET failures = ?", [seen])
 
 
-def _events(connection: DuckDBPyConnection, workspace: Path) -> list[tuple[str, int, Path]]:
-    rows = connection.execute(
-        "SELECT experiment, run, folder FROM planned.experiments ORDER BY experiment"
-    ).fetchall()
-    return [
-        (experiment, run, workspace / "runs" / folder / "events.jsonl") for experiment, run, folder in rows
-    ]
+def _runs(connection: DuckDBPyConnection, workspace: Path) -> list[_Run]:
+    """The runs of each experiment up to its latest, in order."""
+    known = {
+        schema.schema_name(experiment).lower(): (experiment, latest)
+        for experiment, latest in connection.execute(
+            "SELECT experiment, run FROM planned.experiments"
+        ).fetchall()
+    }
+    found = []
+    for run, stamp, name in connection.execute(
+        "SELECT run, stamp, experiment FROM planned.plans WHERE experiment IS NOT NULL"
+    ).fetchall():
+        experiment, latest = known.get(schema.schema_name(name).lower(), ("", -1))
+        if run <= latest:
+            events = workspace / "runs" / stamp.split(":")[0] / "events.jsonl"
+            found.append(_Run(experiment, run, run == latest, events))
+    return sorted(found)
 
 
 def _size(path: Path) -> int:

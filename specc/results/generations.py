@@ -164,8 +164,8 @@ def _delete_old(folder: Path, newest: int) -> None:
     """Delete what no reader can still be about to open, and what a killed process has left."""
     for left in folder.glob("*.tmp"):
         # Another name of a generation that is kept may be that of a reader who is just opening it.
-        number, _, reader = left.stem.partition(".")
-        opening = bool(reader) and number.isdecimal() and int(number) > newest - _KEPT
+        of, _, reader = left.stem.partition(".")
+        opening = bool(reader) and of.isdecimal() and int(of) > newest - _KEPT
         if not opening and not left.is_dir():  # else there lies what a reader's query has no memory for
             left.unlink(missing_ok=True)
     numbers = sorted(int(path.stem) for path in folder.glob("*.duckdb") if path.stem.isdecimal())

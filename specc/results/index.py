@@ -143,6 +143,7 @@ class Indexer:
         grown = logs.follow(connection, store, steps.new, steps.gone)
         replanned = plans.changes(connection, self.workspace)
         failed = failures.stamp(connection, self.workspace) != failures.stored_stamp(connection)
+        failed = failed or failures.any_of(connection, {*steps.new, *steps.gone})
         ran = runs.changes(connection, self.workspace)
         elsewhere = numbers.changes(connection, self.workspace, self.may_read)
         known = _experiments_with_views(connection) is not None
@@ -156,7 +157,7 @@ class Indexer:
             logs.record(connection, grown)
             if replanned:
                 plans.record(connection, self.workspace, replanned)
-            if failed or replanned:
+            if failed or replanned or elsewhere:
                 failures.record(connection, self.workspace)
             outcomes.record(
                 connection, None if failed or replanned or elsewhere else {*steps.new, *steps.gone}

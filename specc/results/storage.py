@@ -77,7 +77,8 @@ TABLES: dict[str, str] = {
     "planned.steps": "experiment VARCHAR, step VARCHAR, op VARCHAR, label VARCHAR, tokens BIGINT, "
     "flops DOUBLE, seconds DOUBLE, params JSON",
     "planned.edges": "experiment VARCHAR, parent VARCHAR, child VARCHAR, role VARCHAR",
-    # Failed steps of the latest run, and the steps that are a diverged one or downstream of it.
+    # Failed steps of the latest run and those that diverged in any, and the steps that are a diverged
+    # one or downstream of it.
     "planned.failures": "experiment VARCHAR, step VARCHAR, error VARCHAR, message VARCHAR",
     "planned.diverged": "experiment VARCHAR, step VARCHAR",
     # Steps that are a failed one or can't be done because of it.

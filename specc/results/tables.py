@@ -135,7 +135,8 @@ TABLES: tuple[Table, ...] = (
             C(
                 "state",
                 "VARCHAR",
-                "`done`, `failed` (in the latest run), `started` (it has a log) or `to do`",
+                "`done`, `failed` (in the latest run, or diverged before), `started` (it has a log) or "
+                "`to do`",
             ),
             C("error", "VARCHAR", "what went wrong, if it has failed"),
             C("label", "VARCHAR", "readable name; of a step that arms share, the first arm's"),

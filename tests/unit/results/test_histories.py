@@ -108,7 +108,8 @@ class History:
 
     def fail(self) -> None:
         error = self.chance.choice(["Diverged", "StepCrashed"])
-        run = max(int(path.parent.name) for path in self.workspace.path.glob("runs/*/plan.json"))
+        runs = sorted(int(path.parent.name) for path in self.workspace.path.glob("runs/*/plan.json"))
+        run = self.chance.choice([*runs, runs[-1]])
         self.workspace.event(run, "failed", self.step(), error=error, message="it went wrong")
 
     def spoil(self) -> None:

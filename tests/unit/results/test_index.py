@@ -186,9 +186,32 @@ def test_arms_that_diverged_have_results_that_are_not_numbers(workspace: FakeWor
     ]
     # Another run goes on, with another outcome.
     workspace.plan(2, exposure())
+    workspace.train("1/pretrain.1", {"corpus0": 320})
     workspace.event(2, "failed", "3/tune", error="Diverged", message="the loss is nan at step 1")
     found = rows(workspace, "select arm, stage from results where isnan(value)")
     assert found == [(3, "tune")]
+
+
+def test_what_diverged_has_diverged_until_it_is_done(workspace: FakeWorkspace) -> None:
+    """A run that was stopped early takes nothing back."""
+    query = "SELECT arm, isnan(value) FROM results WHERE stage = 'tune' ORDER BY arm"
+    workspace.plan(1, exposure())
+    workspace.event(1, "failed", "0/pretrain.1", error="Diverged", message="the loss is not finite")
+    workspace.event(1, "failed", "1/tune", error="StepCrashed", message="it went wrong")
+    assert rows(workspace, query) == [(0, True)]
+    workspace.plan(2, exposure())
+    assert rows(workspace, query) == [(0, True)]
+    states = rows(workspace, "SELECT state FROM missing WHERE stage = 'tune' AND arm < 2 ORDER BY arm")
+    assert states == [("diverged",), ("missing",)]
+    workspace.train("0/pretrain.1", {"corpus0": 320})
+    assert rows(workspace, query) == []
+    workspace.store.quarantine(key("0/pretrain.1"))
+    assert rows(workspace, query) == [(0, True)]
+    workspace.plan(3, exposure("other"))
+    assert rows(workspace, query, "exposure") == [(0, True)]
+    before = contents(workspace)
+    Indexer(workspace.path).rebuild()
+    assert contents(workspace) == before
 
 
 def test_samples_carry_their_arm(workspace: FakeWorkspace) -> None:
