@@ -73,7 +73,10 @@ class Indexer:
         folder = self.workspace / "index"
         with disk_errors(folder):
             try:
-                self._bring_up_to_date(thorough)
+                try:
+                    self._bring_up_to_date(thorough)
+                except FileNotFoundError:  # a run was moved to the trash while it was looked at
+                    self._bring_up_to_date(thorough)
             except duckdb.Error as error:
                 if "No space left" in str(error):
                     raise

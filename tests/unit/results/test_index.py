@@ -13,7 +13,8 @@ import pytest
 
 from fake_workspace import EARLY, FakeWorkspace, exposure, key, log_line
 from specc.errors import QueryError
-from specc.results import generations, schema
+from specc.files import file_digest
+from specc.results import generations, plans, schema
 from specc.results.index import Indexer
 from specc.results.reader import open_results
 from specc.study import Axis
@@ -301,6 +302,21 @@ def test_an_experiment_is_what_its_latest_run_says(workspace: FakeWorkspace) -> 
     assert rows(workspace, "select run, arms from experiments") == [(1, 4)]
     (workspace.path / "runs" / "000001" / "plan.json").unlink()
     assert rows(workspace, "select run, arms from experiments") == []
+
+
+def test_a_run_that_goes_while_it_is_looked_at_is_gone(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.plan(1, exposure())
+    workspace.plan(2, exposure("other"))
+    digest_of = file_digest
+
+    def moved_away_before(path: Path) -> str:
+        (workspace.path / "runs" / "000002" / "plan.json").unlink(missing_ok=True)
+        return digest_of(path)
+
+    monkeypatch.setattr(plans, "file_digest", moved_away_before)
+    assert rows(workspace, "SELECT experiment FROM experiments") == [("exposure",)]
 
 
 def test_a_plan_that_can_t_be_read_hides_no_other(workspace: FakeWorkspace) -> None:
