@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from specc.exchange.foreign import ForeignRun, Scalar, refused, whole
+from specc.exchange.foreign import ForeignRun, Scalar, number, refused, whole
 from specc.exchange.sources.tables import KNOWN, Told
 from specc.results.schema import axis_columns
 from specc.study import BASE, Axis, AxisType
@@ -75,7 +75,7 @@ def arrange(runs: Sequence[ForeignRun], told: Told) -> Arranged:
     counts: dict[tuple[Any, ...], int] = {}
     latest: dict[tuple[Any, ...], Placed] = {}
     # Stable: those without a time keep their order. Those without a seed get one that is free.
-    for number, run in sorted(
+    for seed, run in sorted(
         zip(seeds, runs, strict=True), key=lambda each: (each[0] is None, each[1].started)
     ):
         recipe = run.recipe or BASE
@@ -87,21 +87,21 @@ def arrange(runs: Sequence[ForeignRun], told: Told) -> Arranged:
             axis.name: _typed(run.parameters.get(parameter), axis.type) for parameter, axis in axes.items()
         }
         point = (recipe, *map(repr, values.values()))
-        if number is None:
-            number = counts.get(point, 0)
-            while (*point, number) in latest:
-                number += 1
-            counts[point] = number + 1
+        if seed is None:
+            seed = counts.get(point, 0)
+            while (*point, seed) in latest:
+                seed += 1
+            counts[point] = seed + 1
             if seeded is not None:
-                notes.append(f"`{run.title or run.name}` has no `{seeded}`; {number} is taken")
-        key = (*point, number)
+                notes.append(f"`{run.title or run.name}` has no `{seeded}`; {seed} is taken")
+        key = (*point, seed)
         if key in latest:
             before = latest[key].run
             notes.append(
                 f"`{before.title or before.name}` has the parameters and seed of `{run.title or run.name}`, "
                 "which came later; it is left out"
             )
-        latest[key] = Placed(run, recipe, values, number)
+        latest[key] = Placed(run, recipe, values, seed)
     if seeded is None and counts and max(counts.values()) > 1:
         notes.append("no seed is known: runs with the same parameters count as seeds 0, 1, ...")
     if by_name:
@@ -198,7 +198,7 @@ def _axis(name: str, values: Sequence[Scalar]) -> Axis:
     ):
         type = "int"
     elif all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        type = "float" if all(math.isfinite(float(value)) for value in values) else "string"
+        type = "float" if all(math.isfinite(number(value) or 0.0) for value in values) else "string"
     distinct = {repr(found): found for found in (_typed(value, type) for value in values)}
     ordered = sorted(distinct.values()) if type != "string" else list(distinct.values())
     return Axis(name=name, type=type, values=tuple(ordered))

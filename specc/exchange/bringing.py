@@ -22,7 +22,7 @@ from typing import Literal
 
 from specc.errors import QueryError, disk_errors
 from specc.exchange.arms import arrange
-from specc.exchange.foreign import Source, refused
+from specc.exchange.foreign import Source, refused, written
 from specc.exchange.planned import Planned, planned
 from specc.exchange.sources import lm_eval_results, mlflow, records, tables, tensorboard, wandb
 from specc.exchange.sources.tables import MANY, Told
@@ -143,7 +143,7 @@ def bring(workspace: Path, wanted: Wanted, source: Source, made: Planned) -> Bro
     """
     origin = Origin(
         kind=source.kind,
-        path=wanted.path,
+        path=written(wanted.path),
         digest=source.digest,
         mapping=wanted.mapping,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -180,7 +180,7 @@ def read_planned(wanted: Wanted) -> tuple[Source, Planned]:
     arranged = arrange(source.runs, wanted.told)
     source = Source(source.kind, source.name, source.digest, source.runs, (*source.notes, *arranged.notes))
     label = wanted.data if wanted.data is not None else f"imported as {name}"
-    made = planned(name, source, arranged, wanted.told, label, wanted.better or {}, wanted.path)
+    made = planned(name, source, arranged, wanted.told, label, wanted.better or {}, written(wanted.path))
     for each in wanted.better or {}:
         known = [evaluation.eval for evaluation in made.study.evaluations]
         if each not in known:
@@ -216,7 +216,7 @@ def _earlier(workspace: Path, study: Study, wanted: Wanted, source: Source) -> R
                 f"`{run.experiment}` is an experiment that was run in this workspace",
                 "give the import another name: `--as NAME`",
             )
-        same_place = (origin.kind, Path(origin.path).name) == (source.kind, Path(wanted.path).name)
+        same_place = (origin.kind, Path(origin.path).name) == (source.kind, written(Path(wanted.path).name))
         if not same_place and not wanted.replace:
             refused(
                 f"`{run.experiment}` was imported from {origin.title} before",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -127,7 +128,7 @@ def flattened(values: Mapping[str, Any], prefix: str = "", depth: int = 0) -> It
             yield path, str(list(value))
 
 
-_WHOLE = re.compile(r"[+-]?\d{1,18}")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 
 
 def scalar(text: str) -> Scalar:
@@ -136,7 +137,7 @@ def scalar(text: str) -> Scalar:
     >>> scalar("3"), scalar("3e-4"), scalar("True"), scalar("adamw"), scalar("007a"), scalar("nan")
     (3, 0.0003, True, 'adamw', '007a', nan)
     """
-    if _WHOLE.fullmatch(text):
+    if _WHOLE.fullmatch(text) and -(2**63) <= int(text) < 2**63:
         return int(text)
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
@@ -163,20 +164,51 @@ def number(value: Any) -> float | None:
 
 
 def whole(value: Any) -> int | None:
-    """The whole number that a value is, if it fits 64 bits; None if it is none."""
-    found = number(value)
-    if found is None or not math.isfinite(found) or found != int(found) or abs(found) >= 2**63:
-        return None
-    return int(value) if isinstance(value, int | str) and _WHOLE.fullmatch(str(value)) else int(found)
+    """The whole number that a value is, if it fits 64 bits; None if it is none.
+
+    >>> whole("9223372036854775807"), whole(2.0), whole(2.5), whole(2**63)
+    (9223372036854775807, 2, None, None)
+    """
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        found = number(value)
+        if found is None or not math.isfinite(found) or found != int(found):
+            return None
+        value = int(found)
+    return value if -(2**63) <= value < 2**63 else None
 
 
 def moment(text: str) -> datetime | None:
     """A time in ISO 8601 as UTC without a zone; None if it is none."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo is not None else found
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo is not None else found
+
+
+def written(text: str) -> str:
+    """A text that can be written as UTF-8: halves of characters in it are question marks.
+
+    JSON may spell such a half, and names of files that are not UTF-8 are read as some.
+
+    >>> written("m\\udcffü")
+    'm?ü'
+    """
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def parsed(text: str) -> Any:
+    """What JSON says, with texts that can be written.
+
+    Raises:
+        ValueError, RecursionError: if it is none, or too deep.
+    """
+    found = json.loads(text)
+    if "\\ud" in text or "\\uD" in text:
+        return json.loads(written(json.dumps(found, ensure_ascii=False)))
+    return found
 
 
 def digest_of(files: Iterable[Path], beside: Path) -> str:

@@ -5,7 +5,6 @@ A result is a task with a metric and a filter, `acc,none`; its standard error is
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,11 +21,13 @@ from specc.exchange.foreign import (
     digest_of,
     flattened,
     number,
+    parsed,
     read_text,
     refused,
     scalar,
     unreadable,
     whole,
+    written,
 )
 
 _SEED = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
@@ -38,7 +39,7 @@ def is_results(path: Path) -> bool:
     if path.suffix != ".json":
         return False
     try:
-        found = json.loads(read_text(path))
+        found = parsed(read_text(path))
     except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and isinstance(found.get("results"), dict) and "configs" in found
@@ -87,7 +88,7 @@ def read(path: Path) -> Source:
 
 def _object(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(read_text(file))
+        found = parsed(read_text(file))
     except (ValueError, RecursionError) as error:
         unreadable(file, reason(error), error)
     if not isinstance(found, dict) or not isinstance(found.get("results"), dict):
@@ -101,7 +102,7 @@ def _map(value: Any) -> Mapping[str, Any]:
 
 def _run(found: Mapping[str, Any], file: Path) -> ForeignRun:
     config = _map(found.get("config"))
-    name = str(found.get("model_name") or config.get("model") or file.parent.name)
+    name = str(found.get("model_name") or config.get("model") or written(file.absolute().parent.name))
     # Seeds of the harness draw few-shot examples: they are no replicates of training.
     run = ForeignRun(name, recipe=name, seed=0)
     parameters: dict[str, Scalar] = {}
@@ -177,7 +178,7 @@ def _samples(file: Path, task: str) -> Path | None:
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
     for number_, line in enumerate(read_text(path).splitlines(), start=1):
         try:
-            row = json.loads(line)
+            row = parsed(line)
         except (ValueError, RecursionError) as error:
             unreadable(path, f"line {number_}: {reason(error)}", error)
         if isinstance(row, dict):

@@ -28,7 +28,10 @@ from specc.exchange.foreign import (
     scalar,
     unreadable,
     whole,
+    written,
 )
+
+_TABLES = ("experiments", "runs", "params", "metrics")
 
 _STATES: dict[str, State] = {"FINISHED": "done", "FAILED": "failed", "KILLED": "failed"}
 _FILE_STATES: dict[str, State] = {"3": "done", "4": "failed", "5": "failed"}
@@ -81,9 +84,11 @@ def _chosen(found: dict[str, str], take: str | None) -> str:
 
 
 def _read_tables(connection: sqlite3.Connection, path: Path, take: str | None) -> Source:
+    _see_tables(connection, path)
     names = dict(
         connection.execute(
-            """SELECT CAST(experiment_id AS TEXT), name FROM experiments WHERE experiment_id IN
+            """SELECT CAST(experiment_id AS TEXT), CAST(coalesce(name, experiment_id) AS TEXT)
+               FROM experiments WHERE experiment_id IN
                (SELECT experiment_id FROM runs WHERE lifecycle_stage = 'active') ORDER BY experiment_id"""
         ).fetchall()
     )
@@ -108,13 +113,25 @@ def _read_tables(connection: sqlite3.Connection, path: Path, take: str | None) -
     ):
         if uuid in runs:
             counted += 1
+            if counted > MOST_VALUES:
+                unreadable(path, f"it has more than {MOST_VALUES:,} logged values")
             found = math.nan if is_nan else number(value)
             if found is not None:
                 runs[uuid].log(str(name), whole(step) or 0, found)
-    if counted > MOST_VALUES:
-        unreadable(path, f"it has more than {MOST_VALUES:,} logged values")
     files = [each for each in (path, path.with_name(f"{path.name}-wal")) if each.is_file()]
     return Source("mlflow", names[chosen], digest_of(files, path.parent), list(runs.values()))
+
+
+def _see_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """See that what is read are tables of plain columns: others compute, for as long as they like."""
+    for name, kind, sql in connection.execute("SELECT name, type, sql FROM sqlite_schema").fetchall():
+        if str(name).lower() not in _TABLES:
+            continue
+        computed = connection.execute(
+            "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden <> 0", [name]
+        ).fetchone()
+        if kind != "table" or "virtual" in str(sql).lower().split()[:2] or computed != (0,):
+            unreadable(path, f"`{name}` is no plain table")
 
 
 def _run(id: str, title: str, state: State, start: Any, end: Any) -> ForeignRun:
@@ -172,7 +189,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Plain files below a folder by their names, which may have slashes; links are not followed."""
     for file in sorted(folder.rglob("*")):
         if file.is_file() and not file.is_symlink():
-            yield file.relative_to(folder).as_posix(), file
+            yield written(file.relative_to(folder).as_posix()), file
 
 
 def _log(run: ForeignRun, name: str, file: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
+
+MALFORMED = (ValueError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, struct.error)
+"""What is raised where a message is none, or a field is of another kind than it should be."""
 
 
 def fields(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -44,7 +48,7 @@ def varint(data: bytes, place: int) -> tuple[int, int]:
         found |= (byte & 0x7F) << shift
         place += 1
         if byte < 0x80:
-            return found, place
+            return found & 0xFFFFFFFFFFFFFFFF, place
     raise ValueError("a number is too long")
 
 

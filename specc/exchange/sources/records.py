@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from specc.errors import reason
-from specc.exchange.foreign import read_text, scalar, unreadable
+from specc.exchange.foreign import parsed, read_text, scalar, unreadable
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 
@@ -55,6 +57,8 @@ def _csv(path: Path) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         names = [name.strip() for name in next(reader, [])]
+        numbered = bool(names) and not names[0]  # rows that pandas and R have numbered
+        names = [name or f"column {place}" for place, name in enumerate(names, start=1)]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             unreadable(path, f"two columns are named `{twice}`")
@@ -63,7 +67,10 @@ def _csv(path: Path) -> Iterator[Row]:
                 continue
             if len(values) != len(names):
                 unreadable(path, f"line {reader.line_num} has {len(values)} values, and not {len(names)}")
-            yield {name: scalar(value) for name, value in zip(names, values, strict=True) if value != ""}
+            row = {name: scalar(value) for name, value in zip(names, values, strict=True) if value != ""}
+            if numbered and isinstance(row.get(names[0]), int):
+                del row[names[0]]
+            yield row
     except csv.Error as error:
         unreadable(path, f"line {reader.line_num}: {reason(error)}", error)
 
@@ -71,7 +78,7 @@ def _csv(path: Path) -> Iterator[Row]:
 def _json(path: Path) -> Iterator[Row]:
     """A list of objects, an object, or columns: an object of lists or of objects by row, as pandas writes."""
     try:
-        found = json.loads(read_text(path))
+        found = parsed(read_text(path))
     except (ValueError, RecursionError) as error:
         unreadable(path, reason(error), error)
     if isinstance(found, dict):
@@ -98,12 +105,19 @@ def _lines(path: Path) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parsed(line)
         except (ValueError, RecursionError) as error:
             unreadable(path, f"line {number}: {reason(error)}", error)
         if not isinstance(row, dict):
             unreadable(path, f"line {number} holds no object")
         yield row
+
+
+def _value(value: Any) -> Any:
+    """A value of Parquet: decimals are numbers; dates, times and identifiers the texts that they are."""
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) and abs(value) < 2**63 else float(value)
+    return str(value) if isinstance(value, date | time | timedelta | UUID) else value
 
 
 def _parquet(path: Path) -> Iterator[Row]:
@@ -117,6 +131,6 @@ def _parquet(path: Path) -> Iterator[Row]:
             names = [column[0] for column in cursor.description or ()]
             while batch := cursor.fetchmany(10_000):
                 for values in batch:
-                    yield {n: v for n, v in zip(names, values, strict=True) if v is not None}
+                    yield {n: _value(v) for n, v in zip(names, values, strict=True) if v is not None}
     except duckdb.Error as error:
         unreadable(path, reason(error), error)

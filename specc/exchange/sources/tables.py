@@ -20,6 +20,7 @@ from specc.exchange.foreign import (
     digest_of,
     flattened,
     number,
+    parsed,
     refused,
     unreadable,
     whole,
@@ -123,9 +124,14 @@ def runs_of(rows: Sequence[Row], told: Told, where: str) -> list[ForeignRun]:
     counted = 0
     for place, row in enumerate(flat):
         own = {told.called(name): row[name] for name in parameters if name in row}
-        seed = whole(row.get(single["seed"])) if "seed" in single else None
-        recipe = str(row[single["recipe"]]) if row.get(single.get("recipe", "")) is not None else None
-        named = row.get(single.get("run", ""))
+        seed = whole(_cell(row, single, "seed"))
+        if seed is None and _cell(row, single, "seed") is not None:
+            refused(
+                f"`{single['seed']}` of row {place + 1} in {where} is no whole number of 64 bits",
+                f"mend it; or write `--map {single['seed']}=axis`, or `=setting`",
+            )
+        recipe = _text(row, single, "recipe")
+        named = _cell(row, single, "run")
         key = ("run", str(named)) if named is not None else (recipe, seed, *sorted(map(repr, own.items())))
         if key not in runs and not long and "steps" not in single and named is None:
             key = (*key, place)  # a row is a run
@@ -135,9 +141,9 @@ def runs_of(rows: Sequence[Row], told: Told, where: str) -> list[ForeignRun]:
             run = runs[key] = ForeignRun(
                 title, named=named is not None, parameters=own, recipe=recipe, seed=seed
             )
-        stage = str(row.get(single.get("stage", ""), "train"))
-        step = whole(row.get(single.get("steps", ""))) if "steps" in single else None
-        tokens = whole(row.get(single.get("tokens", ""))) if "tokens" in single else None
+        stage = _text(row, single, "stage") or "train"
+        step = whole(_cell(row, single, "steps"))
+        tokens = whole(_cell(row, single, "tokens"))
         if step is not None and tokens is not None:
             run.tokens.setdefault(stage, {})[step] = tokens
         for name, value, result in _values(row, single, results, logged, (long, by_metric), told):
@@ -148,12 +154,22 @@ def runs_of(rows: Sequence[Row], told: Told, where: str) -> list[ForeignRun]:
                 run.results = [
                     each for each in run.results if (each.eval, each.metric, each.stage) != (*result, stage)
                 ]
-                stderr = number(row.get(single["stderr"])) if "stderr" in single else None
-                n = whole(row.get(single["n"])) if "n" in single else None
+                stderr = number(_cell(row, single, "stderr"))
+                n = whole(_cell(row, single, "n"))
                 run.results.append(ForeignResult(*result, value, stage, n, stderr))
     if counted > MOST_VALUES:
         refused(f"{where} has more than {MOST_VALUES:,} values", "leave columns out: `--map COLUMN=skip`")
     return list(runs.values())
+
+
+def _cell(row: Row, single: Mapping[Role, str], role: Role) -> Any:
+    """What a row has in the column of a role; None if there is no such column, or nothing in it."""
+    return row.get(single[role]) if role in single else None
+
+
+def _text(row: Row, single: Mapping[Role, str], role: Role) -> str | None:
+    found = _cell(row, single, role)
+    return None if found is None else str(found)
 
 
 def _values(
@@ -171,8 +187,8 @@ def _values(
     """
     if long[0]:
         value = number(row.get(single["value"]))
-        metric = str(row.get(single.get("metric", ""), "") or "")
-        name = str(row.get(single.get("eval", ""), "") or "") or metric
+        metric = _text(row, single, "metric") or ""
+        name = _text(row, single, "eval") or metric
         if value is not None and name:
             called = told.called(f"{name}/{metric}" if long[1] and metric and metric != name else name)
             yield called, value, (called, metric or measured_by(called))
@@ -232,12 +248,13 @@ def object_in(value: Any) -> Mapping[str, Any] | None:
     if not isinstance(value, str) or not value.lstrip().startswith("{") or len(value) > 1_000_000:
         return None
     try:
-        found = json.loads(value)
+        found = parsed(value)
     except (ValueError, RecursionError):
         import ast
 
         try:
-            found = ast.literal_eval(value.replace(": nan", ": None").replace(": inf", ": 1e999"))
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            spelt = value.replace(": nan", ": None").replace(": inf", ": 1e999")
+            found = parsed(json.dumps(ast.literal_eval(spelt), ensure_ascii=True))
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             return None
     return found if isinstance(found, dict) else None

@@ -7,7 +7,16 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from specc.exchange.foreign import MOST_VALUES, ForeignRun, Source, digest_of, refused, scalar, unreadable
+from specc.exchange.foreign import (
+    MOST_VALUES,
+    ForeignRun,
+    Source,
+    digest_of,
+    refused,
+    scalar,
+    unreadable,
+    written,
+)
 from specc.exchange.sources.event_files import read_scalars
 
 _NAMED = re.compile(r"([A-Za-z][\w.-]*)=([^/\\,;&\s]+)")
@@ -38,15 +47,15 @@ def read(path: Path) -> Source:
     notes: list[str] = []
     counted = 0
     for folder, own in sorted(by_folder.items()):
-        name = folder.relative_to(top).as_posix()
-        run = ForeignRun(name if name != "." else top.absolute().name)
+        name = written(folder.relative_to(top).as_posix())
+        run = ForeignRun(name if name != "." else written(top.absolute().name))
         first, last = math.inf, -math.inf
         for file in own:
             found = read_scalars(file)
             if found.damaged and found.first == math.inf:
                 unreadable(file, found.damaged)
             if found.damaged:
-                notes.append(f"{file.name} of `{run.name}` is read up to where {found.damaged}")
+                notes.append(f"{written(file.name)} of `{run.name}` is read up to where {found.damaged}")
             for tag, step, value in found.values:
                 run.log(tag, step, value)
             run.parameters.update(found.parameters)

@@ -11,7 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from specc.exchange.foreign import ForeignRun, Source, State, digest_of, flattened, number, refused, whole
+from specc.exchange.foreign import (
+    ForeignRun,
+    Source,
+    State,
+    digest_of,
+    flattened,
+    number,
+    refused,
+    whole,
+    written,
+)
 from specc.exchange.sources.records import Row, is_records, read_rows
 from specc.exchange.sources.tables import Told, object_in, runs_of
 from specc.exchange.sources.wandb_files import read_run
@@ -54,7 +64,7 @@ def read(path: Path, told: Told) -> Source:
     for file in files:
         rows = read_rows(file)
         if rows and any(_HISTORY in row for row in rows[:10]):
-            histories[file.stem] = rows
+            histories[written(file.stem)] = rows
         elif rows:
             for run in _runs(rows, told, file):
                 if run.name in runs:
@@ -79,7 +89,7 @@ def _read_own(path: Path, files: Sequence[Path], told: Told) -> Source:
     for file in files:
         run, damaged = read_run(file, told)
         if damaged:
-            notes.append(f"{file.name} is read up to where {damaged}")
+            notes.append(f"{written(file.name)} is read up to where {damaged}")
         before = runs.get(run.name)
         if before is not None:  # a run that was resumed has several files
             for place, values in before.logged.items():

@@ -7,7 +7,6 @@ data, length, kind (whole, first, middle, last), as LevelDB's log has them. A re
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,8 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from specc.exchange.foreign import ForeignRun, flattened, number, read_bytes, unreadable
-from specc.exchange.sources.protobuf import fields, signed
+from specc.exchange.foreign import (
+    ForeignRun,
+    flattened,
+    number,
+    parsed,
+    read_bytes,
+    unreadable,
+    whole,
+    written,
+)
+from specc.exchange.sources.protobuf import MALFORMED, fields, signed
 from specc.exchange.sources.tables import Told
 
 MAGIC = b":W&B"
@@ -35,7 +43,7 @@ def read_run(path: Path, told: Told) -> tuple[ForeignRun, str]:
     data = read_bytes(path)
     if not data.startswith(MAGIC):
         unreadable(path, "it is no file of W&B")
-    run = ForeignRun(path.stem.removeprefix("run-"), state="running")
+    run = ForeignRun(written(path.stem.removeprefix("run-")), state="running")
     config: dict[str, Any] = {}
     damaged = ""
     for record in _records(data):
@@ -44,7 +52,7 @@ def read_run(path: Path, told: Told) -> tuple[ForeignRun, str]:
             break
         try:
             _take(record, run, config, told)
-        except (ValueError, IndexError, struct.error, RecursionError):
+        except MALFORMED:
             damaged = "a record is none of W&B"
             break
     run.parameters = dict(
@@ -123,7 +131,7 @@ def _log(data: bytes, run: ForeignRun, told: Told) -> None:
             step = signed(dict(fields(value)).get(1, 0))
     found = dict(values)
     if step is None:
-        step = int(found.get("_step", 0))
+        step = whole(found.get("_step")) or 0
     for name, value in found.items():
         for path, each in _numbers(name, value):
             run.log(told.called(path), step, each)
@@ -150,7 +158,7 @@ def _item(data: bytes) -> tuple[str, Any]:
         elif kind == 2:
             nested.append(said.decode(errors="replace"))
         elif kind in (8, 16):
-            value = json.loads(said)
+            value = parsed(said.decode())
         elif kind == 4:
             value = bool(said)
         elif kind == 5:

@@ -77,3 +77,19 @@ def test_what_comes_before_the_damage_is_kept(tmp_path: Path, harm: object, told
     found = read_scalars(path)
     assert told in found.damaged
     assert [value for _, _, value in found.values][:4] == [0.0, 1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        field(5, 7),
+        field(1, 3),
+        field(5, field(1, field(1, 7) + field(2, 1.0, "f"))),
+        field(5, field(1, field(9, 3))),
+        field(5, field(1, field(8, field(5, 3)))),
+    ],
+)
+def test_fields_of_another_kind_are_told(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.tfevents"
+    path.write_bytes(record(data))
+    assert read_scalars(path).damaged == "a record is no event"

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -542,6 +543,48 @@ def test_files_that_are_not_what_they_seem_are_told(
         read_planned(Wanted(str(path)))
     assert (told or "is not UTF-8") in raised.value.message
     assert cli("import", path, "-w", tmp_path / "w").exit_code == 4
+
+
+def test_odd_values_lose_no_rows_and_can_be_stored(tmp_path: Path) -> None:
+    """Halves of characters, numbers beyond 64 bits, decimals, dates, rows that pandas has numbered."""
+    texts = {
+        "half.jsonl": '{"value": 1, "eval": "a\\ud800", "lr": "\\udc00"}\n{"value": 2, "eval": "b", "lr": 3}',
+        "huge.jsonl": f'{{"value": 1, "eval": "a", "lr": {10**400}}}\n{{"value": 2, "eval": "a", "lr": 3}}',
+        "rows.csv": ",value,eval,seed\n0,1,a,9223372036854775806\n1,2,a,9223372036854775807\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    duckdb.sql("SELECT 'a' AS eval, i / 2::DECIMAL(9, 1) AS value, DATE '2026-01-01' + i AS day FROM "
+               "(VALUES (1), (2)) t(i)").write_parquet(str(tmp_path / "dates.parquet"))  # fmt: skip
+    for name in (*texts, "dates.parquet"):
+        take_in(tmp_path / ".specc", tmp_path / name)
+        study = study_of(tmp_path / name)
+        assert len(study.arms) == 2
+        assert [axis.name for axis in study.axes] == {"rows.csv": [], "dates.parquet": ["day"]}.get(
+            name, ["lr"]
+        )
+    assert study_of(tmp_path / "rows.csv").seeds == (2**63 - 2, 2**63 - 1)
+    assert ask(tmp_path / ".specc", "select experiment, count(*) from results group by all order by all") == [
+        ("dates", 2), ("half", 2), ("huge", 2), ("rows", 2)
+    ]  # fmt: skip
+    (tmp_path / "rows.csv").write_text("value,eval,seed\n1,a,1e300\n2,a,1\n")
+    with pytest.raises(QueryError, match="no whole number of 64 bits"):
+        study_of(tmp_path / "rows.csv")
+
+
+def test_a_database_computes_nothing(tmp_path: Path) -> None:
+    """A view may compute without end, and a generated column a value that fills the memory."""
+    path = tmp_path / "mlflow.db"
+    mlflow_run(path, "one", {"lr": "1"}, {"loss": [(0, 1.0)]})
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE params RENAME TO stored")
+        connection.execute(
+            """CREATE VIEW params AS WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t)
+               SELECT run_uuid, key, value FROM stored, t"""
+        )
+    connection.close()
+    with pytest.raises(DataError, match="`params` is no plain table"):
+        read_planned(Wanted(str(path)))
 
 
 def test_what_looks_like_nothing_is_told(tmp_path: Path) -> None:
