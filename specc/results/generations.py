@@ -80,7 +80,9 @@ def current(workspace: Path) -> int | None:
 
 
 def is_whole(workspace: Path, generation: int) -> bool:
-    """Whether the file of the newest generation is what was published."""
+    """Whether the file of the newest generation is what was published, and nobody has written beside it."""
+    if _log_beside(generation_path(workspace, generation)).exists():
+        return False  # a program that had it open for writing was killed: DuckDB would replay what it wrote
     published = _published(workspace)
     if published is None or published[0] != generation:
         return True  # replaced by a newer one in the meantime, or told by an earlier specc
@@ -94,6 +96,11 @@ def is_as_published(workspace: Path) -> bool:
     """
     published = _published(workspace)
     return published is not None and _is_same(build_path(workspace), published)
+
+
+def _log_beside(path: Path) -> Path:
+    """Where DuckDB keeps what was written and is not in the file yet."""
+    return path.with_name(f"{path.name}.wal")
 
 
 def _published(workspace: Path) -> tuple[int, str, list[str]] | None:
@@ -175,6 +182,7 @@ def _delete_old(folder: Path, newest: int) -> None:
         came = (folder / f"{successor:06}.duckdb").stat().st_mtime
         if abs(time.time() - came) > _KEPT_SECONDS:
             (folder / f"{number:06}.duckdb").unlink(missing_ok=True)
+            _log_beside(folder / f"{number:06}.duckdb").unlink(missing_ok=True)
 
 
 def stable_path(workspace: Path) -> Path:

@@ -221,3 +221,16 @@ def test_the_other_name_of_a_generation_that_a_reader_is_opening_is_kept(workspa
         workspace.measure(f"{arm}/skill/tune", 1.0)
         Indexer(workspace.path).update()
     assert not opening.exists()
+
+
+def test_what_a_killed_program_has_written_to_the_published_file_is_no_result(
+    workspace: FakeWorkspace,
+) -> None:
+    workspace.measure("0/skill/tune", 1.0)
+    Indexer(workspace.path).update()
+    path = generations.stable_path(workspace.path)
+    opened = f"import duckdb, os; c = duckdb.connect({str(path)!r})"
+    program = f"{opened}; c.execute('DELETE FROM planned.results'); os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+    assert list((workspace.path / "index" / "gen").glob("*.wal"))
+    assert count(workspace, "results") == 1
