@@ -92,6 +92,7 @@ def comparable(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
+@pytest.mark.conformance
 def test_every_command_prints_what_the_tutorial_says(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     text = TUTORIAL.read_text(encoding="utf-8")
     real = followed(text, reader(tmp_path))
