@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -34,9 +34,17 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
     make(folder, points, axes=(EARLY,), name="points", run=1)
     steps = {0.0: [2.1, 2.2, 2.3, 2.4, 2.7, 2.9], 0.5: [2.2, 2.3, 2.4, 2.5, 2.8, 3.0]}
     make(folder, swept(steps), axes=(EARLY,), name="equal_steps", run=2)
-    even = {0.0: [2.0, 2.1, 2.2], 0.5: ["diverged"] * 3, 1.0: [2.05, 2.15, 2.1]}
+    even: dict[float, Sequence[float | str | None]] = {
+        0.0: [2.0, 2.1, 2.2],
+        0.5: ["diverged"] * 3,
+        1.0: [2.05, 2.15, 2.1],
+    }
     make(folder, swept(even), axes=(EARLY,), name="even", run=3)
-    lost = {0.0: [2.0, 2.1], 0.5: [1.0, "diverged"], 1.0: [1.9, 2.05]}
+    lost: dict[float, Sequence[float | str | None]] = {
+        0.0: [2.0, 2.1],
+        0.5: [1.0, "diverged"],
+        1.0: [1.9, 2.05],
+    }
     make(folder, swept(lost), axes=(EARLY,), name="survivors", run=4)
     two_ways = [
         Made(seed, {"skill": 1.0 + early + seed}, recipe=recipe, axes={"early": early})
