@@ -23,9 +23,19 @@ RUN_FILES = ("plan.json", "status.json", "recipe.json", "notes.jsonl", "events.j
 """Files of a run that go with a study."""
 
 _MOST_MARKER_BYTES = 64 << 20
+_MOST_NAME_BYTES = 240
 _NEEDED = re.compile(
     rf"runs/\d{{6,9}}/({'|'.join(map(re.escape, RUN_FILES))})|stored/({'|'.join(COLUMNS)})\.parquet"
 )
+
+
+def is_experiment(name: str) -> bool:
+    """Whether an experiment may be called that: files and folders of an export are named after it.
+
+    >>> is_experiment("exposure"), is_experiment("../exposure"), is_experiment("/exposure")
+    (True, False, False)
+    """
+    return name.isidentifier() and len(name.encode(errors="replace")) <= _MOST_NAME_BYTES
 
 
 class ExportedFile(Frozen):
@@ -109,7 +119,7 @@ def _version(path: Path) -> int:
 
     try:
         found = json.loads(path.read_bytes())["format"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
     return found if isinstance(found, int) else 0
 

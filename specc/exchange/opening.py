@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from specc.errors import SpeccError, WorkspaceError, disk_errors
-from specc.exchange.marker import ExportedFile, read_marker, torn
+from specc.exchange.marker import ExportedFile, is_experiment, read_marker, torn
 from specc.finding import STUDY
 from specc.results import numbers
 from specc.store import FORMAT
@@ -174,10 +174,13 @@ def _see_plans(folder: Path, target: Path) -> None:
     from specc.study import Study
 
     for path in sorted((target / "runs").glob("*/plan.json")):
+        name = f"runs/{path.parent.name}/plan.json"
         try:
-            Study.model_validate_json(path.read_bytes())
+            study = Study.model_validate_json(path.read_bytes())
         except ValueError as error:
-            torn(folder, f"`runs/{path.parent.name}/plan.json` is no plan that this specc can read", error)
+            torn(folder, f"`{name}` is no plan that this specc can read", error)
+        if not is_experiment(study.experiment):
+            torn(folder, f"`{name}` is of an experiment that none can be called: `{study.experiment[:100]}`")
 
 
 def exported_from(workspace: Path) -> Path | None:

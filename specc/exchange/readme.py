@@ -113,7 +113,8 @@ def readme(told: Told) -> str:
         for name, type in told.columns[table.name]:
             known = docs.get(name)
             meaning, unit = (known.doc, known.unit) if known is not None else (schema.SWEPT, "")
-            lines.append(f"| `{_cell(name)}` | {_cell(type)} | {_cell(meaning)} | {_cell(unit)} |")
+            shown = _cell(name.replace("`", "'"))  # nothing ends the code that it stands in
+            lines.append(f"| `{shown}` | {_cell(type)} | {_cell(meaning)} | {_cell(unit)} |")
         lines.append("")
     lines += [
         "## Versions",

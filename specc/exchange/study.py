@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specc.errors import QueryError, WorkspaceError, disk_errors
-from specc.exchange.marker import RUN_FILES, ExportedFile, Marker
+from specc.exchange.marker import RUN_FILES, ExportedFile, Marker, is_experiment
 from specc.exchange.opening import make_workspace
 from specc.exchange.readme import Told, readme
 from specc.execute.lock import current_holder, described
@@ -125,11 +125,18 @@ def _wanted(workspace: Path, experiments: Sequence[str]) -> list[Run]:
         if not any(same_experiment(name, _name(run)) for run in runs):
             known = ", ".join(f"`{each}`" for each in dict.fromkeys(map(_name, runs)))
             raise QueryError(f"no experiment `{name}` was run in this workspace", f"experiments: {known}")
-    return [
+    found = [
         run
         for run in reversed(runs)
         if not experiments or any(same_experiment(name, _name(run)) for name in experiments)
     ]
+    for run in found:
+        if not is_experiment(_name(run)):
+            raise QueryError(
+                f"run {run.number} is of an experiment that no file can be named after: `{_name(run)[:100]}`",
+                "choose others with `--experiment`",
+            )
+    return found
 
 
 def _name(run: Run) -> str:
@@ -145,7 +152,7 @@ def _fill(aside: Path, workspace: Path, runs: Sequence[Run], left_out: tuple[str
         into = aside / "runs" / run.folder.name
         into.mkdir(parents=True)
         for name in RUN_FILES:
-            if (run.folder / name).is_file():
+            if (run.folder / name).is_file() and not (run.folder / name).is_symlink():
                 shutil.copyfile(run.folder / name, into / name)
                 files[f"runs/{into.name}/{name}"] = _file(into / name)
     (aside / "stored").mkdir()
@@ -253,14 +260,20 @@ def _write_stored(
 def _write_recipe(aside: Path, experiment: str, run: Run) -> None:
     """Write the texts of a recipe so that its files find each other as they did."""
     kept = run.recipe
-    if kept is None:
+    if kept is None or not kept.files:
         return
     places = {name: os.path.abspath(name.removeprefix("specc:")) for name in kept.files}
     top = os.path.commonpath([os.path.dirname(place) for place in places.values()])
     for name, text in kept.files.items():
         path = aside / "recipe" / experiment / os.path.relpath(places[name], top)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, text)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, text)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError, ValueError) as error:
+            raise WorkspaceError(
+                f"the recipe of run {run.number} can't be written: `{name[:100]}` is no file's name",
+                "choose other experiments with `--experiment`",
+            ) from error
 
 
 def _write_tables(

@@ -554,13 +554,15 @@ def test_odd_values_lose_no_rows_and_can_be_stored(tmp_path: Path) -> None:
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    duckdb.sql("SELECT 'a' AS eval, i / 2::DECIMAL(9, 1) AS value, DATE '2026-01-01' + i AS day FROM "
-               "(VALUES (1), (2)) t(i)").write_parquet(str(tmp_path / "dates.parquet"))  # fmt: skip
+    duckdb.sql(
+        f"""COPY (SELECT 'a' AS eval, 0.5 * i AS value, 0.1 * i AS lr, DATE '2026-01-01' + i AS day
+            FROM (VALUES (1), (2)) t(i)) TO '{tmp_path}/dates.parquet'"""
+    )
     for name in (*texts, "dates.parquet"):
         take_in(tmp_path / ".specc", tmp_path / name)
         study = study_of(tmp_path / name)
         assert len(study.arms) == 2
-        assert [axis.name for axis in study.axes] == {"rows.csv": [], "dates.parquet": ["day"]}.get(
+        assert [axis.name for axis in study.axes] == {"rows.csv": [], "dates.parquet": ["lr", "day"]}.get(
             name, ["lr"]
         )
     assert study_of(tmp_path / "rows.csv").seeds == (2**63 - 2, 2**63 - 1)

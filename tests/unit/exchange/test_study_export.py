@@ -277,6 +277,13 @@ def _other_columns(folder: Path) -> None:
     _edit(folder, lambda m: m["files"]["stored/steps.parquet"].update(rows=1))
 
 
+def _rename(folder: Path, experiment: str) -> None:
+    """Call the experiment of the first run something else."""
+    name = "runs/000001/plan.json"
+    plan = json.loads((folder / name).read_text())
+    _replace(folder, name, json.dumps({**plan, "experiment": experiment}).encode())
+
+
 def _outside(marker: dict[str, Any]) -> None:
     marker["files"]["runs/../../../etc/passwd"] = {"bytes": 1, "sha256": "0" * 64, "rows": None}
 
@@ -306,6 +313,8 @@ def _outside(marker: dict[str, Any]) -> None:
             "differs from its checksum",
         ),
         (lambda f: _edit(f, lambda m: m.update(files={})), "it holds no run"),
+        (lambda f: _rename(f, "../../elsewhere"), "that none can be called: `../../elsewhere`"),
+        (lambda f: (f / "study.json").write_text('{"format": ' + "[" * 100_000), "`study.json`"),
     ],
 )
 def test_one_that_is_torn_or_hostile_is_told(
@@ -386,3 +395,24 @@ def test_numbers_are_left_out_when_they_are_not_what_was_sealed(exported: Path, 
     assert done.exit_code == 4
     assert "numbers of run 3" in done.output
     assert len(contents(workspace)["exposure.results"]) == 1  # what the events say of a divergence
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "{tmp_path}/elsewhere", "a" * 300])
+def test_nothing_is_written_outside_of_the_folder(tmp_path: Path, name: str) -> None:
+    """A workspace may be a stranger's, and its experiment be called like a path."""
+    made = FakeWorkspace(tmp_path / "work")
+    made.plan(1, exposure().model_copy(update={"experiment": name.format(tmp_path=tmp_path)}))
+    done = cli("export", "--study", tmp_path / "a" / "out", "-w", made.path)
+    assert done.exit_code == 2
+    assert "that no file can be named after" in done.stderr
+    assert not list(tmp_path.glob("**/*.parquet"))
+
+
+@pytest.mark.parametrize("names", [("a.spec", "a.spec/b.spec"), ("a\0.spec",)])
+def test_a_recipe_whose_files_can_not_be_is_told(tmp_path: Path, names: tuple[str, ...]) -> None:
+    made = FakeWorkspace(tmp_path / "work")
+    made.plan(1, exposure())
+    write_recipe(made.path / "runs" / "000001", KeptRecipe(files=dict.fromkeys(names, "text")))
+    done = cli("export", "--study", tmp_path / "out", "-w", made.path)
+    assert done.exit_code == 2, done.output
+    assert "is no file's name" in done.stderr
