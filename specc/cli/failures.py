@@ -82,7 +82,7 @@ def internal_error(error: Exception) -> None:
     )
     try:
         handle, name = tempfile.mkstemp(prefix="specc-", suffix=".traceback.txt", text=True)
-        with open(handle, "w", encoding="utf-8") as file:
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines([f"specc {__version__}\n", " ".join(sys.argv) + "\n\n", *lines])
         print(f"  = help: please report it with {name}", file=sys.stderr)
     except OSError:
