@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from specc.finding import WORKSPACE as WORKSPACE
-from specc.finding import workspace_near
+from specc.finding import is_workspace, workspace_near
 
 SHIPPED = "specc:"
 """Prefix of the recipes that come with specc, for instance `specc:early_exposure/text.spec`."""
@@ -32,9 +32,13 @@ def workspace_of(name: str, workspace: str | None) -> Path:
 def find_workspace(workspace: str | None) -> Path:
     """The workspace to read.
 
-    As given; else the nearest `.specc` upwards; else the only one up to three folders down.
+    As given, or `.specc` in the folder that is given; else the nearest `.specc` upwards; else the only one
+    up to three folders down.
 
     Raises:
         WorkspaceError: if there is none, or more than one below.
     """
-    return Path(workspace) if workspace else workspace_near(Path())
+    if not workspace:
+        return workspace_near(Path())
+    place = Path(workspace)
+    return place / WORKSPACE if not is_workspace(place) and is_workspace(place / WORKSPACE) else place

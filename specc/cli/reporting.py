@@ -9,6 +9,7 @@ from pathlib import Path
 from specc.cli.places import find_workspace, recipe_path, workspace_of
 from specc.errors import QueryError
 from specc.files import write_named
+from specc.history.runs import all_runs
 from specc.reporting.files import Look, all_figures, as_pdf, as_png, as_svg, figure_named, latex_tables
 from specc.reporting.page import as_page, stem_of
 from specc.reporting.sources import report_of
@@ -41,7 +42,8 @@ def report_files(
     if wanted.png and wanted.svg:
         raise QueryError("`--png` and `--svg` exclude each other", "give one of them")
     if experiment is not None and experiment.endswith(".spec"):
-        place, experiment = workspace_of(experiment, workspace), None
+        place = workspace_of(experiment, workspace)
+        experiment = _experiment_of(open_workspace(place), experiment)
     else:
         place = find_workspace(workspace)
     report = report_of(open_workspace(place), experiment, other, recipe_path)
@@ -68,6 +70,20 @@ def report_files(
         for name, text in latex_tables(report).items():
             _write(str(Path(wanted.latex) / name), text)
     return 0
+
+
+def _experiment_of(workspace: Path, recipe: str) -> str | None:
+    """The experiment of a recipe that was run; None if none was, so that others are told.
+
+    Raises:
+        QueryError: if there are several.
+    """
+    name = Path(recipe).name
+    found = dict.fromkeys(run.experiment for run in all_runs(workspace) if Path(run.spec).name == name)
+    if len(found) > 1:
+        listed = ", ".join(f"`{each}`" for each in found)
+        raise QueryError(f"`{recipe}` has several experiments: {listed}", "name one in its place")
+    return next(iter(found), None)
 
 
 def _write(name: str, content: str | bytes) -> None:

@@ -103,7 +103,8 @@ def compare(
 
     --fail-if-worse exits with 3 if the whole interval of a difference lies on the worse side, beyond
     MARGIN, or if a group has arms that diverged or failed where the baseline has results. What the
-    interval leaves open passes, and is told; nothing to judge, or other data, is an error (2).
+    interval leaves open passes, and is told; nothing to judge, or other data, is an error (2). Each
+    group is judged alone: of many groups, one may fail by chance.
 
     What is computed, and why: `specc reference statistics`.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from fake_workspace import FakeWorkspace, exposure
 from reported_study import Names, finished
 from specc.cli.main import specc
 from specc.errors import QueryError
@@ -101,3 +102,19 @@ def test_what_must_be_installed_first_is_told(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr("specc.reporting.files.MAC_BROWSERS", ())
     with pytest.raises(QueryError, match="PDF needs Chromium, Chrome or Edge"):
         as_pdf("<p>")
+
+
+def test_a_recipe_stands_for_its_experiment_and_not_for_another_beside_it(tmp_path: Path) -> None:
+    made = FakeWorkspace(tmp_path)
+    made.plan(1, exposure())
+    made.plan(2, exposure("other").model_copy(update={"spec": "specs/other.spec"}))
+    made.plan(3, exposure("twin").model_copy(update={"spec": "specs/other.spec"}))
+    page = tmp_path / "report.html"
+    done = CliRunner().invoke(specc, ["report", "exposure.spec", "-w", str(made.path), "-o", str(page)])
+    assert done.exit_code == 0, done.stderr
+    assert "<title>exposure" in page.read_text(encoding="utf-8")
+    done = CliRunner().invoke(specc, ["report", "other.spec", "-w", str(made.path), "-o", str(page)])
+    assert done.exit_code == 2
+    assert "`other.spec` has several experiments: `twin`, `other`" in done.stderr
+    done = CliRunner().invoke(specc, ["report", "exposure", "-w", str(tmp_path), "-o", str(page)])
+    assert done.exit_code == 0, "the folder around a workspace stands for it"
