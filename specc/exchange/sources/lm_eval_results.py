@@ -176,7 +176,9 @@ def _samples(file: Path, task: str) -> Path | None:
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    for number_, line in enumerate(read_text(path).splitlines(), start=1):
+    for number_, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
         try:
             row = parsed(line)
         except (ValueError, RecursionError) as error:

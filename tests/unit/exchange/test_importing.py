@@ -548,7 +548,8 @@ def test_files_that_are_not_what_they_seem_are_told(
 def test_odd_values_lose_no_rows_and_can_be_stored(tmp_path: Path) -> None:
     """Halves of characters, numbers beyond 64 bits, decimals, dates, rows that pandas has numbered."""
     texts = {
-        "half.jsonl": '{"value": 1, "eval": "a\\ud800", "lr": "\\udc00"}\n{"value": 2, "eval": "b", "lr": 3}',
+        "half.jsonl": '{"value": 1, "eval": "a\\ud800", "lr": "\\udc00 \u2028"}\n'
+        '{"value": 2, "eval": "b", "lr": 3}',
         "huge.jsonl": f'{{"value": 1, "eval": "a", "lr": {10**400}}}\n{{"value": 2, "eval": "a", "lr": 3}}',
         "rows.csv": ",value,eval,seed\n0,1,a,9223372036854775806\n1,2,a,9223372036854775807\n",
     }
