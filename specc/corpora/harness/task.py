@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,17 @@ def _check(config: Mapping[str, Any], path: Path) -> None:
         )
     if not all(isinstance(each, str) for each in (shots.get("sampler", ""), config.get("description") or "")):
         raise DataError(f"{path}: `sampler` and `description` are text", "put them in quotes")
+    for key in ("training_split", "validation_split", "test_split", "fewshot_split"):
+        if not isinstance(config.get(key) or "", str):
+            raise DataError(f"{path}: `{key}` is no name of a split", f"write `{key}: train`")
+    if not isinstance(shots.get("split") or "", str):
+        raise DataError(f"{path}: `split` of `fewshot_config` is no name of a split", "write `split: train`")
+    for key in ("target_delimiter", "fewshot_delimiter", "gen_prefix"):
+        if not isinstance(config.get(key) or "", str):
+            raise DataError(f"{path}: `{key}` is text", "put it in quotes")
+    shown = config.get("num_fewshot") or 0
+    if not isinstance(shown, int) or shown < 0:
+        raise DataError(f"{path}: `num_fewshot` is no number of rows: {shown}", "write a whole number")
     for key in ("doc_to_text", "doc_to_target"):
         if config.get(key) is None:
             raise DataError(
@@ -206,6 +218,6 @@ def _splits(
 def _file(name: str, path: Path, folder: Path) -> Path:
     """A file of rows: beside the definition, or from the folder of tasks."""
     beside, below = path.parent / name, folder / name
-    file = inside(folder, beside if beside.exists() or not below.exists() else below)
+    file = inside(folder, beside if exists(beside) or not exists(below) else below)
     with open_regular(file):
         return file

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from specc.corpora.contents import open_regular
-from specc.errors import DataError
+from specc.errors import DataError, reason
 
 MOST_BYTES = 1 << 20
 """Of a YAML file; tasks have a few thousand."""
@@ -57,7 +57,12 @@ def inside(folder: Path, path: Path) -> Path:
     Raises:
         DataError: if it leads out of it.
     """
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        stays = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # too long, with NUL, links in a circle
+        what = reason(error) if isinstance(error, OSError | ValueError) else "its links go in a circle"
+        raise DataError(f"{str(path)[:200]} is no path: {what}", "name a file in the folder") from error
+    if not stays:
         raise DataError(
             f"{path} lies outside of the folder {folder}",
             "a task reads no file out of the folder that `include` names; move it there",
@@ -88,6 +93,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # a package without types
         """Plain values, and the harness' tag for functions."""
+
+        def flatten_mapping(self, node: Any) -> None:
+            super().flatten_mapping(node)
+            if len(node.value) > MOST_VALUES:  # before mappings with these are merged again
+                raise yaml.constructor.ConstructorError(None, None, "merged mappings hold too much")
 
     Loader.add_constructor("!function", lambda loader, node: Code(str(node.value)))
     data = read_data(path)
@@ -146,7 +156,11 @@ def plain(value: Any, path: Path) -> Any:
             return {_key(key, path): copied(each, depth + 1) for key, each in value.items()}
         if isinstance(value, list):
             return [copied(each, depth + 1) for each in value]
-        if value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
+        if isinstance(value, str):
+            return _text(value, path)
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise DataError(f"{path} holds a number of more than 64 bits", "put it in quotes")
+        if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
             return value
         raise DataError(
             f"{path} holds a value that is neither text nor a number: {value}", "put it in quotes"
@@ -158,4 +172,12 @@ def plain(value: Any, path: Path) -> Any:
 def _key(key: Any, path: Path) -> str:
     if not isinstance(key, str):
         raise DataError(f"{path} has a key that is no text: {key}", "put it in quotes")
-    return key
+    return _text(key, path)
+
+
+def _text(text: str, path: Path) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{path} holds half of a character: {text!a}", "write the whole of it") from error
+    return text

@@ -189,6 +189,15 @@ def test_the_tokenizer_is_that_of_the_corpora(folder: Path) -> None:
         ("doc_to_target: answer", "generation_kwargs: {temperature: 0.7}", "greedy continuations"),
         ("doc_to_target: answer", "doc_to_target: !!python/name:os.system", "is not YAML"),
         ("doc_to_target: answer", "doc_to_target: 2020-01-01", "neither text nor a number"),
+        ("test: rows/colours.jsonl", r'test: "a\0b"', "is no path"),
+        ("include: prompt.yaml", r'include: "a\0b"', "is no path"),
+        ("test: rows/colours.jsonl", f"test: {'a' * 5000}", "can't be read"),
+        ("fewshot_split: train", "fewshot_split: {a: b}", "is no name of a split"),
+        ("fewshot_split: train", "fewshot_config: {split: [a]}", "is no name of a split"),
+        ("fewshot_split: train", "num_fewshot: many", "no number of rows: many"),
+        ("doc_to_target: answer", "doc_to_target: 0x" + "f" * 9000, "more than 64 bits"),
+        ("doc_to_target: answer", r'doc_to_target: "\ud800"', "half of a character"),
+        ("doc_to_target: answer", "target_delimiter: [a]", "`target_delimiter` is text"),
     ],
 )
 def test_what_specc_does_not_do_is_refused_in_words(folder: Path, old: str, new: str, said: str) -> None:
@@ -207,6 +216,12 @@ def test_aliases_that_grow_without_end_are_refused(folder: Path) -> None:
     levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 9))
     (folder / "tasks/colours.yaml").write_text(f"{TASK}l0: &l0 [x]\n{levels}")
     assert "holds too much" in message(folder)
+
+
+def test_merged_mappings_that_grow_without_end_are_refused(folder: Path) -> None:
+    levels = "".join(f"l{n}: &l{n} {{<<: [{', '.join([f'*l{n - 1}'] * 9)}]}}\n" for n in range(1, 12))
+    (folder / "tasks/colours.yaml").write_text(f"{TASK}l0: &l0 {{x: 1}}\n{levels}")
+    assert "hold too much" in message(folder)
 
 
 def test_two_files_with_one_task_are_told(folder: Path) -> None:
