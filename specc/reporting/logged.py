@@ -39,16 +39,22 @@ def training(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point])
     numbers = [arm.arm for point in points for arm in arms.groups[point]]
     chosen = "" if len(points) == len(arms.groups) else f" and arm in ({', '.join(map(str, numbers))})"
     by = ", ".join(["recipe", *map(quoted, _axes(arms)), "stage"])
+    unknown = connection.execute(
+        f"select count(*) from metrics where name = 'loss'{chosen} and tokens is null"
+    ).fetchone()
+    # What another tool has logged may say nothing of tokens.
+    along, words = ("steps", "training steps") if unknown and unknown[0] else ("tokens", "tokens")
+    place = "steps::double" if along == "steps" else along
     sql = (
         f"with logged as (\n"
-        f"  select *, least(floor({RANGES} * tokens / max(tokens) over (partition by stage)), {RANGES - 1})"
+        f"  select *, least(floor({RANGES} * {place} / max({along}) over (partition by stage)), {RANGES - 1})"
         f" as range\n  from metrics where name = 'loss'{chosen}),\n"
         f"seeds as (\n"
-        f"  select {by}, range, seed, avg(tokens) as tokens,\n"
-        f"         avg(value order by steps) filter (isfinite(value)) as value,\n"
+        f"  select {by}, range, seed, avg({along}) as {along},\n"
+        f"         avg(value order by logged.steps) filter (isfinite(value)) as value,\n"
         f"         bool_or(not isfinite(value)) as diverged\n"
         f"  from logged group by all)\n"
-        f"select {by}, range, avg(tokens) as tokens, avg(value order by seed) as mean, min(value) as low, "
+        f"select {by}, range, avg({along}) as {along}, avg(value order by seed) as mean, min(value) as low, "
         f"max(value) as high,\n       count(value) as seeds, count(*) filter (diverged) as diverged\n"
         f"from seeds group by all order by all"
     )
@@ -63,7 +69,7 @@ def training(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point])
     ).fetchone()
     logged, seeds = values if values else (0, 0)
     notes = [
-        f"Each stage is cut into {RANGES} ranges of equally many tokens. A point is the mean of all losses "
+        f"Each stage is cut into {RANGES} ranges of equally many {words}. A point is the mean of all losses "
         f"that a seed logged in its range ({logged:,} values in all); the line is the mean over seeds"
         + (", the band goes from the lowest seed to the highest." if seeds > 1 else ".")
     ]
@@ -74,8 +80,8 @@ def training(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point])
     top = _top(panels)
     if top is not None:
         notes.append(f"Losses above {top:.3g}, at the beginning of a stage, are cut off in the picture.")
-    curves = Curves("Training loss", "tokens of the stage", "loss (nats per token)", panels, top=top)
-    return Lines(curves, sql, points_table("training_loss", "Training loss", panels), tuple(notes))
+    curves = Curves("Training loss", f"{words} of the stage", "loss (nats per token)", panels, top=top)
+    return Lines(curves, sql, points_table("training_loss", "Training loss", panels, along), tuple(notes))
 
 
 def evaluated(connection: DuckDBPyConnection, arms: Arms, first: Sequence[Point]) -> tuple[Lines, ...]:
@@ -184,10 +190,10 @@ def _as_written(arms: Arms, values: tuple[Any, ...]) -> Point:
     return next((point for point in arms.groups if point == values), values)
 
 
-def points_table(file: str, caption: str, panels: Sequence[Panel]) -> Table:
+def points_table(file: str, caption: str, panels: Sequence[Panel], along: str = "tokens") -> Table:
     """The points of all lines: a row per stage and range, three columns per group."""
     names = {each.number: each.name for panel in panels for each in panel.series}
-    columns = [Column("stage"), Column("tokens", "whole", "tokens of the stage behind the point")]
+    columns = [Column("stage"), Column(along, "whole", f"{along} of the stage behind the point")]
     for number in sorted(names):
         columns.append(Column(names[number], "plain", "mean over seeds"))
         columns += [

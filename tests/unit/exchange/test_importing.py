@@ -419,6 +419,11 @@ def test_event_files_of_tensorboard(tmp_path: Path) -> None:
     assert len(loss) == 12
     assert sum(math.isnan(row[5]) for row in loss) == 4
     assert next(row[12] for row in made.steps if row[12] is not None) == pytest.approx(1.1)
+    take_in(tmp_path / ".specc", tmp_path / "logs")
+    done = cli("report", "-o", tmp_path / "page.html", "-w", tmp_path / ".specc")
+    assert done.exit_code == 0, done.output
+    # Nothing is known of tokens: curves go over training steps.
+    assert "training steps of the stage" in (tmp_path / "page.html").read_text()
 
 
 def test_results_of_the_harness_with_their_samples(tmp_path: Path) -> None:
