@@ -12,11 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from specc.errors import reason
-from specc.exchange.foreign import parsed, read_text, scalar, unreadable
+from specc.exchange.foreign import MOST_VALUES, parsed, read_text, scalar, unreadable
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
-
-MOST_ROWS = 20_000_000
 
 Row = Mapping[str, Any]
 """Values by column; texts of CSV are what they spell, empty ones are left out."""
@@ -43,10 +41,12 @@ def read_rows(path: Path) -> list[Row]:
         if suffix == ".json"
         else _lines(path)
     )
+    cells = 0
     for row in found:
         rows.append(row)
-        if len(rows) > MOST_ROWS:
-            unreadable(path, f"it has more than {MOST_ROWS:,} rows")
+        cells += len(row)
+        if cells > MOST_VALUES:  # a file that is small when compressed may have any number
+            unreadable(path, f"it has more than {MOST_VALUES:,} values")
     return rows
 
 

@@ -595,6 +595,17 @@ def test_a_database_computes_nothing(tmp_path: Path) -> None:
         read_planned(Wanted(str(path)))
 
 
+def test_a_small_file_with_very_many_values_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.parquet"
+    duckdb.sql(f"COPY (SELECT 'a' AS eval, 1.0 AS value FROM range(1000000)) TO '{path}'")
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr("specc.exchange.sources.records.MOST_VALUES", 1_000)
+    with pytest.raises(DataError, match="more than 1,000 values"):
+        read_planned(Wanted(str(path)))
+
+
 def test_what_looks_like_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("hello")
     for path in (tmp_path / "a.txt", tmp_path):
