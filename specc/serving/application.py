@@ -40,7 +40,7 @@ from specc.serving.asking import Asking
 from specc.serving.encoding import as_bytes, rounded
 from specc.serving.following import KEPT, Follower, Moment, Tail
 from specc.serving.guard import Access, Guard
-from specc.serving.published import IDLE_SECONDS, UPDATE_SECONDS, Keeper, Published
+from specc.serving.published import FIRST_SECONDS, IDLE_SECONDS, UPDATE_SECONDS, Keeper, Published
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -182,7 +182,7 @@ class Page:
         from specc.drawing.page import as_page
         from specc.store import Store
 
-        with self.published.cursor(experiment) as connection:
+        with self.published.cursor(experiment, FIRST_SECONDS) as connection:
             study = self.studies.latest(connection, experiment)
         return as_page(fold(study, Store(self.workspace).done()))
 

@@ -17,7 +17,7 @@ from specc.errors import QueryError
 from specc.results.refusal import refusal
 from specc.serving import published
 from specc.serving.encoding import as_bytes, cell
-from specc.serving.published import Published
+from specc.serving.published import FIRST_SECONDS, Published
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, Statement
@@ -166,7 +166,7 @@ class Asking:
     def _answers(self, query: Query, sql: str, experiment: str | None) -> dict[str, Any]:
         answers: list[dict[str, Any]] = []
         self.published.refresh(FRESH_SECONDS, wait=False)
-        with self.published.cursor(experiment) as cursor:
+        with self.published.cursor(experiment, FIRST_SECONDS) as cursor:
             query.cursor = cursor
             try:
                 for statement in statements(cursor, sql):
@@ -193,7 +193,7 @@ class Asking:
         from specc.results.query import Answer, as_csv
 
         self.published.refresh(FRESH_SECONDS, wait=False)
-        with self.published.cursor(experiment) as cursor:
+        with self.published.cursor(experiment, FIRST_SECONDS) as cursor:
             query.cursor = cursor
             try:
                 parts: list[bytes] = []

@@ -37,6 +37,9 @@ UPDATE_SHARE = 20.0
 MOST_KEPT = 64
 """Answers of a generation that are kept."""
 
+FIRST_SECONDS = 15.0
+"""How long a query waits for the results to be opened the first time."""
+
 T = TypeVar("T")
 
 
@@ -65,6 +68,7 @@ class Published:
         self._answers: OrderedDict[object, object] = OrderedDict()
         self._using = threading.Lock()
         self._opening = threading.Lock()
+        self._looked = threading.Event()
         self._updated = float("-inf")
         self._cost = 0.0
 
@@ -91,6 +95,7 @@ class Published:
             text = f"{type(error).__name__}: {error}".partition("\n")[0]
             self.trouble = WorkspaceError(f"the results can't be brought up to date: {text}")
         finally:
+            self._looked.set()
             self._opening.release()
 
     def _is_old(self) -> bool:
@@ -123,12 +128,16 @@ class Published:
                 old.connection.close()
 
     @contextmanager
-    def cursor(self, experiment: str | None) -> Iterator[DuckDBPyConnection]:
+    def cursor(self, experiment: str | None, wait: float = 0.0) -> Iterator[DuckDBPyConnection]:
         """A connection of one's own, with the tables of an experiment first.
 
+        Args:
+            wait: seconds to wait for the first look at the results.
         Raises:
             SpeccError: if nothing is published, or there is no such experiment.
         """
+        if wait:
+            self._looked.wait(wait)
         with self._using:
             opened = self._opened
             if opened is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,23 @@ def test_answers_of_several_queries_are_given_with_types(published: Published) -
     assert first["rows"] == [[0.0, 0, 2.0], [0.0, 1, 3.0], [0.5, 0, 4.0], [0.5, 1, "NaN"]]
     assert second["rows"] == [[1]]
     assert found["generation"] == published.generation
+
+
+def test_a_query_that_comes_before_the_results_are_open_waits_for_them(published: Published) -> None:
+    fresh = Published(published.workspace)
+    assert fresh._opening.acquire()  # another thread is at it
+
+    def opened() -> None:
+        fresh._opening.release()
+        fresh.refresh(0)
+
+    timer = threading.Timer(0.2, opened)
+    timer.start()
+    try:
+        assert ask(fresh, "select 1 as one")["answers"][0]["rows"] == [[1]]
+    finally:
+        timer.join()
+        fresh.close()
 
 
 @pytest.mark.parametrize(
