@@ -114,6 +114,8 @@ def _beside(folder: Path) -> Path:
         raise QueryError(
             f"{folder} can't be made: {error.filename} is a file", "name another folder"
         ) from error
+    except FileNotFoundError as error:  # a place such as /proc, which holds what the system puts there
+        raise QueryError(f"{folder} can't be made there", "name another folder") from error
 
 
 def _wanted(workspace: Path, experiments: Sequence[str]) -> list[Run]:

@@ -74,7 +74,10 @@ def export_checkpoint(
         DiskFull, WorkspaceError: nothing is left behind then.
     """
     if not store.has(key):
-        raise QueryError(f"step {key[:12]} is not done", "run the recipe first: `specc run FILE`")
+        raise QueryError(
+            f"the checkpoint of step {key[:12]} is not here",
+            "run the recipe first: `specc run FILE`; results that were imported have none",
+        )
     lineage = lineage_of(store, key)
     manifest = store.verify(key)
     kind = dtype or _own_type(store, lineage)

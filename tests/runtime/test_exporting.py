@@ -160,7 +160,7 @@ def test_what_is_no_checkpoint_or_not_done_is_told(workshop: Workshop, tmp_path:
     corpus = workshop.corpus(random_documents(3, 1))
     with pytest.raises(QueryError, match="makes no checkpoint"):
         export_checkpoint(workshop.store, corpus, tmp_path / "out")
-    with pytest.raises(QueryError, match="is not done"):
+    with pytest.raises(QueryError, match="is not here"):
         export_checkpoint(workshop.store, "0" * 64, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -416,3 +416,11 @@ def test_a_recipe_whose_files_can_not_be_is_told(tmp_path: Path, names: tuple[st
     done = cli("export", "--study", tmp_path / "out", "-w", made.path)
     assert done.exit_code == 2, done.output
     assert "is no file's name" in done.stderr
+
+
+def test_a_place_where_no_folder_can_be_made_is_told(tmp_path: Path) -> None:
+    made = FakeWorkspace(tmp_path / "work")
+    made.plan(1, exposure())
+    done = cli("export", "--study", "/proc/study", "-w", made.path)
+    assert done.exit_code == 2, done.output
+    assert "can't be made" in done.stderr
