@@ -70,3 +70,19 @@ def count(number: int, noun: str) -> str:
     ('1 step', '12 steps')
     """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def byte_size(number: int) -> str:
+    """Bytes with a decimal unit.
+
+    >>> byte_size(999), byte_size(12_345), byte_size(1_234_567_890)
+    ('999 B', '12.3 kB', '1.23 GB')
+    """
+    if number < 1000:
+        return f"{number} B"
+    value = float(number)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5 or unit == "TB":
+            return f"{value:.3g} {unit}"
+    raise AssertionError("unreachable")

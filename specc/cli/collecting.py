@@ -14,7 +14,7 @@ from specc.execute.lock import NO_RUN, WorkspaceLock
 from specc.history.collect import KINDS, Collection, collect
 from specc.history.trash import bins, move_to_trash, purge, restore
 from specc.store import open_workspace
-from specc.words import count, printable
+from specc.words import byte_size, count, printable
 
 MOST_NAMES = 5
 """Names of foreign files, and steps of a kind, that are listed."""
@@ -81,11 +81,11 @@ def _purge(place: Path, yes: bool, named: str, json_wanted: bool) -> int:
         print("the trash is empty")
     else:
         for each in found:
-            print(f"  {each.name}  {count(each.items, 'folder')}  {size(each.bytes)}")
+            print(f"  {each.name}  {count(each.items, 'folder')}  {byte_size(each.bytes)}")
         print(
-            f"deleted: {size(total)}"
+            f"deleted: {byte_size(total)}"
             if yes
-            else f"{size(total)} in the trash; `specc gc{named} --purge --yes` deletes it for good"
+            else f"{byte_size(total)} in the trash; `specc gc{named} --purge --yes` deletes it for good"
         )
     return 0
 
@@ -119,7 +119,7 @@ def _told(found: Collection, moved: bool, named: str, options: str) -> list[str]
         for kind, words in KINDS.items():
             items = [item for item in found.items if item.kind == kind]
             if items:
-                total = size(sum(item.bytes for item in items))
+                total = byte_size(sum(item.bytes for item in items))
                 ops = Counter(item.op or "unknown" for item in items)
                 listed = ", ".join(f"{number:,} {op}" for op, number in ops.most_common())
                 lines.append(f"  {len(items):,} {words} ({listed})  {total}")
@@ -140,21 +140,7 @@ def _told(found: Collection, moved: bool, named: str, options: str) -> list[str]
     if found.items and moved:
         lines.append(f"`specc gc{named} --restore` puts it back, `specc gc{named} --purge --yes` deletes it")
     elif found.items:
-        lines.append(f"nothing was changed; `specc gc{options} --yes` moves {size(found.bytes)} to the trash")
+        lines.append(
+            f"nothing was changed; `specc gc{options} --yes` moves {byte_size(found.bytes)} to the trash"
+        )
     return lines
-
-
-def size(number: int) -> str:
-    """Bytes with a decimal unit.
-
-    >>> size(999), size(12_345), size(1_234_567_890)
-    ('999 B', '12.3 kB', '1.23 GB')
-    """
-    if number < 1000:
-        return f"{number} B"
-    value = float(number)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.5 or unit == "TB":
-            return f"{value:.3g} {unit}"
-    raise AssertionError("unreachable")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from specc.cli.places import WORKSPACE, find_workspace
 from specc.errors import QueryError
 from specc.store import open_workspace
-from specc.words import count, printable
+from specc.words import byte_size, count, printable
 
 if TYPE_CHECKING:
     from specc.exchange.sources.tables import Role, Told
@@ -62,26 +62,14 @@ def export_to(
         print(json.dumps(content, indent=1))
         return 0
     listed = ", ".join(printable(name) for name in made.experiments)
-    print(f"{listed}: {_size(total)} in {printable(str(made.folder))}")
+    print(f"{listed}: {byte_size(total)} in {printable(str(made.folder))}")
     for kind, size in made.bytes.items():
-        print(f"  {kind:<10} {_size(size):>10}")
+        print(f"  {kind:<10} {byte_size(size):>10}")
     for name in ("results", "metrics", "samples"):
         told = count(made.rows[name], "row") if name in made.rows else "left out"
         print(f"  {name + ':':<10} {told}")
     print(f"open it with `specc compare -w {printable(str(made.folder))}`")
     return 0
-
-
-def _size(size: int) -> str:
-    """Bytes in words.
-
-    >>> _size(999), _size(1_500_000)
-    ('999 B', '1.5 MB')
-    """
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= scale:
-            return f"{size / scale:,.1f} {unit}"
-    return f"{size} B"
 
 
 def bring_in(

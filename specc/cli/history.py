@@ -81,7 +81,7 @@ def tag(name: str, tags: tuple[str, ...], remove: bool, workspace: str | None) -
     run = find_run(place, name)
     for each in tags:
         (remove_tag if remove else add_tag)(place, run.number, each)
-    for each in () if tags else run.notes.tags or {}:
+    for each in () if tags else run.notes.tags:
         print(printable(each))
     return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from specc.cli.comparing import Form, judged, margin_of, show, signs, width, write_answers
 from specc.cli.places import find_workspace
 from specc.errors import QueryError
-from specc.history.runs import LATEST, Run, all_runs, find_run
+from specc.history.runs import LATEST, find_run, latest_of
 from specc.store import open_workspace
 from specc.words import count, printable
 
@@ -43,7 +43,7 @@ def compare_since(
     place = open_workspace(find_workspace(workspaces[0] if workspaces else None))
     last = find_run(place, after or LATEST)
     if experiments and after is None:
-        last = _latest_of(place_runs=list(all_runs(place)), experiment=experiments[0])
+        last = latest_of(place, experiments[0])
     margin = margin_of(fail_if_worse)
     found = since(earlier(last, before), last, metric or "")
     if form == "json":
@@ -67,10 +67,3 @@ def _tell(found: Since) -> None:
     for answer in found.answers:
         print()
         show(compared_page(answer, width(), signs(), brief=True))
-
-
-def _latest_of(place_runs: Sequence[Run], experiment: str) -> Run:
-    for run in place_runs:
-        if run.experiment.lower() == experiment.lower():
-            return run
-    raise QueryError(f"no experiment `{experiment}` was run in this workspace", "see `specc log`")

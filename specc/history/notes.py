@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Notes:
     """Notes of a run in order, and its tags with the time at which each was set."""
 
     notes: tuple[Note, ...] = ()
-    tags: Mapping[str, str] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def note(self) -> str:
@@ -115,7 +115,7 @@ def remove_tag(workspace: Path, run: int, tag: str) -> None:
     Raises:
         QueryError: if the run doesn't have it. DiskFull, WorkspaceError: if it can't be written.
     """
-    tags = read_notes(workspace, run).tags or {}
+    tags = read_notes(workspace, run).tags
     if tag not in tags:
         listed = ", ".join(f"`{each}`" for each in tags) or "none"
         raise QueryError(f"run {run} has no tag `{tag}`", f"its tags: {listed}")

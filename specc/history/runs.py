@@ -75,7 +75,7 @@ def tagged(workspace: Path) -> dict[str, int]:
     """The run of each tag: of several that carry it, the one that got it last."""
     found: dict[str, tuple[str, int]] = {}
     for run in all_runs(workspace):
-        for tag, time in (run.notes.tags or {}).items():
+        for tag, time in run.notes.tags.items():
             found[tag] = max(found.get(tag, ("", 0)), (time, run.number))
     return {tag: number for tag, (_, number) in found.items()}
 
@@ -107,6 +107,18 @@ def find_run(workspace: Path, name: str) -> Run:
         f"write `{near[0]}`" if near else f"name a run by its number, `latest`, or a tag; tags: {listed}",
         candidates=tuple(tags),
     )
+
+
+def latest_of(workspace: Path, experiment: str) -> Run:
+    """The newest run of an experiment.
+
+    Raises:
+        QueryError: if there is none.
+    """
+    for run in all_runs(workspace):
+        if run.experiment.lower() == experiment.lower():
+            return run
+    raise QueryError(f"no experiment `{experiment}` was run in this workspace", "see `specc log`")
 
 
 def run_before(run: Run) -> Run | None:

@@ -32,7 +32,7 @@ def log_lines(runs: Sequence[Run]) -> list[str]:
 def _entry(run: Run, width: int) -> list[str]:
     experiment = printable(run.experiment) or "?"
     space = " " * (width - display_width(experiment))
-    tags = [f"[{printable(tag)}]" for tag in run.notes.tags or {}]
+    tags = [f"[{printable(tag)}]" for tag in run.notes.tags]
     started = _when(run.status.started if run.status is not None else "")
     head = f"{run.number:>4}  {started}  {experiment}{space}  {_outcome(run)}"
     lines = ["  ".join([head, *tags]).rstrip()]
@@ -129,5 +129,5 @@ def run_json(run: Run) -> dict[str, Any]:
         "changed": changed(run),
         "origin": origin.model_dump(mode="json") if (origin := read_origin(run.folder)) else None,
         "notes": [{"time": note.time, "text": note.text} for note in run.notes.notes],
-        "tags": list(run.notes.tags or {}),
+        "tags": list(run.notes.tags),
     }

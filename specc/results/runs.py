@@ -66,7 +66,7 @@ def _row(run: Run, stamp: str) -> tuple[Any, ...]:
         counts.done if counts is not None else None,
         counts.failed if counts is not None else None,
         text(run.notes.note) or None,
-        [text(tag) for tag in run.notes.tags or {}],
+        [text(tag) for tag in run.notes.tags],
         text(origin.title) if origin is not None else None,
     )
 
