@@ -131,7 +131,9 @@ def standalone(svg: str, white: bool = False, fonts: str = PAPER_FONTS) -> str:
 
 def _with_margin(head: str) -> tuple[str, int, int]:
     """The tag of a picture with a margin around it, and its new size."""
-    wide, high = (int(re.search(rf' {name}="(\d+)"', head)[1]) + 2 * MARGIN for name in ("width", "height"))  # type: ignore[index]
+    size = re.search(r' width="(\d+)" height="(\d+)"', head)
+    assert size is not None, "a canvas writes its size"
+    wide, high = (int(each) + 2 * MARGIN for each in size.groups())
     head = re.sub(r' width="\d+" height="\d+"', f' width="{wide}" height="{high}"', head, count=1)
     return (
         re.sub(r'viewBox="[^"]*"', f'viewBox="{-MARGIN} {-MARGIN} {wide} {high}"', head, count=1),

@@ -21,7 +21,7 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Whoever has closed a stream (`>&-`) wants nothing of it.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # until the end
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115  # until the end
     try:
         specc.main(prog_name="specc")
     except BrokenPipeError:
