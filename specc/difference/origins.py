@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from specc.analysis.compile import CompiledExperiment, RecipeArms
-from specc.analysis.resolved import ResolvedStage
-from specc.analysis.values import ComponentValue
-from specc.diagnostics import Span
 from specc.difference.causes import DATA
 from specc.study import BASE
+
+if TYPE_CHECKING:  # two plans are compared without the analysis, which takes long to load
+    from specc.analysis.compile import CompiledExperiment, RecipeArms
+    from specc.analysis.resolved import ResolvedStage
+    from specc.analysis.values import ComponentValue
+    from specc.diagnostics import Span
 
 
 class Origins:
